@@ -1,0 +1,60 @@
+import type { Mastership, Tenure } from './mastership.state.js';
+
+/**
+ * What a run, or a hook, holds on to: one tenure, judged when asked.
+ */
+export interface HeldTenure extends Tenure {
+  /** True while this replica may act as master for work that it has already started (I4). No I/O; safe at every instant. */
+  isValid(): boolean;
+  /**
+   * Calls `listener` once, in the first turn of the event loop after the tenure is not valid any more (in doubt, lost or
+   * resigned), with the reason in words. A tenure that was in doubt and recovers is a new `HeldTenure` with the same token.
+   */
+  onInvalid(listener: (why: string) => void): () => void;
+}
+
+/** Lets runs finish before the node is given up. */
+export interface Drain {
+  /**
+   * Waits for the runs of this tenure, aborts them when the limit is reached, and answers whether all have settled.
+   * `'stuck'`: a run has ignored its abort; the node must then not be resigned.
+   */
+  (tenure: HeldTenure, why: string): Promise<'drained' | 'stuck'>;
+}
+
+/** One election, as the gate, the hooks and `MasterElection` see it. */
+export interface Election {
+  /** `<service>:<version>[:<name>]`, or `<service>[:<name>]` with `electionScope: 'service'`. */
+  readonly key: string;
+  /** The path of the election node. */
+  readonly path: string;
+  /** The state as of now: a master whose lease has run out answers `doubtful`. */
+  state(): Mastership;
+  /** True if and only if this replica is master now (also while it drains). No I/O (I1). */
+  isMaster(): boolean;
+  /** The tenure under which new work may start now; undefined on a standby, in doubt, waiting or draining. */
+  tenure(): HeldTenure | undefined;
+  /** Called with each new state. Listeners that throw are reported and dropped. */
+  onChange(listener: (state: Mastership) => void): () => void;
+  /** Called once before a resignation, transfer or shutdown gives the node up. The last one set counts. */
+  setDrain(drain: Drain): void;
+  /** Asks the ensemble who holds the node: its data (`host:port`), whether it is this replica, or undefined when nobody does. */
+  master(signal?: AbortSignal): Promise<{ readonly address: string; readonly isThis: boolean } | undefined>;
+  /** Drains, gives the node up and stands in line again. Rejects with `NotMasterError` elsewhere than on the master. */
+  resign(): Promise<void>;
+  /** Names another replica in the election node; the master then drains and hands over. From any replica. */
+  transferTo(address: string, signal?: AbortSignal): Promise<void>;
+}
+
+/** All elections of this replica, over one session. */
+export interface Elections {
+  /** The election with this name (undefined: the service's own), made on first use. */
+  election(name?: string): Election;
+  /** Starts to campaign. Before it, every election observes. */
+  start(): void;
+  /**
+   * Drains and resigns every election, then closes the session. `'stuck'`: a run ignored its abort; its node and the session
+   * are left to end with the process.
+   */
+  stop(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'>;
+}
