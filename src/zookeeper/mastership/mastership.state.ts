@@ -1,11 +1,12 @@
+import { unreachable } from '../support/invariant.js';
+
 /**
- * One replica's mastership of one election, from win to end. Immutable; what changes about it (is it believed now?) is
- * judged at each use.
+ * One replica's mastership of one election, from win to end.
  */
 export interface Tenure {
   /** Random; names the tenure node and stands in the record. */
   readonly id: string;
-  /** Grows strictly from tenure to tenure of one election (mastership/token.ts). */
+  /** Grows strictly from tenure to tenure of one election (token.ts). */
   readonly token: bigint;
   /** The won node's creating transaction. */
   readonly czxid: bigint;
@@ -16,13 +17,14 @@ export interface Tenure {
  * suspended while its monotonic clock stood still. A wall clock set back never shortens or extends anything.
  */
 export interface Lease {
-  /** Monotonic time of sending the write that ZooKeeper has acknowledged. */
+  /** Monotonic time just before sending the write that ZooKeeper has acknowledged. */
   readonly sentAtMs: number;
+  /** Wall time of the same moment. */
   readonly sentWallMs: number;
   readonly lengthMs: number;
 }
 
-/** Why a replica is not, or no longer, master. Ends up in log lines. */
+/** One replica's part in one election, as one value. Written only by `next`; a lease is judged at each use (`judge`). */
 export type Mastership =
   /** Not taking part: not started yet, `candidate: false`, or closed. */
   | { readonly kind: 'observing'; readonly why: string }
@@ -35,6 +37,71 @@ export type Mastership =
   /** This replica is master while the lease lasts. */
   | { readonly kind: 'master'; readonly tenure: Tenure; readonly lease: Lease }
   /** The lease has run out without a renewal; master again, with the same token, when one is acknowledged. */
-  | { readonly kind: 'doubtful'; readonly tenure: Tenure; readonly sinceMs: number }
+  | { readonly kind: 'doubtful'; readonly tenure: Tenure; readonly lease: Lease }
   /** Still master for the runs in progress, while the lease lasts; nothing new starts. */
   | { readonly kind: 'draining'; readonly tenure: Tenure; readonly lease: Lease; readonly why: string };
+
+/** What can happen to it. */
+export type MastershipEvent =
+  | { readonly kind: 'withdrawn'; readonly why: string }
+  | { readonly kind: 'campaigning'; readonly why: string }
+  | { readonly kind: 'stood by'; readonly master: string; readonly rank: number | undefined }
+  | { readonly kind: 'won'; readonly tenure: Tenure; readonly untilMs: number; readonly why: string }
+  | { readonly kind: 'believed'; readonly tenure: Tenure; readonly lease: Lease }
+  | { readonly kind: 'renewed'; readonly tenure: Tenure; readonly lease: Lease }
+  | { readonly kind: 'lapsed' }
+  | { readonly kind: 'drain'; readonly why: string }
+  /** A hand-over was called off. */
+  | { readonly kind: 'resumed' }
+  | { readonly kind: 'ended'; readonly why: string };
+
+/** The one writer: what `was` becomes by `event`. Events that make no sense in a state leave it as it is. */
+export function next(was: Mastership, event: MastershipEvent): Mastership {
+  switch (event.kind) {
+    case 'withdrawn':
+      return { kind: 'observing', why: event.why };
+    case 'campaigning':
+    case 'ended':
+      return { kind: 'electing', why: event.why };
+    case 'stood by':
+      return { kind: 'standby', master: event.master, rank: event.rank };
+    case 'won':
+      return { kind: 'waiting', tenure: event.tenure, untilMs: event.untilMs, why: event.why };
+    case 'believed':
+      return { kind: 'master', tenure: event.tenure, lease: event.lease };
+    case 'renewed':
+      return renewed(was, event.tenure, event.lease);
+    case 'lapsed':
+      return was.kind === 'master' ? { kind: 'doubtful', tenure: was.tenure, lease: was.lease } : was;
+    case 'drain':
+      return holds(was) && was.kind !== 'waiting' ? { kind: 'draining', tenure: was.tenure, lease: was.lease, why: event.why } : was;
+    case 'resumed':
+      return was.kind === 'draining' ? { kind: 'master', tenure: was.tenure, lease: was.lease } : was;
+    default:
+      return unreachable(event);
+  }
+}
+
+/** A renewal speaks only for the tenure that asked for it, and never takes time away. */
+function renewed(was: Mastership, tenure: Tenure, lease: Lease): Mastership {
+  if (was.kind !== 'master' && was.kind !== 'doubtful' && was.kind !== 'draining') return was;
+  if (was.tenure.id !== tenure.id || lease.sentAtMs <= was.lease.sentAtMs) return was;
+  return was.kind === 'draining' ? { ...was, lease } : { kind: 'master', tenure: was.tenure, lease };
+}
+
+/** Whether mastership may be believed under this lease at this moment of both clocks. */
+export function believable(lease: Lease, nowMs: number, wallMs: number): boolean {
+  return nowMs - lease.sentAtMs < lease.lengthMs && wallMs - lease.sentWallMs < lease.lengthMs;
+}
+
+/** The state as of now: a master whose lease has run out is in doubt, whether or not a timer has noticed. */
+export function judge(state: Mastership, nowMs: number, wallMs: number): Mastership {
+  return state.kind === 'master' && !believable(state.lease, nowMs, wallMs) ? next(state, { kind: 'lapsed' }) : state;
+}
+
+/** The states in which this replica holds the election node. */
+export type Holding = Extract<Mastership, { tenure: Tenure }>;
+
+export function holds(state: Mastership): state is Holding {
+  return 'tenure' in state;
+}

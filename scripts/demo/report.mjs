@@ -1,0 +1,71 @@
+/**
+ * @typedef {object} Failover
+ * @property {string} replica the old master
+ * @property {'SIGKILL' | 'SIGTERM'} signal
+ * @property {number} electedMs from the signal to the next master's "elected"
+ * @property {number} firstRunMs from the signal to the next master's first run
+ * @property {number} drainMs from the signal to the end of the old master's last run
+ * @property {import('./replica.mjs').Replica['exit']} exit
+ */
+
+/**
+ * Prints what the demo has shown, and judges it.
+ *
+ * @param {{ write(text: string): void }} out
+ * @param {import('./audit.mjs').Audit} audit
+ * @param {{ killed: Failover, drained: Failover, exits: Array<{ replica: string, exit: Failover['exit'] }>, fromMs: number, toMs: number }} seen
+ * @param {{ kill: number, term: number }} boundsMs
+ * @returns {number} the exit code: 1 when something is not as promised
+ */
+export function report(out, audit, { killed, drained, exits, fromMs, toMs }, boundsMs) {
+  const overlaps = audit.overlaps();
+  const duplicates = audit.duplicates();
+  const lost = audit.lostTicks(fromMs, toMs);
+  const cut = audit.runs.filter((run) => run.cut).length;
+  const ticks = audit.runs.length - duplicates.length;
+  const checks = /** @type {Array<[boolean, string]>} */ ([
+    [
+      killed.electedMs <= boundsMs.kill,
+      `failover after SIGKILL   ${seconds(killed.electedMs)} to the next master, ${seconds(killed.firstRunMs)} to its first run (bound ${seconds(boundsMs.kill)})`,
+    ],
+    [
+      drained.electedMs <= boundsMs.term,
+      `failover after SIGTERM   ${seconds(drained.electedMs)} to the next master, ${seconds(drained.firstRunMs)} to its first run (bound ${seconds(boundsMs.term)}); ${seconds(drained.drainMs)} of it the run in progress`,
+    ],
+    [drained.exit?.code === 0, `exit after SIGTERM       ${exitOf(drained.exit)}`],
+    [
+      exits.every(({ exit }) => exit?.code === 0),
+      `exits at the end         ${exits.map(({ replica, exit }) => `${replica}: ${exitOf(exit)}`).join(', ')}`,
+    ],
+    [overlaps.length === 0, `overlapping runs         ${overlaps.length} of ${audit.runs.length}`],
+    [duplicates.length === 0, `duplicate runs           ${duplicates.length}`],
+    [audit.tokensGrow(), 'fencing tokens           grow from master to master'],
+  ]);
+  out.write(`\nRESULT: ${ticks} ticks ran in ${seconds(toMs - fromMs)}\n`);
+  for (const [good, text] of checks) out.write(`  ${good ? 'ok   ' : 'WRONG'}  ${text}\n`);
+  out.write(
+    `  note   ticks without a master  ${lost.withoutMaster}: they fell due during a failover and did not run (there is no claim per tick yet)\n`,
+  );
+  if (lost.underMaster > 0)
+    out.write(`  note   ticks dropped under a master  ${lost.underMaster}: cron skips a tick that it would start more than 250 ms late\n`);
+  if (cut > 0) out.write(`  note   runs cut short  ${cut}: their process was killed\n`);
+  for (const [one, other] of overlaps) out.write(`  overlap: ${show(one)} and ${show(other)}\n`);
+  for (const tick of duplicates) out.write(`  duplicate: ${tick}\n`);
+  return checks.every(([good]) => good) ? 0 : 1;
+}
+
+/** @param {Failover['exit']} exit */
+function exitOf(exit) {
+  if (exit === undefined) return 'still running';
+  return exit.signal === null ? `code ${exit.code}` : exit.signal;
+}
+
+/** @param {import('./audit.mjs').Run} run */
+function show(run) {
+  return `${run.job} on ${run.replica}, ${new Date(run.startMs).toISOString()} to ${run.endMs === undefined ? 'the end' : new Date(run.endMs).toISOString()}`;
+}
+
+/** @param {number} ms */
+function seconds(ms) {
+  return `${(ms / 1000).toFixed(2)} s`;
+}

@@ -1,0 +1,49 @@
+import { Inject } from '@nestjs/common';
+import { Gate } from '../gate/gate.js';
+import { GATE } from './inject.js';
+
+/** Which application's gate an instance belongs to. */
+const gates = new WeakMap<object, Gate>();
+
+const SLOT = Symbol('the gate, injected by Nest');
+const BIND = Symbol('bind this instance to a gate');
+
+interface Bindable {
+  [BIND]?: (gate: unknown) => void;
+}
+
+/**
+ * Makes the class behind `prototype` bindable in two ways. Nest injects the gate into the instances that it constructs, and refuses to
+ * boot without one. Factories, values and proxies are bound by the explorer, which calls `bindInstance`.
+ */
+export function makeBindable(prototype: object): void {
+  if (SLOT in prototype) return;
+  Object.defineProperty(prototype, SLOT, {
+    configurable: true,
+    get(this: object) {
+      return gates.get(this);
+    },
+    set(this: object, gate: unknown) {
+      if (gate instanceof Gate) gates.set(this, gate);
+    },
+  });
+  Object.defineProperty(prototype, BIND, {
+    configurable: true,
+    value(this: object, gate: unknown) {
+      if (gate instanceof Gate) gates.set(this, gate);
+    },
+  });
+  Inject(GATE)(prototype, SLOT);
+}
+
+/** Binds an instance, whoever made it. Of a proxy that hands out methods bound to its target, the target too. */
+export function bindInstance(instance: object, gate: Gate): void {
+  gates.set(instance, gate);
+  const bind = (instance as Bindable)[BIND];
+  if (typeof bind === 'function') bind.call(instance, gate);
+}
+
+/** The gate that an instance is bound to. A mock in its place counts as none. */
+export function gateOf(instance: unknown): Gate | undefined {
+  return typeof instance === 'object' && instance !== null ? gates.get(instance) : undefined;
+}

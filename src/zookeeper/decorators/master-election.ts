@@ -1,0 +1,63 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Observable } from 'rxjs';
+import type { Election, Elections } from '../mastership/election.js';
+import type { Mastership } from '../mastership/mastership.state.js';
+import { ELECTIONS } from './inject.js';
+
+/**
+ * Who is master, for applications. Every method takes the name of an election; without one it means the service's own. An election that
+ * nobody has named yet comes into being when it is first named here, and this replica takes part in it.
+ */
+@Injectable()
+export class MasterElection {
+  private readonly byName = new Map<string | undefined, Election>();
+
+  constructor(@Inject(ELECTIONS) private readonly elections: Elections) {}
+
+  /** True if and only if this replica is master at this instant (also while it drains). No I/O; safe to ask at every moment. */
+  isMaster(election?: string): boolean {
+    return (this.byName.get(election) ?? this.find(election)).isMaster();
+  }
+
+  /** The state of the election as this replica knows it, as one value. No I/O. */
+  mastership(election?: string): Mastership {
+    return this.find(election).state();
+  }
+
+  /** The state and every change of it; a subscriber gets the present one at once. Never errs, never completes. */
+  mastership$(election?: string): Observable<Mastership> {
+    const found = this.find(election);
+    return new Observable((subscriber) => {
+      const unsubscribe = found.onChange((state) => subscriber.next(state));
+      subscriber.next(found.state());
+      return unsubscribe;
+    });
+  }
+
+  /** Asks the ensemble who is master. Undefined: nobody at this moment. Rejects while ZooKeeper cannot be reached. */
+  master(election?: string): Promise<{ readonly address: string; readonly isThis: boolean } | undefined> {
+    return this.find(election).master();
+  }
+
+  /**
+   * Drains, gives the mastership up and stands in line again.
+   * @throws {NotMasterError} elsewhere than on the master.
+   * @throws {RunIgnoresAbortError} when a run goes on after its abort; this replica is then still master.
+   */
+  resign(election?: string): Promise<void> {
+    return this.find(election).resign();
+  }
+
+  /** Names the replica with this address as the next master; the present one drains and hands over. From any replica. */
+  transferTo(address: string, election?: string): Promise<void> {
+    return this.find(election).transferTo(address);
+  }
+
+  private find(name: string | undefined): Election {
+    const known = this.byName.get(name);
+    if (known !== undefined) return known;
+    const found = this.elections.election(name);
+    this.byName.set(name, found);
+    return found;
+  }
+}

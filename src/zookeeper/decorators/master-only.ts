@@ -1,0 +1,122 @@
+// Reflect.getMetadata and its kin, which @nestjs/schedule and Nest itself use, too.
+import 'reflect-metadata';
+import { type GatedJob, type Method } from '../gate/gated-job.js';
+import { JobSetupError, UnboundError } from '../jobs/errors.js';
+import { nameProblem } from '../jobs/job-identity.js';
+import { Attached } from './attached.js';
+import { gateOf, makeBindable } from './binding.js';
+import { identityOf } from './identity.js';
+
+/** Options of `@MasterOnly`. */
+export interface MasterOnlyOptions {
+  /** The job's name everywhere; unique among the scheduled jobs of the application. Default: the schedule's name, else `Class.method`. */
+  readonly name?: string | undefined;
+  /** Another election of this service, so that jobs can spread over replicas. Default: the service's own. */
+  readonly election?: string | undefined;
+}
+
+/** A method with `@MasterOnly`. */
+export interface Guarded {
+  readonly key: PropertyKey;
+  readonly options: MasterOnlyOptions;
+  /** The method as its author wrote it. */
+  readonly original: Method;
+  /** `Class.method` of the class that was decorated. */
+  readonly where: string;
+  /** The job of each instance; forgotten when the instance is bound again. */
+  readonly jobs: WeakMap<object, GatedJob>;
+}
+
+/** Every `@MasterOnly` method. */
+export const guarded = new Attached<Guarded>();
+
+/** On the function, so that it survives decorators that wrap it and copy metadata, as those of Nest's ecosystem do. */
+const GUARDED = Symbol('@MasterOnly');
+
+const KNOWN_OPTIONS = ['name', 'election'];
+
+/**
+ * The method runs only on the master of its election.
+ *
+ * With `@Cron`, `@Interval` or `@Timeout`, above or below: on the master the schedule runs it with a `JobRun`; elsewhere the schedule does
+ * nothing. What it throws is logged and never stops the schedule.
+ *
+ * Called by other code, and on methods without a schedule: on the master it runs with the arguments of the call (a scheduled method
+ * that is called without any gets a `JobRun`); elsewhere it throws `NotMasterError`, and an `async` method rejects with it.
+ *
+ * Limits. Other code's calls count as the schedule's, and are skipped in silence elsewhere than on the master, as long as the
+ * application's `onModuleInit` hooks have not all run, when the method was bound in the constructor, and when called by `super.method()` from outside of
+ * a run. The gate covers what happens until the method returns or its promise settles, not what it leaves behind.
+ */
+export function MasterOnly(options: MasterOnlyOptions = {}): MethodDecorator {
+  return (target, key, descriptor) => {
+    const where = `${typeof target === 'function' ? `static ${target.name}` : target.constructor.name}.${String(key)}`;
+    check(where, typeof target === 'function', descriptor as PropertyDescriptor | undefined, options);
+    const method: Guarded = { key, options, where, original: descriptor.value as Method, jobs: new WeakMap() };
+    const wrapper = wrap(method);
+    imitate(wrapper, method.original);
+    Reflect.defineMetadata(GUARDED, method, wrapper);
+    guarded.add(target, key, method);
+    makeBindable(target);
+    (descriptor as PropertyDescriptor).value = wrapper;
+  };
+}
+
+/** What `@MasterOnly` has attached to a function, also when other decorators have wrapped it since. */
+export function guardedBehind(method: unknown): Guarded | undefined {
+  return typeof method === 'function' ? (Reflect.getMetadata(GUARDED, method) as Guarded | undefined) : undefined;
+}
+
+/** Copies what tools read off a method: its metadata, name and length. */
+export function imitate(copy: Method, original: Method): void {
+  for (const key of Reflect.getOwnMetadataKeys(original) as unknown[]) Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, original), copy);
+  Object.defineProperty(copy, 'name', { value: original.name, configurable: true });
+  Object.defineProperty(copy, 'length', { value: original.length, configurable: true });
+}
+
+/** The method that other code is calling at this moment; its wrapper takes the mark away as it starts. */
+let calledDirectly: Guarded | undefined;
+
+/** Calls `through`, below which the wrapper of `method` takes the call for other code's, not for the schedule's. */
+export function asDirectCall(method: Guarded, through: () => unknown): unknown {
+  calledDirectly = method;
+  try {
+    return through();
+  } finally {
+    calledDirectly = undefined;
+  }
+}
+
+function wrap(method: Guarded): Method {
+  const { jobs, original } = method;
+  return function (this: unknown, ...args: unknown[]): unknown {
+    const job = jobs.get(this as object) ?? jobOf(this, method);
+    if (job.identity.schedule === undefined || calledDirectly === method) {
+      calledDirectly = undefined;
+      return job.call(this, original, args);
+    }
+    return job.fire(this, original, args);
+  };
+}
+
+function jobOf(instance: unknown, method: Guarded): GatedJob {
+  const gate = gateOf(instance);
+  if (gate === undefined) throw new UnboundError(method.where);
+  const job = gate.job(identityOf(instance as object, method));
+  method.jobs.set(instance as object, job);
+  return job;
+}
+
+function check(where: string, isStatic: boolean, descriptor: PropertyDescriptor | undefined, options: MasterOnlyOptions): void {
+  const problems: string[] = [];
+  if (isStatic) problems.push(`@MasterOnly on ${where}: a static method belongs to no application. Make it a method of a provider.`);
+  if (typeof descriptor?.value !== 'function') problems.push(`@MasterOnly on ${where}: only methods can be gated, not properties or accessors.`);
+  else if (guardedBehind(descriptor.value) !== undefined) problems.push(`@MasterOnly stands twice on ${where}. Take one away.`);
+  for (const [option, value] of Object.entries(options)) {
+    if (!KNOWN_OPTIONS.includes(option)) problems.push(`@MasterOnly on ${where}: there is no option "${option}". Known: ${KNOWN_OPTIONS.join(', ')}.`);
+    else if (value !== undefined && typeof value !== 'string') problems.push(`@MasterOnly on ${where}: "${option}" must be text, received ${typeof value}.`);
+    else if (typeof value === 'string' && nameProblem(value) !== undefined) problems.push(`@MasterOnly on ${where}: ${option} ${JSON.stringify(value)} cannot be used: ${nameProblem(value)}.`);
+    else if (option === 'election' && value?.includes(':')) problems.push(`@MasterOnly on ${where}: election ${JSON.stringify(value)} must not contain ":", which separates it from the service.`);
+  }
+  if (problems.length > 0) throw new JobSetupError(problems);
+}

@@ -1,0 +1,116 @@
+import { RunAbortedError } from '../jobs/errors.js';
+import type { Election, HeldTenure } from '../mastership/election.js';
+import type { Clock } from '../support/clock.js';
+import type { Observer } from '../support/observer.js';
+import { InProgress } from './in-progress.js';
+import { MasterHooks } from './master-hooks.js';
+
+/** How long a run, or a hook, may go on after it was told to stop. */
+export const ABORT_GRACE_MS = 2_000;
+
+export interface GateParts {
+  readonly observer: Observer;
+  readonly clock: Clock;
+  /** How long a drain waits for runs before it aborts them. */
+  readonly drainTimeoutMs: number;
+}
+
+/** The gate of one election: who may start now, what is in progress, and the drain before the node is given up. */
+export class ElectionGate {
+  readonly inProgress: InProgress;
+  readonly hooks: MasterHooks;
+  /** How many drains are going on; after `close` it stays above 0. */
+  private closings = 0;
+
+  constructor(
+    readonly election: Election,
+    private readonly parts: GateParts,
+  ) {
+    this.inProgress = new InProgress(parts.clock);
+    this.hooks = new MasterHooks(election, this.inProgress, parts);
+    election.setDrain((tenure, why) => this.drain(why, tenure));
+  }
+
+  /** The one question per tick: the tenure under which work may start now, or undefined. No I/O. */
+  ask(): HeldTenure | undefined {
+    return this.closings === 0 ? this.election.tenure() : undefined;
+  }
+
+  /** From now on nothing starts. What is in progress goes on. */
+  close(): void {
+    this.closings += 1;
+  }
+
+  /**
+   * Waits for the work in progress, aborts it when `drainTimeoutMs` is over, and gives it `ABORT_GRACE_MS` more. Then the hooks for lost
+   * mastership run, still under it, so that what they stop is stopped before a successor can be master.
+   */
+  async drain(why: string, tenure?: HeldTenure): Promise<'drained' | 'stuck'> {
+    this.closings += 1;
+    try {
+      const startedMs = this.parts.clock.nowMs();
+      this.tell('info', 'drain.started', `Draining ${this.election.key} (${why}): ${this.inProgress.list().length} in progress.`, {
+        running: this.inProgress.list().length,
+        limitMs: this.parts.drainTimeoutMs,
+        token: tenure?.token.toString(),
+      });
+      this.hooks.closing(why);
+      const settled = await this.settle(why);
+      this.hooks.lost(why);
+      const stopped = await this.inProgress.settled(ABORT_GRACE_MS);
+      if (settled && !stopped) this.reportStuck();
+      const outcome = settled && stopped ? 'drained' : 'stuck';
+      const durationMs = Math.round(this.parts.clock.nowMs() - startedMs);
+      if (outcome === 'drained') this.tell('info', 'drain.finished', `Drained ${this.election.key} in ${durationMs} ms.`, { durationMs });
+      return outcome;
+    } finally {
+      this.closings -= 1;
+    }
+  }
+
+  /** Without a mastership to give up: aborts what is in progress at once, and waits `ABORT_GRACE_MS` for it. */
+  async abandon(why: string): Promise<'drained' | 'stuck'> {
+    for (const work of this.inProgress.list()) work.abort(new RunAbortedError(work.what, 0, why));
+    this.hooks.lost(why);
+    if (await this.inProgress.settled(ABORT_GRACE_MS)) return 'drained';
+    this.reportStuck();
+    return 'stuck';
+  }
+
+  /** True when nothing is in progress any more; false, and loudly, when something has ignored its abort. */
+  private async settle(why: string): Promise<boolean> {
+    if (await this.inProgress.settled(this.parts.drainTimeoutMs)) return true;
+    for (const work of this.inProgress.list()) {
+      const runningMs = this.runningMs(work.startedMs);
+      this.tell('warn', 'drain.aborting', `Aborting "${work.what}" of ${this.election.key}, which has been running for ${runningMs} ms (${why}).`, {
+        job: work.what,
+        runningMs,
+      });
+      work.abort(new RunAbortedError(work.what, this.parts.drainTimeoutMs, why));
+    }
+    if (await this.inProgress.settled(ABORT_GRACE_MS)) return true;
+    this.reportStuck();
+    return false;
+  }
+
+  private reportStuck(): void {
+    for (const { what, startedMs } of this.inProgress.list()) {
+      const runningMs = this.runningMs(startedMs);
+      this.tell(
+        'error',
+        'drain.stuck',
+        `"${what}" has been running for ${runningMs} ms and still runs ${ABORT_GRACE_MS} ms after it was told to stop, so ${this.election.key} is ` +
+          'not resigned: its node stays until this process and its session end. Pass the signal to everything it waits for.',
+        { code: 'ZK_RUN_IGNORES_ABORT', job: what, runningMs },
+      );
+    }
+  }
+
+  private runningMs(startedMs: number): number {
+    return Math.round(this.parts.clock.nowMs() - startedMs);
+  }
+
+  private tell(level: 'info' | 'warn' | 'error', event: string, message: string, fields: Readonly<Record<string, string | number | undefined>>): void {
+    this.parts.observer.observe({ level, event, message, fields: { election: this.election.key, ...fields } });
+  }
+}

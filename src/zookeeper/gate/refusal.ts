@@ -1,0 +1,29 @@
+import type { Election } from '../mastership/election.js';
+import { NotMasterError } from '../mastership/errors.js';
+import type { Mastership } from '../mastership/mastership.state.js';
+
+/** The error for `what`, which runs only on the master, as the election is at this moment. */
+export function refusal(what: string, election: Election): NotMasterError {
+  const state = election.state();
+  const master = state.kind === 'standby' ? state.master : undefined;
+  return new NotMasterError(election.key, master, `"${what}" runs only there; ${inWords(state)}`);
+}
+
+function inWords(state: Mastership): string {
+  switch (state.kind) {
+    case 'standby':
+      return 'this replica stands by';
+    case 'observing':
+      return `this replica only observes: ${state.why}`;
+    case 'electing':
+      return `the election is going on: ${state.why}`;
+    case 'waiting':
+      return `this replica was elected and waits until its predecessor is over: ${state.why}`;
+    case 'doubtful':
+      return 'the lease of this replica has run out without a renewal';
+    case 'draining':
+      return `this replica hands over: ${state.why}`;
+    case 'master':
+      return 'this replica is shutting down, or has become master just now';
+  }
+}

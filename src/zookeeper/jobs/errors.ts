@@ -1,0 +1,32 @@
+import { ClusterCronError } from '../support/errors.js';
+
+/** The abort reason of a run that was still going when the time to drain was over. The replica is still master while it reads this. */
+export class RunAbortedError extends ClusterCronError {
+  constructor(job: string, waitedMs: number, why: string) {
+    super('ZK_RUN_ABORTED', `The run of "${job}" is aborted: ${why}, and it was still running after ${waitedMs} ms. Stop at the next safe point; raise drainTimeoutMs if it needs longer.`);
+  }
+}
+
+/** A `@MasterOnly` method was called on an instance that no ZookeeperModule knows. It did not run. */
+export class UnboundError extends ClusterCronError {
+  constructor(method: string) {
+    super(
+      'ZK_UNBOUND',
+      `${method} is @MasterOnly, but this instance belongs to no running ZookeeperModule, so it did not run. Let Nest provide the instance and import ZookeeperModule.forRoot(); in a unit test use ZookeeperTestingModule, or runJob(instance, 'method') from nestjs-cluster-cron/testing.`,
+    );
+  }
+}
+
+/** The jobs or hooks of the application cannot be set up as they are written. Thrown at boot; lists every problem. */
+export class JobSetupError extends ClusterCronError {
+  constructor(readonly problems: readonly string[]) {
+    super('ZK_JOB_SETUP', problems.length === 1 ? String(problems[0]) : `${problems.length} problems:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+}
+
+/** The abort reason of an `@OnMasterElected` hook's signal when the mastership is about to be given up. */
+export class HookStoppedError extends ClusterCronError {
+  constructor(election: string, why: string) {
+    super('ZK_HOOK_STOPPED', `The mastership of ${election} is about to be given up: ${why}. Stop what must live only on the master.`);
+  }
+}

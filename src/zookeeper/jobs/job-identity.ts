@@ -1,0 +1,37 @@
+/** Which schedule a job's method carries; undefined: a plain method. */
+export type ScheduleKind = 'cron' | 'interval' | 'timeout';
+
+/** What is known about a job before it ever runs. */
+export interface JobIdentity {
+  /** Its name everywhere; unique among the scheduled jobs of an application. */
+  readonly name: string;
+  /** `Class.method`, by the instance's own class: an inherited method is one job per subclass. */
+  readonly method: string;
+  /** Of this election; undefined: the service's own. */
+  readonly election: string | undefined;
+  readonly schedule: ScheduleKind | undefined;
+  /** `disabled: true` in the schedule's options: it is registered, but does not fire. */
+  readonly disabled: boolean;
+}
+
+/** The longest name of a job or an election; both become names of znodes. */
+export const MAX_NAME_LENGTH = 200;
+
+/** What is wrong with `name` as the name of a job or an election, as a clause; undefined when it is fine. */
+export function nameProblem(name: string): string | undefined {
+  if (name.trim() === '') return 'it is empty';
+  if (name.length > MAX_NAME_LENGTH) return `it has ${name.length} characters, at most ${MAX_NAME_LENGTH} are allowed`;
+  if (name === '.' || name === '..') return 'ZooKeeper reserves it';
+  // ZooKeeper forbids these in paths (ZooKeeper Programmer's Guide, "Data model"); "/" would be a path of its own.
+  // oxlint-disable-next-line no-control-regex
+  if (/[/\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/u.test(name)) return 'it contains "/" or a character that ZooKeeper does not allow in names';
+  return undefined;
+}
+
+/**
+ * True for a class name as a minifier writes it ("t", "Te", "$1"): a job named after it changes its name with the next build, and with it
+ * everything that is kept under that name.
+ */
+export function looksMinified(className: string): boolean {
+  return /^[\w$]{1,2}\d{0,2}$/u.test(className);
+}

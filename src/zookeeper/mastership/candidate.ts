@@ -1,0 +1,141 @@
+import type { Session } from '../session/session.js';
+import { isZooKeeperError } from '../wire/errors.js';
+import { Belief } from './belief.js';
+import { Contest } from './contest.js';
+import type { Drain, Election, HeldTenure } from './election.js';
+import type { ElectionZnodes } from './election.znodes.js';
+import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
+import type { LeaseKeeper } from './lease.js';
+import type { Mastership } from './mastership.state.js';
+import { Memory } from './memory.js';
+import { addressesInLine } from './reassignment.js';
+import type { CandidateParts } from './scene.js';
+import { ClusterCronError } from '../support/errors.js';
+
+/** This replica in one election, from session to session. */
+export class Candidate implements Election {
+  private readonly belief: Belief;
+  private readonly parts: CandidateParts;
+  private drain: Drain | undefined;
+  private contest: { readonly it: Contest; readonly over: Promise<void> } | undefined;
+
+  constructor(
+    private readonly znodes: ElectionZnodes,
+    given: Pick<CandidateParts, 'address' | 'clock' | 'observer' | 'newId'>,
+    private readonly session: () => Session | undefined,
+    initialWhy: string,
+  ) {
+    this.belief = new Belief(znodes.key, given.clock, given.observer, initialWhy);
+    this.parts = { ...given, znodes, belief: this.belief, memory: new Memory(given.clock), drain: () => this.drain };
+  }
+
+  get key(): string {
+    return this.znodes.key;
+  }
+
+  get path(): string {
+    return this.znodes.node;
+  }
+
+  state(): Mastership {
+    return this.belief.state();
+  }
+
+  isMaster(): boolean {
+    return this.belief.isMaster();
+  }
+
+  tenure(): HeldTenure | undefined {
+    return this.belief.tenure();
+  }
+
+  onChange(listener: (state: Mastership) => void): () => void {
+    return this.belief.onChange(listener);
+  }
+
+  setDrain(drain: Drain): void {
+    this.drain = drain;
+  }
+
+  async master(signal?: AbortSignal): Promise<{ readonly address: string; readonly isThis: boolean } | undefined> {
+    const session = this.attachedSession();
+    try {
+      const { data, stat } = await session.get(this.path, signal === undefined ? {} : { signal });
+      return { address: data.toString('utf8'), isThis: stat.ephemeralOwner === session.id };
+    } catch (thrown) {
+      if (isZooKeeperError(thrown, 'no-node')) return undefined;
+      throw thrown;
+    }
+  }
+
+  async resign(): Promise<void> {
+    const leaving = this.contest?.it.leave('resign', 'asked to resign');
+    if (leaving === undefined) throw new NotMasterError(this.key, this.knownMaster(), `it is ${this.state().kind}`);
+    if ((await leaving) === 'stuck') throw new RunIgnoresAbortError(this.key);
+  }
+
+  async transferTo(address: string, signal?: AbortSignal): Promise<void> {
+    const session = this.attachedSession();
+    const options = signal === undefined ? {} : { signal };
+    const { data, stat } = await session.get(this.path, options);
+    if (data.toString('utf8') === address) return;
+    const known = await addressesInLine({ session, znodes: this.znodes });
+    if (!known.includes(address)) throw new UnknownReplicaError(this.key, address, known);
+    await session.set(this.path, Buffer.from(address), stat.version, options);
+  }
+
+  /** Begins to campaign over this session, as soon as the contest over the one before it has wound up. */
+  campaign(session: Session, keeper: LeaseKeeper): void {
+    if (session.ended.aborted) return;
+    if (this.contest !== undefined) {
+      if (this.contest.it.session !== session) void this.contest.over.then(() => this.campaign(session, keeper));
+      return;
+    }
+    this.belief.apply({ kind: 'campaigning', why: 'looks who is master' });
+    const it = new Contest(this.parts, session, keeper);
+    const over = it.run().finally(() => {
+      this.contest = undefined;
+    });
+    this.contest = { it, over };
+  }
+
+  /** The session is over, and with it whatever was held; the next one begins anew. */
+  async sessionEnded(reason: Error): Promise<void> {
+    if (this.contest === undefined) return;
+    await this.endContest(reason);
+    this.belief.apply({ kind: 'campaigning', why: reason.message });
+  }
+
+  /** Says why nothing happens while there is no session to campaign over. */
+  waitFor(why: string): void {
+    if (this.contest === undefined) this.belief.apply({ kind: 'campaigning', why });
+  }
+
+  /** Drains and resigns if it holds the node, and takes no further part. */
+  async close(why: string, reason: Error): Promise<'resigned' | 'stuck' | 'idle'> {
+    const outcome = await (this.contest?.it.leave('close', why) ?? 'idle');
+    if (outcome === 'stuck') return 'stuck';
+    await this.endContest(reason);
+    this.belief.apply({ kind: 'withdrawn', why });
+    return outcome === 'resigned' ? 'resigned' : 'idle';
+  }
+
+  private async endContest(reason: Error): Promise<void> {
+    const { contest } = this;
+    contest?.it.abort(reason);
+    await contest?.over;
+  }
+
+  private knownMaster(): string | undefined {
+    const state = this.state();
+    return state.kind === 'standby' ? state.master : undefined;
+  }
+
+  private attachedSession(): Session {
+    const session = this.session();
+    if (session === undefined) {
+      throw new ClusterCronError('ZK_NOT_CONNECTED', `Election "${this.key}": there is no ZooKeeper session now. Try again, or look at the session's state.`);
+    }
+    return session;
+  }
+}

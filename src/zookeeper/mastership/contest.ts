@@ -1,0 +1,248 @@
+import { sleep } from '../support/abort.js';
+import { backoffMs } from '../support/backoff.js';
+import { messageOf } from '../support/errors.js';
+import { unreachable } from '../support/invariant.js';
+import { isZooKeeperError } from '../wire/errors.js';
+import { ANY_VERSION } from '../wire/operations.js';
+import type { Session } from '../session/session.js';
+import type { LeavingKind } from './leaving.js';
+import type { LeaseKeeper } from './lease.js';
+import { Line } from './line.js';
+import { NodeWatch, type NodeView } from './node-watch.js';
+import { makeParents } from './parents.js';
+import { addressesInLine } from './reassignment.js';
+import { encodeRecord, type ElectionRecord, type RecordRead } from './record.js';
+import { Reign } from './reign.js';
+import { removeForeignNode } from './remove-node.js';
+import { report, type CandidateParts, type Scene } from './scene.js';
+import { rankDelayMs, STAND_BACK_MS } from './timing.js';
+import { floorAbove, floorForWin, tokenOf } from './token.js';
+import { Wake } from './wake.js';
+import { ownerOf, readRecord, tryToWin, type NotWon } from './win.js';
+
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 5_000;
+
+/**
+ * One candidate's part in one election over one session: look at the node, then stand by, or try to win and reign, until the session ends or
+ * the candidate withdraws. Every wake-up is a hint; each round looks again.
+ */
+export class Contest {
+  private readonly scene: Scene;
+  private readonly stopping = new AbortController();
+  private reign: Reign | undefined;
+  private vacant = false;
+  private failures = 0;
+  private readonly unsubscribe: () => void;
+
+  constructor(
+    parts: CandidateParts,
+    readonly session: Session,
+    keeper: LeaseKeeper,
+  ) {
+    const wake = new Wake(parts.clock);
+    const watch = new NodeWatch(session, parts.znodes.node, keeper, wake);
+    const line = new Line(session, parts.znodes, parts.address, parts.newId(), wake);
+    this.scene = { ...parts, session, keeper, watch, line, wake };
+    this.unsubscribe = session.onAttached(() => wake.ring());
+  }
+
+  /** Resolves when it is over; never rejects. */
+  async run(): Promise<void> {
+    const { signal } = this.stopping;
+    try {
+      while (!signal.aborted) {
+        try {
+          await this.round();
+          this.failures = 0;
+        } catch (thrown) {
+          await this.pause(thrown);
+        }
+      }
+    } finally {
+      this.unsubscribe();
+      this.scene.watch.close();
+      if (!this.scene.session.ended.aborted) await this.scene.line.leave();
+      else this.scene.line.forget();
+    }
+  }
+
+  /** The session has ended, or the candidate withdraws: nothing is held after this, and nothing new is begun. */
+  abort(reason: Error): void {
+    this.stopping.abort(reason);
+  }
+
+  /** Undefined when this replica holds nothing. */
+  leave(kind: LeavingKind, why: string): Promise<'resigned' | 'stuck' | 'ended'> | undefined {
+    return this.reign?.leave(kind, why);
+  }
+
+  private async round(): Promise<void> {
+    const vacant = this.vacant;
+    this.vacant = false;
+    if (vacant) return this.attempt();
+    const node = await this.scene.watch.read();
+    if (node === undefined) return this.attempt();
+    const owner = ownerOf(node, this.scene.session.id);
+    switch (owner) {
+      case 'another session':
+        return this.standBy(node);
+      case 'this session':
+        // Of an attempt that failed in a way it was not told of: nobody reigns under it.
+        return removeForeignNode(this.scene, node, 'a leftover of this session');
+      case 'nobody':
+        return removeForeignNode(this.scene, node, 'persistent, so nobody holds it');
+      default:
+        return unreachable(owner);
+    }
+  }
+
+  private async standBy(node: NodeView): Promise<void> {
+    const { scene } = this;
+    const { signal } = this.stopping;
+    let deleted = false;
+    scene.watch.onEvent = (event) => (deleted = event.type === 'deleted');
+    scene.memory.sawNode(node.stat);
+    try {
+      await this.standInLine();
+      this.tell(node);
+      await this.remember(node);
+      while (!signal.aborted && scene.watch.armedSince() !== undefined) {
+        await scene.wake.wait(signal);
+        if (scene.session.attached && scene.watch.armedSince() !== undefined) await this.standInLine();
+      }
+    } finally {
+      scene.watch.onEvent = undefined;
+    }
+    if (deleted && !signal.aborted) await this.afterDeletion(node.text);
+  }
+
+  /** The first in line goes at once; the others give those before them a little time, then look before they try. */
+  private async afterDeletion(master: string): Promise<void> {
+    const { scene } = this;
+    const delayMs = scene.memory.isNamed(scene.address) ? 0 : rankDelayMs(scene.line.rank);
+    scene.belief.apply({ kind: 'campaigning', why: `the node of ${master} is gone` });
+    report(scene, 'info', 'vacant', `the node of ${master} is gone; tries in ${delayMs} ms.`, { rank: scene.line.rank });
+    if (delayMs > 0) await sleep(scene.clock, delayMs, this.stopping.signal);
+    else this.vacant = true;
+  }
+
+  private tell(node: NodeView): void {
+    const { belief, line } = this.scene;
+    const was = belief.state();
+    if (was.kind === 'standby' && was.master === node.text && was.rank === line.rank) return;
+    if (was.kind !== 'standby' || was.master !== node.text) {
+      report(this.scene, 'info', 'standby', `standby; the master is ${node.text}.`, { master: node.text, rank: line.rank, czxid: String(node.stat.czxid) });
+    }
+    belief.apply({ kind: 'stood by', master: node.text, rank: line.rank });
+  }
+
+  private async standInLine(): Promise<void> {
+    try {
+      await this.scene.line.stand();
+    } catch (thrown) {
+      if (!isZooKeeperError(thrown, 'no-node')) throw thrown;
+      await makeParents(this.scene.session, this.scene.znodes.parents);
+      await this.scene.line.stand();
+    }
+  }
+
+  /** Keeps in mind the token in force, and an edit that names a successor; raises a floor that has fallen behind. */
+  private async remember(node: NodeView): Promise<void> {
+    const { scene } = this;
+    const read = await readRecord(scene.session, scene.znodes);
+    if (read?.record?.state !== 'held' || node.stat.version === 0) return;
+    const named = node.text.trim();
+    scene.memory.sawEdit(named === read.record.address ? undefined : { address: named, after: read.record.tenure });
+    const token = tokenOf(read.record.floor, node.stat.czxid);
+    if (token < scene.memory.tokenSeen) await this.raiseFloor(read, read.record, node.stat.czxid);
+    else scene.memory.sawToken(token);
+  }
+
+  /** The ensemble counts from lower again (restored empty or older): what this replica has seen must stay below. */
+  private async raiseFloor(read: RecordRead, record: ElectionRecord, czxid: bigint): Promise<void> {
+    const { scene } = this;
+    const floor = floorAbove(record.floor, scene.memory.tokenSeen, czxid);
+    await scene.session.set(scene.znodes.record, encodeRecord({ ...record, floor }), read.stat.version);
+    report(scene, 'warn', 'floor-raised', `raised the floor of the fencing tokens to ${floor}, above a token seen earlier.`, { floor: String(floor) });
+  }
+
+  private async attempt(): Promise<void> {
+    const { scene } = this;
+    const read = await readRecord(scene.session, scene.znodes);
+    if (read === undefined) return makeParents(scene.session, scene.znodes.parents);
+    if (scene.memory.standsBack(read, scene.address)) {
+      report(scene, 'info', 'stands-back', `stands back up to ${STAND_BACK_MS} ms for ${scene.memory.preferred(read)?.address}, named as successor.`);
+      return this.standBack();
+    }
+    const proof = scene.memory.proofOf(read, scene.keeper.lengthMs);
+    const tenureId = scene.newId();
+    const record: ElectionRecord = {
+      tenure: tenureId,
+      address: scene.address,
+      state: 'held',
+      leaseMs: scene.keeper.lengthMs,
+      unprovenMs: proof.waitMs,
+      floor: floorForWin(read.record?.floor, scene.memory.tokenSeen, scene.session.lastZxid),
+    };
+    const attempt = { tenureId, address: scene.address, read, record, place: scene.line.path };
+    const won = await tryToWin(scene.session, scene.znodes, scene.keeper, scene.watch, attempt, () => this.reattached());
+    if (typeof won === 'string') return this.afterRefusal(won);
+    scene.line.forget();
+    this.reign = new Reign(scene, won, proof);
+    await this.reign.run(this.stopping.signal, (thrown) => this.pause(thrown));
+    this.reign = undefined;
+    await this.afterReign(tenureId);
+  }
+
+  private async afterRefusal(refused: NotWon): Promise<void> {
+    if (refused === 'parents missing') await makeParents(this.scene.session, this.scene.znodes.parents);
+    if (refused === 'place missing') this.scene.line.forget();
+  }
+
+  /** Behind the others, where there are others: a resignation that wins again at once is none. */
+  private async afterReign(tenureId: string): Promise<void> {
+    const { scene } = this;
+    if (this.stopping.signal.aborted) return;
+    // Gone already after a resignation. After a deletion by hand it must not stay until the session ends.
+    await scene.session.delete(scene.znodes.tenure(tenureId), ANY_VERSION).catch(() => undefined);
+    if ((await addressesInLine(scene)).length === 0) return;
+    await this.standInLine();
+    await this.standBack();
+  }
+
+  /** Leaves the node to others for a moment, or until one of them has it. */
+  private async standBack(): Promise<void> {
+    const { watch, wake, clock } = this.scene;
+    const { signal } = this.stopping;
+    const untilMs = clock.nowMs() + STAND_BACK_MS;
+    let made = false;
+    watch.onEvent = () => (made = true);
+    try {
+      made = (await watch.expect()) || made;
+      for (let leftMs = STAND_BACK_MS; !made && !signal.aborted && leftMs > 0; leftMs = untilMs - clock.nowMs()) await wake.wait(signal, leftMs);
+    } finally {
+      watch.onEvent = undefined;
+    }
+  }
+
+  /** After a failure: waits for what can mend it, and looks again. */
+  private async pause(thrown: unknown): Promise<void> {
+    const { scene } = this;
+    const { signal } = this.stopping;
+    if (signal.aborted || thrown === signal.reason) return;
+    if (isZooKeeperError(thrown, 'connection-loss')) return this.reattached().catch(() => undefined);
+    const delayMs = backoffMs(this.failures++, RETRY_FIRST_MS, RETRY_MAX_MS);
+    const isRace = isZooKeeperError(thrown, 'no-node', 'bad-version', 'node-exists', 'not-empty');
+    report(scene, isRace ? 'debug' : 'error', 'failed', `a step failed (${messageOf(thrown)}); looks again in ${Math.round(delayMs)} ms.`);
+    await sleep(scene.clock, delayMs, signal).catch(() => undefined);
+  }
+
+  /** Resolves when the session is attached, or this contest is over. */
+  private async reattached(): Promise<void> {
+    const { session, wake } = this.scene;
+    const { signal } = this.stopping;
+    while (!session.attached && !signal.aborted) await wake.wait(signal);
+    signal.throwIfAborted();
+  }
+}

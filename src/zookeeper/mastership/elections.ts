@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock, type Clock } from '../support/clock.js';
+import { ClusterCronError } from '../support/errors.js';
+import { harmless, type Observer } from '../support/observer.js';
+import type { Session, Sessions } from '../session/session.js';
+import { Candidate } from './candidate.js';
+import type { Election, Elections } from './election.js';
+import { electionZnodes } from './election.znodes.js';
+import { LeaseKeeper } from './lease.js';
+import { ScopeTurnstile } from './scope.js';
+import { leaseMsOf } from './timing.js';
+
+/** What all elections of a replica have in common. */
+export interface ElectionsOptions {
+  readonly sessions: Sessions;
+  readonly rootPath: string;
+  readonly service: string;
+  readonly version: string;
+  readonly scope: 'version' | 'service';
+  /** `host:port`, written into the nodes that this replica wins. */
+  readonly address: string;
+  /** False: observes, never campaigns. */
+  readonly candidate: boolean;
+  readonly observer: Observer;
+  readonly clock?: Clock;
+  /** Random ids; a seam for reproducible searches. */
+  readonly newId?: () => string;
+}
+
+const WITHDRAWN = 'this replica shuts down';
+
+/** The withdrawal of this replica: the reason that ends every contest. */
+class WithdrawnError extends ClusterCronError {
+  constructor() {
+    super('ZK_WITHDRAWN', WITHDRAWN);
+  }
+}
+
+/** What lives and dies with one session. */
+interface Round {
+  readonly session: Session;
+  readonly keeper: LeaseKeeper;
+  readonly turnstile: ScopeTurnstile;
+  readonly turnstileOver: Promise<void>;
+  mayCampaign: boolean;
+}
+
+class ElectionSet implements Elections {
+  private readonly candidates = new Map<string, Candidate>();
+  private readonly clock: Clock;
+  private readonly observer: Observer;
+  private readonly newId: () => string;
+  private round: Round | undefined;
+  private phase: 'idle' | 'campaigning' | 'stopped' = 'idle';
+  private unsubscribe: () => void = () => undefined;
+
+  constructor(private readonly options: ElectionsOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.observer = harmless(options.observer);
+    this.newId = options.newId ?? randomUUID;
+  }
+
+  election(name?: string): Election {
+    const key = name ?? '';
+    const known = this.candidates.get(key);
+    if (known !== undefined) return known;
+    const { options, clock, observer, newId } = this;
+    const why = options.candidate ? 'the application has not started yet' : 'this replica is no candidate';
+    const given = { address: options.address, clock, observer, newId };
+    const candidate = new Candidate(electionZnodes({ ...options, name }), given, () => this.options.sessions.current(), why);
+    this.candidates.set(key, candidate);
+    if (this.phase === 'campaigning') this.begin(candidate);
+    return candidate;
+  }
+
+  start(): void {
+    if (this.phase !== 'idle') return;
+    this.phase = 'campaigning';
+    if (this.options.candidate) for (const candidate of this.candidates.values()) candidate.waitFor('waits for a ZooKeeper session');
+    this.unsubscribe = this.options.sessions.onSession((session) => this.onSession(session));
+  }
+
+  async stop(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
+    if (this.phase === 'stopped') return 'resigned';
+    this.phase = 'stopped';
+    this.unsubscribe();
+    const startedMs = this.clock.nowMs();
+    const closings = [...this.candidates.values()].map((candidate) => candidate.close(WITHDRAWN, new WithdrawnError()));
+    const outcome = await this.withinLimit(Promise.all(closings), limitMs);
+    // A run that goes on: its node and the session are left to end with the process.
+    if (outcome === 'late' ? this.isDraining() : outcome.includes('stuck')) return 'stuck';
+    await this.endRound(new WithdrawnError());
+    const leftMs = Math.max(500, limitMs - (this.clock.nowMs() - startedMs));
+    const closed = await this.options.sessions.stop(leftMs);
+    return outcome === 'late' || closed === 'abandoned' ? 'abandoned' : 'resigned';
+  }
+
+  private onSession(session: Session): void {
+    const { options, clock, observer } = this;
+    const lengthMs = leaseMsOf(session.timeoutMs);
+    const checkedPath = options.rootPath === '' ? '/' : options.rootPath;
+    const keeper = new LeaseKeeper(session, clock, checkedPath, lengthMs);
+    const { address, version, scope, candidate, rootPath, service } = options;
+    const member = { address, version, scope, candidate };
+    const turnstile = new ScopeTurnstile({ session, clock, observer, rootPath, service, member, id: this.newId(), leaseMs: lengthMs });
+    const turnstileOver = turnstile.run(() => {
+      round.mayCampaign = true;
+      for (const one of this.candidates.values()) this.begin(one);
+    });
+    const round: Round = { session, keeper, turnstile, turnstileOver, mayCampaign: false };
+    this.round = round;
+    const onEnded = (): void => {
+      if (this.round === round) void this.endRound(session.ended.reason as Error);
+    };
+    if (session.ended.aborted) onEnded();
+    else session.ended.addEventListener('abort', onEnded, { once: true });
+  }
+
+  private begin(candidate: Candidate): void {
+    if (!this.options.candidate || this.phase !== 'campaigning') return;
+    if (this.round?.mayCampaign === true) candidate.campaign(this.round.session, this.round.keeper);
+    else candidate.waitFor(this.round === undefined ? 'waits for a ZooKeeper session' : 'waits for its turn');
+  }
+
+  private async endRound(reason: Error): Promise<void> {
+    const { round } = this;
+    if (round === undefined) return;
+    this.round = undefined;
+    round.turnstile.close(reason);
+    round.keeper.close();
+    await Promise.all([...this.candidates.values()].map((candidate) => candidate.sessionEnded(reason)));
+    await round.turnstileOver;
+  }
+
+  private isDraining(): boolean {
+    return [...this.candidates.values()].some((candidate) => candidate.state().kind === 'draining');
+  }
+
+  private withinLimit<T>(work: Promise<T>, limitMs: number): Promise<T | 'late'> {
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.after(limitMs, () => resolve('late'));
+      work.then(resolve, reject).finally(() => timer.cancel());
+    });
+  }
+}
+
+/**
+ * The elections of one replica over one supervised session: any number of them share the session, its connection and one renewal
+ * per period. Nothing is campaigned for before `start`.
+ */
+export function createElections(options: ElectionsOptions): Elections {
+  return new ElectionSet(options);
+}

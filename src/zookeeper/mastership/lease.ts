@@ -1,0 +1,123 @@
+import type { Clock, Timer } from '../support/clock.js';
+import { isZooKeeperError } from '../wire/errors.js';
+import { ANY_VERSION } from '../wire/operations.js';
+import type { Session } from '../session/session.js';
+import type { Lease } from './mastership.state.js';
+import { RENEWALS_PER_LEASE } from './timing.js';
+
+/** A tenure that wants its lease renewed. */
+export interface LeaseHolder {
+  /**
+   * Since when, in `LeaseKeeper.next()` order, the tenure's node has been watched without a break; undefined while it is not.
+   * Only a renewal sent later speaks for it.
+   */
+  armedSince(): number | undefined;
+  renewed(lease: Lease): void;
+}
+
+/**
+ * Renews the leases of all tenures of one session by one write per period, however many there are, and nothing when there are none.
+ *
+ * Why a write: a follower cut off from its peers keeps its connections and answers pings and reads by itself, for seconds after the
+ * leader has expired their sessions. A transaction is forwarded to the leader, checked there against the session, and logged by
+ * a quorum. One that contains only a `check` does all this and changes nothing (ZooKeeper 3.8 source: PrepRequestProcessor,
+ * `OpCode.multi`, calls `checkSession` for each operation and proposes the transaction even when one of them fails).
+ *
+ * Why one acknowledgement speaks for every tenure: a connection delivers the watch events of earlier transactions before a later
+ * reply. So when the reply arrives and no event has, each node watched since before the request was still there when the
+ * request was processed. After a reconnect the watches are set again before anything else is sent (wire/), so the same holds.
+ */
+export class LeaseKeeper {
+  private readonly holders = new Set<LeaseHolder>();
+  private order = 0;
+  private timer: Timer | undefined;
+  private inFlight = false;
+  private readonly unsubscribe: () => void;
+  /** How long an acknowledged write lets a tenure of this session believe, milliseconds. */
+  readonly lengthMs: number;
+
+  constructor(
+    private readonly session: Session,
+    private readonly clock: Clock,
+    private readonly checkedPath: string,
+    lengthMs: number,
+  ) {
+    this.lengthMs = lengthMs;
+    this.unsubscribe = session.onAttached(() => this.renewNow());
+  }
+
+  /** A number larger than every one before; requests sent in this order are processed in this order. */
+  next(): number {
+    return ++this.order;
+  }
+
+  /** A lease that starts now: for a leader-checked write that is about to be sent and proves nothing until it is acknowledged. */
+  leaseFromNow(): Lease {
+    return { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: this.lengthMs };
+  }
+
+  /** Starts to renew for this holder. `nowToo`: it has no lease yet. The function returned stops it. */
+  hold(holder: LeaseHolder, options?: { readonly nowToo: boolean }): () => void {
+    this.holders.add(holder);
+    if (options?.nowToo === true) this.renewNow();
+    else this.schedule();
+    return () => {
+      this.holders.delete(holder);
+      if (this.holders.size === 0) this.cancelTimer();
+    };
+  }
+
+  /** Sends a renewal at once, unless one is in flight (its end then schedules the next). */
+  renewNow(): void {
+    this.cancelTimer();
+    void this.renew();
+  }
+
+  close(): void {
+    this.holders.clear();
+    this.cancelTimer();
+    this.unsubscribe();
+  }
+
+  private schedule(): void {
+    if (this.timer !== undefined || this.inFlight || this.holders.size === 0) return;
+    this.timer = this.clock.after(this.lengthMs / RENEWALS_PER_LEASE, () => {
+      this.timer = undefined;
+      void this.renew();
+    });
+  }
+
+  private cancelTimer(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  /** One in flight. Detached: none is sent, and `onAttached` starts again. */
+  private async renew(): Promise<void> {
+    if (this.inFlight || this.holders.size === 0 || !this.session.attached) return;
+    this.inFlight = true;
+    const sent = this.next();
+    const lease = this.leaseFromNow();
+    const acknowledged = await this.write();
+    this.inFlight = false;
+    if (acknowledged) this.spread(sent, lease);
+    this.schedule();
+  }
+
+  /** True when the leader has processed the transaction for this session, whatever it thought of the `check` itself. */
+  private async write(): Promise<boolean> {
+    try {
+      await this.session.multi([{ kind: 'check', path: this.checkedPath, version: ANY_VERSION }]);
+      return true;
+    } catch (thrown) {
+      return isZooKeeperError(thrown, 'no-node', 'no-auth', 'bad-version') && thrown.details.opIndex !== undefined;
+    }
+  }
+
+  private spread(sent: number, lease: Lease): void {
+    for (const holder of this.holders) {
+      const armed = holder.armedSince();
+      if (armed !== undefined && armed < sent) holder.renewed(lease);
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import { isZooKeeperError } from '../wire/errors.js';
+import { ANY_VERSION } from '../wire/operations.js';
+import type { Session } from '../session/session.js';
+import type { ElectionZnodes } from './election.znodes.js';
+import type { Wake } from './wake.js';
+
+/** One standby as its place tells. */
+export interface Place {
+  readonly name: string;
+  readonly address: string;
+  /** Identifies the place's owner across a lost reply. */
+  readonly id: string;
+  readonly sequence: number;
+}
+
+/** `<host:port>~<id>-<sequence>`; undefined for a name that is no place (made by hand, say). */
+export function parsePlace(name: string): Place | undefined {
+  const match = /^(.+)~([^~]+)-(-?\d{10,})$/.exec(name);
+  if (match === null) return undefined;
+  const [, address = '', id = '', sequence = ''] = match;
+  return { name, address, id, sequence: Number(sequence) };
+}
+
+/** The places, first in line first. The server's counter is a signed 32-bit number that wraps after 2^31 places: accepted. */
+export function sortedPlaces(names: readonly string[]): Place[] {
+  return names
+    .map(parsePlace)
+    .filter((place) => place !== undefined)
+    .sort((a, b) => a.sequence - b.sequence);
+}
+
+/**
+ * This candidate's place in the line of standbys: an ephemeral sequential node, each watching the one before it, as in ZooKeeper's
+ * recipe for leader election (Apache ZooKeeper, "Recipes and Solutions"). Here the line only orders the attempts, so that a
+ * failover among a thousand standbys costs few writes; it elects nobody. Standbys whose place is lost or stale just try later
+ * or earlier than they should.
+ */
+export class Line {
+  private place: Place | undefined;
+  private current: number | undefined;
+  private stale = true;
+  private watchedPaths: string[] = [];
+
+  constructor(
+    private readonly session: Session,
+    private readonly znodes: ElectionZnodes,
+    private readonly address: string,
+    private readonly id: string,
+    private readonly wake: Wake,
+  ) {}
+
+  /** How many stand before this one, as last read; undefined outside the line. */
+  get rank(): number | undefined {
+    return this.current;
+  }
+
+  /** The path of the place, if there is one. */
+  get path(): string | undefined {
+    return this.place === undefined ? undefined : `${this.znodes.line}/${this.place.name}`;
+  }
+
+  /** Takes a place, or looks at it again when the one before it, or this one, has gone. Cheap when nothing has changed. */
+  async stand(): Promise<void> {
+    while (this.stale) {
+      this.stale = false;
+      try {
+        await this.look();
+      } catch (thrown) {
+        this.stale = true;
+        throw thrown;
+      }
+    }
+  }
+
+  /** The place went with a transaction (the win), or is known to be gone. */
+  forget(): void {
+    this.place = undefined;
+    this.current = undefined;
+    this.stale = true;
+    this.unwatch();
+  }
+
+  /** Gives the place up; best effort, since it ends with the session anyway. */
+  async leave(): Promise<void> {
+    const path = this.path;
+    this.forget();
+    if (path !== undefined) await this.session.delete(path, ANY_VERSION).catch(() => undefined);
+  }
+
+  private async look(): Promise<void> {
+    if (this.place === undefined) await this.take();
+    const places = await this.list();
+    const rank = places.findIndex((place) => place.id === this.id);
+    const own = places[rank];
+    if (own === undefined) {
+      this.forget();
+      return;
+    }
+    this.place = own;
+    this.current = rank;
+    const before = places[rank - 1];
+    await this.watch(before === undefined ? [own] : [own, before]);
+  }
+
+  /** Makes the place unless an earlier attempt, whose reply was lost, has made it already. */
+  private async take(): Promise<void> {
+    const already = (await this.list()).find((place) => place.id === this.id);
+    if (already !== undefined) return;
+    const prefix = `${this.znodes.line}/${this.address}~${this.id}-`;
+    await this.session.create(prefix, Buffer.alloc(0), 'ephemeral-sequential');
+  }
+
+  private async list(): Promise<Place[]> {
+    try {
+      return sortedPlaces((await this.session.children(this.znodes.line)).names);
+    } catch (thrown) {
+      if (isZooKeeperError(thrown, 'no-node')) return [];
+      throw thrown;
+    }
+  }
+
+  private async watch(places: readonly Place[]): Promise<void> {
+    this.unwatch();
+    this.watchedPaths = places.map((place) => `${this.znodes.line}/${place.name}`);
+    const found = await Promise.all(this.watchedPaths.map((path) => this.session.exists(path, { watch: this.watcher })));
+    if (found.includes(undefined)) this.stale = true;
+  }
+
+  private unwatch(): void {
+    for (const path of this.watchedPaths) this.session.unwatch(path, this.watcher);
+    this.watchedPaths = [];
+  }
+
+  private readonly watcher = (): void => {
+    this.stale = true;
+    this.wake.ring();
+  };
+}

@@ -1,0 +1,49 @@
+import { isZooKeeperError } from '../wire/errors.js';
+import { sortedPlaces } from './line.js';
+import type { NodeView } from './node-watch.js';
+import { report, type Scene } from './scene.js';
+
+/** What an edit of the election node by somebody else asks for. */
+export type Edit =
+  | { readonly kind: 'hand over'; readonly to: string }
+  /** It names this replica, or nobody who could take over. */
+  | { readonly kind: 'restore'; readonly why: string };
+
+/** The addresses that stand in line now; empty when there is no line. */
+export async function addressesInLine(scene: Pick<Scene, 'session' | 'znodes'>): Promise<string[]> {
+  try {
+    const { names } = await scene.session.children(scene.znodes.line);
+    return [...new Set(sortedPlaces(names).map((place) => place.address))];
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'no-node')) return [];
+    throw thrown;
+  }
+}
+
+/** Nobody becomes master because of data: an edit only makes the present master hand over, and only to a living standby. */
+export async function judgeEdit(scene: Scene, node: NodeView): Promise<Edit> {
+  const named = node.text.trim();
+  if (named === scene.address) return { kind: 'restore', why: 'the edit names this replica, which is master already' };
+  const known = await addressesInLine(scene);
+  if (known.includes(named)) return { kind: 'hand over', to: named };
+  const list = known.length === 0 ? 'no replica stands in line' : `in line: ${known.join(', ')}`;
+  return { kind: 'restore', why: `the edit names "${named.slice(0, 100)}", which is no living standby (${list})` };
+}
+
+/**
+ * Writes the master's own address back, conditional on the version read, and answers the node's version. An edit that comes between makes the
+ * write fail; the watch is then disarmed, so that the master reads and judges again.
+ */
+export async function restoreNode(scene: Scene, node: NodeView | undefined, edit: Extract<Edit, { kind: 'restore' }>): Promise<number> {
+  const current = node ?? (await scene.watch.read());
+  if (current === undefined) return 0;
+  if (current.text === scene.address) return current.stat.version;
+  report(scene, 'warn', 'edit-refused', `${edit.why}; restores ${scene.address}.`, { data: current.text.slice(0, 100) });
+  try {
+    return (await scene.session.set(scene.znodes.node, Buffer.from(scene.address), current.stat.version)).version;
+  } catch (thrown) {
+    if (!isZooKeeperError(thrown, 'bad-version', 'no-node')) throw thrown;
+    scene.watch.disarm();
+    return current.stat.version;
+  }
+}

@@ -1,0 +1,86 @@
+import type { Stat } from '../wire/operations.js';
+import { MAX_LEASE_MS } from './timing.js';
+
+/**
+ * The election's persistent memory: who won last, whether that tenure is over, and the floor of the fencing tokens.
+ * Written by the transactions that win, seal and resign, and by whoever must raise the floor; always by compare-and-set.
+ */
+export interface ElectionRecord {
+  /** The id of the last tenure. */
+  readonly tenure: string;
+  /** Its `host:port`, for people. */
+  readonly address: string;
+  readonly state: 'held' | 'resigned';
+  /** How long that tenure's renewals let it believe. */
+  readonly leaseMs: number;
+  /**
+   * What that tenure itself still had to wait for its own predecessor when this was written. Whoever follows inherits it: a
+   * winner that dies or resigns during its wait has proven nothing about the master before it.
+   */
+  readonly unprovenMs: number;
+  /** The token of the node made by transaction z is `floor + z` (token.ts). */
+  readonly floor: bigint;
+  /** A hand-over: this address goes first, once, after this tenure. */
+  readonly successor?: { readonly address: string; readonly after: string };
+}
+
+/** The record as read: its content, or why it cannot be used, and the stat that conditional writes need. */
+export interface RecordRead {
+  /** Undefined when the data is not a record: nothing is known of a predecessor then. */
+  readonly record: ElectionRecord | undefined;
+  readonly stat: Stat;
+}
+
+const MAX_FLOOR_DIGITS = 40;
+
+export function encodeRecord(record: ElectionRecord): Buffer {
+  const { floor, ...rest } = record;
+  return Buffer.from(JSON.stringify({ ...rest, floor: floor.toString() }));
+}
+
+/**
+ * Undefined for anything that a master of this library would not have written: the caller then knows nothing and waits.
+ * Durations are clamped, so that an edit by hand can make nobody wait for ever.
+ */
+export function decodeRecord(data: Buffer): ElectionRecord | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(data.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const { tenure, address, state, leaseMs, unprovenMs, floor, successor } = parsed as Record<string, unknown>;
+  if (typeof tenure !== 'string' || typeof address !== 'string') return undefined;
+  if (state !== 'held' && state !== 'resigned') return undefined;
+  if (!isDuration(leaseMs) || !isDuration(unprovenMs)) return undefined;
+  if (typeof floor !== 'string' || !/^\d+$/.test(floor) || floor.length > MAX_FLOOR_DIGITS) return undefined;
+  return {
+    tenure,
+    address,
+    state,
+    leaseMs: Math.min(leaseMs, MAX_LEASE_MS),
+    unprovenMs: Math.min(unprovenMs, MAX_LEASE_MS),
+    floor: BigInt(floor),
+    ...(isSuccessor(successor) ? { successor } : {}),
+  };
+}
+
+function isDuration(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function isSuccessor(value: unknown): value is { address: string; after: string } {
+  if (typeof value !== 'object' || value === null) return false;
+  const { address, after } = value as Record<string, unknown>;
+  return typeof address === 'string' && typeof after === 'string';
+}
+
+/**
+ * Whether the record proves that its tenure has resigned. `mzxid === pzxid` holds after the transaction that resigns (it writes
+ * the record and deletes its child, the tenure node) and is broken by any later edit and by the tenure node's end with its
+ * session. A record *created* as resigned (`czxid === mzxid`) could have been made by hand and proves nothing.
+ */
+export function provesResignation(read: RecordRead): boolean {
+  return read.record?.state === 'resigned' && read.stat.mzxid === read.stat.pzxid && read.stat.mzxid !== read.stat.czxid;
+}

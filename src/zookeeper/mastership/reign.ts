@@ -1,0 +1,220 @@
+import { invariant } from '../support/invariant.js';
+import type { WatchEvent } from '../wire/operations.js';
+import type { LeaseHolder } from './lease.js';
+import type { Lease, Tenure } from './mastership.state.js';
+import type { NodeView } from './node-watch.js';
+import { Leaving, type LeavingKind } from './leaving.js';
+import type { Proof } from './memory.js';
+import type { ElectionRecord } from './record.js';
+import { judgeEdit, restoreNode } from './reassignment.js';
+import { resign } from './resign.js';
+import { report, type Scene } from './scene.js';
+import { seal } from './seal.js';
+import { tokenOf } from './token.js';
+import { ownerOf, WON_VERSION, type Win } from './win.js';
+
+/** What of a won election can change while it is held: written here and by the steps that `Reign` calls. */
+export interface Holding {
+  readonly tenureId: string;
+  readonly czxid: bigint;
+  /** The node's version that this tenure has written or accepted. */
+  nodeVersion: number;
+  record: ElectionRecord;
+  recordVersion: number;
+}
+
+/**
+ * One tenure from the win to its end, as one loop: look, act on what is due, wait to be rung.
+ *
+ * 1. Not proven that the predecessor is over: wait, then seal (`waiting`).
+ * 2. Believe while renewals are acknowledged (`master`, `doubtful`).
+ * 3. Each event of the node: read again; deleted or replaced ends the tenure, an edit is judged (reassignment.ts).
+ * 4. Asked to leave: drain, stop believing, and only then resign in one transaction (resign.ts).
+ */
+export class Reign implements LeaseHolder {
+  private readonly holding: Holding;
+  private over = false;
+  /** From just before the resignation is sent, the node's events are its own echo. */
+  private resigning = false;
+  private leaving: Leaving | undefined;
+  private untilMs = 0;
+  private release: (() => void) | undefined;
+
+  constructor(
+    private readonly scene: Scene,
+    private readonly win: Win,
+    private readonly proof: Proof,
+  ) {
+    const { tenureId, czxid, record, recordVersion } = win;
+    this.holding = { tenureId, czxid, record, recordVersion, nodeVersion: WON_VERSION };
+  }
+
+  /** Resolves when the tenure is over. */
+  async run(signal: AbortSignal, pause: (thrown: unknown) => Promise<void>): Promise<void> {
+    this.scene.watch.onEvent = this.onEvent;
+    try {
+      this.begin();
+      while (!this.over) {
+        if (signal.aborted) this.lost(String((signal.reason as Error).message));
+        else await this.step(signal).catch(pause);
+      }
+    } finally {
+      this.scene.watch.onEvent = undefined;
+      this.release?.();
+      this.leaving?.settle('ended');
+    }
+  }
+
+  /** Drains and resigns; answers how it ended. Asked again, the strongest reason counts. */
+  leave(kind: LeavingKind, why: string): Promise<'resigned' | 'stuck' | 'ended'> {
+    if (this.over) return Promise.resolve('ended');
+    if (this.leaving === undefined) {
+      const { belief } = this.scene;
+      belief.apply({ kind: 'drain', why });
+      this.leaving = new Leaving(kind, why, this.scene.drain(), belief.heldTenure(), () => this.scene.wake.ring());
+      report(this.scene, 'info', 'draining', `draining before it gives the mastership up: ${why}.`, { tenure: this.holding.tenureId });
+    } else this.leaving.strengthen(kind, why);
+    return this.leaving.done;
+  }
+
+  armedSince(): number | undefined {
+    return this.scene.watch.armedSince();
+  }
+
+  renewed(lease: Lease): void {
+    const wasDoubtful = this.scene.belief.state().kind === 'doubtful';
+    this.scene.belief.apply({ kind: 'renewed', tenure: this.tenure(), lease });
+    if (wasDoubtful && this.scene.belief.isMaster()) {
+      report(this.scene, 'info', 'confirmed', 'master again: ZooKeeper has acknowledged a renewal.', { token: String(this.tenure().token) });
+    }
+  }
+
+  private begin(): void {
+    const { scene, win, proof } = this;
+    if (win.view !== undefined && !this.isOwn(win.view)) return this.lost('the election node was replaced right after the win');
+    this.untilMs = scene.clock.nowMs() + proof.waitMs;
+    const facts = { tenure: win.tenureId, czxid: String(win.czxid), waitMs: Math.round(proof.waitMs) };
+    if (proof.waitMs <= 0 && win.lease !== undefined) {
+      report(scene, 'info', 'won', `won the election node; ${proof.why}.`, facts);
+      return this.believe(win.lease);
+    }
+    report(scene, 'info', 'won', `won the election node; waits ${Math.round(proof.waitMs)} ms, because ${proof.why}.`, facts);
+    scene.belief.apply({ kind: 'won', tenure: this.tenure(), untilMs: this.untilMs, why: proof.why });
+  }
+
+  private async step(signal: AbortSignal): Promise<void> {
+    const { scene, leaving } = this;
+    if (this.resigning) return this.resign();
+    if (scene.watch.armedSince() === undefined) return this.verify();
+    const isWaiting = scene.belief.state().kind === 'waiting';
+    if (leaving?.outcome === 'drained' || (leaving !== undefined && isWaiting)) return this.resign();
+    if (leaving?.outcome === 'stuck') return this.stuck(leaving);
+    if (!isWaiting) return scene.wake.wait(signal);
+    const leftMs = this.untilMs - scene.clock.nowMs();
+    if (leftMs > 0) return scene.wake.wait(signal, leftMs);
+    const lease = await seal(scene, this.holding);
+    // What happened during the seal (an event, an order to leave) is met by the next step.
+    if (lease !== undefined && !this.over) this.believe(lease);
+  }
+
+  private believe(lease: Lease): void {
+    const { scene } = this;
+    const tenure = this.tenure();
+    scene.memory.sawToken(tenure.token);
+    scene.belief.apply({ kind: 'believed', tenure, lease });
+    this.release ??= scene.keeper.hold(this);
+    report(scene, 'info', 'master', `is master now, with fencing token ${tenure.token}.`, { tenure: tenure.id, token: String(tenure.token) });
+  }
+
+  private tenure(): Tenure {
+    const { tenureId, czxid, record } = this.holding;
+    return { id: tenureId, czxid, token: tokenOf(record.floor, czxid) };
+  }
+
+  private isOwn(node: NodeView): boolean {
+    return ownerOf(node, this.scene.session.id) === 'this session' && node.stat.czxid === this.holding.czxid;
+  }
+
+  /** Reads the node and arms the watch again; what it finds may end the tenure or be an edit. */
+  private async verify(): Promise<void> {
+    const node = await this.scene.watch.read();
+    if (this.over) return;
+    if (node === undefined) return this.lost('the election node is gone');
+    if (!this.isOwn(node)) return this.lost('the election node now belongs to somebody else');
+    if (node.stat.version === this.holding.nodeVersion) return;
+    const edit = await judgeEdit(this.scene, node);
+    if (edit.kind === 'hand over') {
+      this.holding.nodeVersion = node.stat.version;
+      this.holding.record = { ...this.holding.record, successor: { address: edit.to, after: this.holding.tenureId } };
+      report(this.scene, 'info', 'reassigned', `the election node was edited to name ${edit.to}; hands over.`, { to: edit.to });
+      void this.leave('transfer', `handing over to ${edit.to}`);
+      return;
+    }
+    this.holding.nodeVersion = await restoreNode(this.scene, node, edit);
+    this.callOffTransfer();
+  }
+
+  /** The last edit counts: one that names nobody else takes an earlier hand-over back, unless there are other reasons to leave. */
+  private callOffTransfer(): void {
+    const { successor: _dropped, ...record } = this.holding.record;
+    this.holding.record = record;
+    if (this.leaving?.kind !== 'transfer') return;
+    this.leaving.settle('ended');
+    this.leaving = undefined;
+    this.scene.belief.apply({ kind: 'resumed' });
+    report(this.scene, 'info', 'resumed', 'the hand-over was taken back; goes on as master.');
+  }
+
+  /** A run ignored its abort. At shutdown the node stays until the process, and with it the session, has ended. */
+  private async stuck(leaving: Leaving): Promise<void> {
+    const tenure = this.holding.tenureId;
+    report(this.scene, 'error', 'run-ignores-abort', `ZK_RUN_IGNORES_ABORT: does not resign, because a run goes on after its abort (${leaving.why}).`, { tenure });
+    leaving.settle('stuck');
+    if (leaving.kind === 'close') {
+      leaving.outcome = 'left to the process';
+      return;
+    }
+    this.leaving = undefined;
+    this.scene.belief.apply({ kind: 'resumed' });
+    this.holding.nodeVersion = await restoreNode(this.scene, undefined, { kind: 'restore', why: 'the hand-over failed' });
+  }
+
+  private async resign(): Promise<void> {
+    const { scene, leaving } = this;
+    invariant(leaving, 'resigns without having been asked to');
+    if (!this.resigning) {
+      this.resigning = true;
+      // Belief ends before the transaction is sent: once it commits, a successor may be master at once.
+      this.release?.();
+      scene.belief.apply({ kind: 'ended', why: leaving.why });
+    }
+    const unprovenMs = Math.max(0, this.untilMs - scene.clock.nowMs());
+    const outcome = await resign(scene, this.holding, unprovenMs);
+    if (outcome === 'again') return;
+    this.finish();
+    report(scene, 'info', outcome === 'resigned' ? 'resigned' : 'lost', `${outcome === 'resigned' ? 'has resigned' : 'lost the node while resigning'}: ${leaving.why}.`, {
+      tenure: this.holding.tenureId,
+      token: String(this.tenure().token),
+      successor: this.holding.record.successor?.address,
+    });
+    leaving.settle(outcome);
+  }
+
+  private readonly onEvent = (event: WatchEvent): void => {
+    if (event.type === 'deleted' && !this.resigning) this.lost('the election node was deleted');
+  };
+
+  /** The tenure is over without a resignation. */
+  private lost(why: string): void {
+    if (this.over) return;
+    this.finish();
+    if (!this.resigning) this.scene.belief.apply({ kind: 'ended', why });
+    report(this.scene, 'warn', 'lost', `mastership ended: ${why}.`, { tenure: this.holding.tenureId, token: String(this.tenure().token) });
+  }
+
+  private finish(): void {
+    this.over = true;
+    this.release?.();
+    this.scene.memory.endedHere(this.holding.tenureId, this.untilMs);
+  }
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../support/clock.js';
+import type { Observation, Observer } from '../support/observer.js';
+import type { Session } from '../session/session.js';
+import type { Belief } from './belief.js';
+import type { Drain } from './election.js';
+import type { ElectionZnodes } from './election.znodes.js';
+import type { LeaseKeeper } from './lease.js';
+import type { Line } from './line.js';
+import type { Memory } from './memory.js';
+import type { NodeWatch } from './node-watch.js';
+import type { Wake } from './wake.js';
+
+/** What stays the same for a candidate whatever session it uses. */
+export interface CandidateParts {
+  readonly znodes: ElectionZnodes;
+  readonly address: string;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly belief: Belief;
+  readonly memory: Memory;
+  readonly newId: () => string;
+  readonly drain: () => Drain | undefined;
+}
+
+/** The same, and what belongs to one session. */
+export interface Scene extends CandidateParts {
+  readonly session: Session;
+  readonly keeper: LeaseKeeper;
+  readonly watch: NodeWatch;
+  readonly line: Line;
+  readonly wake: Wake;
+}
+
+/** A session's id as ZooKeeper's own logs write it. */
+export function sessionHex(session: Session): string {
+  return `0x${BigInt.asUintN(64, session.id).toString(16)}`;
+}
+
+/** One observation about an election, with the fields that let all replicas' logs be put together. */
+export function report(
+  scene: Scene,
+  level: Observation['level'],
+  event: string,
+  message: string,
+  fields?: Readonly<Record<string, string | number | boolean | undefined>>,
+): void {
+  scene.observer.observe({
+    level,
+    event: `mastership.${event}`,
+    message: `Election "${scene.znodes.key}": ${message}`,
+    fields: { election: scene.znodes.key, address: scene.address, session: sessionHex(scene.session), ...fields },
+  });
+}

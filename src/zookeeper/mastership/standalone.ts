@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { messageOf } from '../support/errors.js';
+import type { Clock } from '../support/clock.js';
+import { systemClock } from '../support/clock.js';
+import { Listeners } from '../support/listeners.js';
+import type { Observer } from '../support/observer.js';
+import { silentObserver } from '../support/observer.js';
+import type { Drain, Election, Elections, HeldTenure } from './election.js';
+import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
+import type { Mastership, Tenure } from './mastership.state.js';
+
+/** What the elections of a process without ZooKeeper need. */
+export interface StandaloneParts {
+  /** The service's own key, e.g. `AccountService:1.0.0`; named elections append `:<name>`. */
+  readonly key: string;
+  /** Shown as the master's address. */
+  readonly address: string;
+  /** False: every election only observes. Default true. */
+  readonly candidate?: boolean;
+  readonly clock?: Clock;
+  readonly observer?: Observer;
+}
+
+/**
+ * Elections without ZooKeeper: from `start` to `stop` this process is master of everything. For development, and the ground
+ * that the testing kit stands on. Tokens grow from tenure to tenure of this process, and across restarts as long as the wall clock does.
+ */
+export class StandaloneElections implements Elections {
+  private readonly byName = new Map<string, StandaloneElection>();
+  private started = false;
+
+  constructor(private readonly parts: StandaloneParts) {}
+
+  election(name?: string): StandaloneElection {
+    const found = this.byName.get(name ?? '');
+    if (found !== undefined) return found;
+    const key = name === undefined ? this.parts.key : `${this.parts.key}:${name}`;
+    const made = new StandaloneElection(key, this.parts);
+    this.byName.set(name ?? '', made);
+    if (this.started) made.win();
+    return made;
+  }
+
+  start(): void {
+    if (this.parts.candidate === false) return;
+    this.started = true;
+    for (const election of this.byName.values()) election.win();
+  }
+
+  async stop(_limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
+    this.started = false;
+    const ends = await Promise.all([...this.byName.values()].map((election) => election.giveUp('shutdown', 'closed')));
+    return ends.includes('stuck') ? 'stuck' : 'resigned';
+  }
+}
+
+/** One election whose outcome is decided in this process. */
+export class StandaloneElection implements Election {
+  readonly path: string;
+  private now: Mastership = { kind: 'observing', why: 'not started yet' };
+  private held: LocalTenure | undefined;
+  private drain: Drain = async () => 'drained';
+  private readonly changed: Listeners<[Mastership]>;
+  private readonly clock: Clock;
+
+  constructor(
+    readonly key: string,
+    private readonly parts: StandaloneParts,
+  ) {
+    this.path = `standalone:${key}`;
+    this.clock = parts.clock ?? systemClock;
+    const observer = parts.observer ?? silentObserver;
+    this.changed = new Listeners((thrown) =>
+      observer.observe({ level: 'error', event: 'listener.failed', message: `A listener of election ${key} threw: ${messageOf(thrown)}.` }),
+    );
+  }
+
+  state(): Mastership {
+    return this.now;
+  }
+
+  isMaster(): boolean {
+    return this.now.kind === 'master' || this.now.kind === 'draining';
+  }
+
+  tenure(): HeldTenure | undefined {
+    return this.now.kind === 'master' ? this.held : undefined;
+  }
+
+  onChange(listener: (state: Mastership) => void): () => void {
+    return this.changed.add(listener);
+  }
+
+  setDrain(drain: Drain): void {
+    this.drain = drain;
+  }
+
+  async master(): Promise<{ readonly address: string; readonly isThis: boolean } | undefined> {
+    if (this.isMaster()) return { address: this.parts.address, isThis: true };
+    return this.now.kind === 'standby' ? { address: this.now.master, isThis: false } : undefined;
+  }
+
+  async resign(): Promise<void> {
+    if (this.now.kind !== 'master') throw new NotMasterError(this.key, this.now.kind === 'standby' ? this.now.master : undefined, `it is ${this.now.kind}, so there is nothing to resign`);
+    const end = await this.giveUp('resigned by call', 'resigned by call');
+    if (end === 'stuck') throw new RunIgnoresAbortError(this.key);
+    this.win();
+  }
+
+  async transferTo(address: string): Promise<void> {
+    throw new UnknownReplicaError(this.key, address, []);
+  }
+
+  /** Becomes master under a new tenure, unless it is master already. */
+  win(): void {
+    if (this.isMaster()) return;
+    const token = nextToken(this.clock.wallMs());
+    this.held = new LocalTenure({ id: randomUUID(), token, czxid: 0n });
+    this.become({ kind: 'master', tenure: this.held, lease: { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: Number.POSITIVE_INFINITY } });
+  }
+
+  /** Stops being master at once, as if another replica had taken over: no drain. */
+  lose(next: Mastership, why: string): void {
+    const held = this.held;
+    this.held = undefined;
+    this.become(next);
+    held?.end(why);
+  }
+
+  /** Drains and stops being master. `'stuck'`: still master, because a run ignored its abort. */
+  async giveUp(why: string, next: string): Promise<'resigned' | 'stuck'> {
+    const { now, held } = this;
+    if (now.kind === 'master' && held !== undefined) {
+      this.become({ kind: 'draining', tenure: now.tenure, lease: now.lease, why });
+      if ((await this.drain(held, why)) === 'stuck') {
+        this.become(now);
+        return 'stuck';
+      }
+    }
+    this.lose({ kind: 'observing', why: next }, why);
+    return 'resigned';
+  }
+
+  private become(state: Mastership): void {
+    this.now = state;
+    this.changed.tell(state);
+  }
+}
+
+/** Valid until told otherwise. */
+class LocalTenure implements HeldTenure {
+  readonly id: string;
+  readonly token: bigint;
+  readonly czxid: bigint;
+  private valid = true;
+  private readonly ended = new Listeners<[string]>();
+
+  constructor(tenure: Tenure) {
+    this.id = tenure.id;
+    this.token = tenure.token;
+    this.czxid = tenure.czxid;
+  }
+
+  isValid(): boolean {
+    return this.valid;
+  }
+
+  onInvalid(listener: (why: string) => void): () => void {
+    return this.ended.add(listener);
+  }
+
+  end(why: string): void {
+    if (!this.valid) return;
+    this.valid = false;
+    this.ended.tell(why);
+  }
+}
+
+let lastToken = 0n;
+
+/** Above every token of this process, and of earlier ones as long as the wall clock was not set back. */
+function nextToken(wallMs: number): bigint {
+  const fromClock = BigInt(Math.floor(wallMs));
+  lastToken = fromClock > lastToken ? fromClock : lastToken + 1n;
+  return lastToken;
+}

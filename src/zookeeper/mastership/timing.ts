@@ -1,0 +1,32 @@
+/** The longest lease, whatever the session timeout; also bounds what a record can make a winner wait. */
+export const MAX_LEASE_MS = 20_000;
+
+/**
+ * How long an acknowledged write lets a master believe: a third of the session timeout. Shorter than the session for the sake
+ * of availability alone (a silent server is left before the session is lost); safety does not depend on the ratio.
+ */
+export function leaseMsOf(sessionTimeoutMs: number): number {
+  return Math.min(sessionTimeoutMs / 3, MAX_LEASE_MS);
+}
+
+/** A renewal is sent this often within a lease. */
+export const RENEWALS_PER_LEASE = 4;
+
+/**
+ * What a winner waits, for a predecessor that may believe for `leaseMs` of its own clock: clock rates within 5 % of true time
+ * differ by up to 1.05 / 0.95 between two machines.
+ */
+export function waitMsFor(leaseMs: number): number {
+  return leaseMs * 1.11;
+}
+
+/** A standby of rank r waits r times this before it tries, so that a failover among many costs few writes. */
+const RANK_DELAY_MS = 50;
+const MAX_RANK_DELAY_MS = 1_000;
+
+export function rankDelayMs(rank: number | undefined): number {
+  return Math.min((rank ?? 0) * RANK_DELAY_MS, MAX_RANK_DELAY_MS);
+}
+
+/** For how long others stand back, once, for the replica that a hand-over names. */
+export const STAND_BACK_MS = 1_000;

@@ -1,0 +1,145 @@
+import { isZooKeeperError } from '../wire/errors.js';
+import { CONTAINER_OWNER, type Op, type OpResult } from '../wire/operations.js';
+import type { Session } from '../session/session.js';
+import type { ElectionZnodes } from './election.znodes.js';
+import type { LeaseKeeper } from './lease.js';
+import type { Lease } from './mastership.state.js';
+import type { NodeView, NodeWatch } from './node-watch.js';
+import { decodeRecord, encodeRecord, type ElectionRecord, type RecordRead } from './record.js';
+
+/** A won node. */
+export interface Win {
+  readonly tenureId: string;
+  readonly czxid: bigint;
+  readonly record: ElectionRecord;
+  /** The record's version after the win; every later write of the record is conditional on it. */
+  readonly recordVersion: number;
+  /** From the winning write itself; undefined when its reply was lost: then the seal gives the first one. */
+  readonly lease: Lease | undefined;
+  /** The node as read right behind the win, by the read that armed the watch; undefined when that read failed. */
+  readonly view: NodeView | undefined;
+}
+
+/** Why an attempt did not win, and what the caller does next. */
+export type NotWon =
+  /** Somebody else has the node. */
+  | 'taken'
+  /** The record moved between the reading and the transaction: read it again. */
+  | 'record moved'
+  /** A parent is missing: make it. */
+  | 'parents missing'
+  /** This candidate's place in the line is gone. */
+  | 'place missing';
+
+/** What the candidate brings to an attempt. */
+export interface Attempt {
+  readonly tenureId: string;
+  readonly address: string;
+  readonly read: RecordRead;
+  /** The record as it is to be after the win. */
+  readonly record: ElectionRecord;
+  /** The place to give up in the same transaction. */
+  readonly place: string | undefined;
+}
+
+/** The won node's version: created with 0, then set once in the same transaction, so that a foreign or re-created node (0) differs. */
+export const WON_VERSION = 1;
+
+function operationsOf(znodes: ElectionZnodes, attempt: Attempt): Op[] {
+  const data = Buffer.from(attempt.address);
+  const operations: Op[] = [
+    { kind: 'create', path: znodes.node, data, mode: 'ephemeral' },
+    { kind: 'set', path: znodes.node, data, version: 0 },
+    { kind: 'set', path: znodes.record, data: encodeRecord(attempt.record), version: attempt.read.stat.version },
+    { kind: 'create', path: znodes.tenure(attempt.tenureId), data, mode: 'ephemeral' },
+  ];
+  if (attempt.place !== undefined) operations.push({ kind: 'delete', path: attempt.place, version: -1 });
+  return operations;
+}
+
+/**
+ * Tries to win, in one transaction: the election node (created, then set, to get version 1), the record, the tenure node, the
+ * place in the line. The read of the node that arms the watch is sent right behind it and is of use whoever wins.
+ *
+ * A lost reply is resolved by the same conditional transaction again, and only then by reading: a first attempt still in flight
+ * could commit after a read that did not see it, but not after a repeat that the leader has processed.
+ */
+export async function tryToWin(
+  session: Session,
+  znodes: ElectionZnodes,
+  keeper: LeaseKeeper,
+  watch: NodeWatch,
+  attempt: Attempt,
+  reattached: () => Promise<void>,
+): Promise<Win | NotWon> {
+  const operations = operationsOf(znodes, attempt);
+  let replyLost = false;
+  for (;;) {
+    const lease = keeper.leaseFromNow();
+    const transaction = session.multi(operations);
+    const armed = watch.read();
+    armed.catch(() => undefined);
+    try {
+      const results = await transaction;
+      return winOf(attempt, results, lease, await armed.catch(() => undefined));
+    } catch (thrown) {
+      if (isZooKeeperError(thrown) && thrown.outcomeUnknown) {
+        replyLost = true;
+        await reattached();
+        continue;
+      }
+      if (isZooKeeperError(thrown, 'connection-loss')) {
+        await reattached();
+        continue;
+      }
+      const refused = reasonOfRefusal(thrown);
+      if (!replyLost) return refused;
+      return (await wonAfterAll(session, znodes, attempt)) ?? refused;
+    }
+  }
+}
+
+function winOf(attempt: Attempt, results: readonly OpResult[], lease: Lease, view: NodeView | undefined): Win {
+  const set = results[1];
+  if (set?.kind !== 'set') throw new TypeError('The winning transaction answered without the stat of its second operation.');
+  const { tenureId, record } = attempt;
+  return { tenureId, record, czxid: set.stat.czxid, recordVersion: attempt.read.stat.version + 1, lease, view };
+}
+
+function reasonOfRefusal(thrown: unknown): NotWon {
+  if (!isZooKeeperError(thrown)) throw thrown;
+  const at = thrown.details.opIndex;
+  if (thrown.reason === 'node-exists' && at === 0) return 'taken';
+  if (thrown.reason === 'bad-version' && at === 2) return 'record moved';
+  if (thrown.reason === 'no-node') return at === 4 ? 'place missing' : 'parents missing';
+  throw thrown;
+}
+
+/** Whether the attempt whose reply was lost has won. Owner and record decide, never the data of the node. */
+async function wonAfterAll(session: Session, znodes: ElectionZnodes, attempt: Attempt): Promise<Win | undefined> {
+  await session.sync(znodes.node);
+  const [node, read] = await Promise.all([session.exists(znodes.node), readRecord(session, znodes)]);
+  if (node === undefined || node.ephemeralOwner !== session.id || read?.record?.tenure !== attempt.tenureId) return undefined;
+  const { tenureId } = attempt;
+  return { tenureId, czxid: node.czxid, record: read.record, recordVersion: read.stat.version, lease: undefined, view: undefined };
+}
+
+/** The record; undefined when there is no such node. */
+export async function readRecord(session: Session, znodes: ElectionZnodes): Promise<RecordRead | undefined> {
+  try {
+    const { data, stat } = await session.get(znodes.record);
+    return { record: decodeRecord(data), stat };
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'no-node')) return undefined;
+    throw thrown;
+  }
+}
+
+/** Whose node this is, by its owner; never by its data, which anybody may have written and two replicas may share. */
+export function ownerOf(node: NodeView, sessionId: bigint): 'this session' | 'another session' | 'nobody' {
+  const owner = node.stat.ephemeralOwner;
+  if (owner === sessionId) return 'this session';
+  return owner === 0n || owner === CONTAINER_OWNER ? 'nobody' : 'another session';
+}
+
+

@@ -1,0 +1,75 @@
+import { isZooKeeperError } from '../../wire/errors.js';
+import type { Session } from '../../session/session.js';
+
+/** What a replica tells of itself. */
+export interface Member {
+  readonly address: string;
+  readonly version: string;
+  readonly scope: 'version' | 'service';
+  readonly candidate: boolean;
+}
+
+/** A member's node, by its name alone: `<scope>~<id>`, or `observer~<id>` for one that never campaigns. */
+export interface MemberNode {
+  readonly name: string;
+  readonly kind: 'version' | 'service' | 'observer';
+}
+
+function parseMember(name: string): MemberNode | undefined {
+  const kind = name.slice(0, name.indexOf('~'));
+  return kind === 'version' || kind === 'service' || kind === 'observer' ? { name, kind } : undefined;
+}
+
+/**
+ * Group membership (ZooKeeper, "Recipes and Solutions"): one ephemeral node for each replica of a service, with who it is, as
+ * JSON. Present while the replica's session lives; made again when somebody deletes it.
+ */
+export class Membership {
+  private readonly path: string;
+  private readonly data: Buffer;
+  private joined = false;
+
+  constructor(
+    private readonly session: Session,
+    private readonly folder: string,
+    member: Member,
+    id: string,
+    private readonly moved: () => void,
+  ) {
+    this.path = `${folder}/${member.candidate ? member.scope : 'observer'}~${id}`;
+    this.data = Buffer.from(JSON.stringify(member));
+  }
+
+  /** Takes part, unless it does already. Safe to repeat: the name is this replica's alone. Needs the folder. */
+  async join(): Promise<void> {
+    if (this.joined) return;
+    await this.session.create(this.path, this.data, 'ephemeral').catch((thrown: unknown) => {
+      if (!isZooKeeperError(thrown, 'node-exists')) throw thrown;
+    });
+    const stat = await this.session.exists(this.path, { watch: this.left });
+    this.joined = stat !== undefined;
+  }
+
+  /** The living members, this one included. `watch` is called once, at the next change. */
+  async list(watch?: () => void): Promise<MemberNode[]> {
+    const { names } = await this.session.children(this.folder, watch === undefined ? {} : { watch });
+    return names.map(parseMember).filter((member) => member !== undefined);
+  }
+
+  /** Which of `members` joined before this one. */
+  async older(members: readonly MemberNode[]): Promise<MemberNode[]> {
+    const own = await this.session.exists(this.path);
+    if (own === undefined) return [...members];
+    const stats = await Promise.all(members.map((member) => this.session.exists(`${this.folder}/${member.name}`)));
+    return members.filter((_, i) => (stats[i]?.czxid ?? own.czxid) < own.czxid);
+  }
+
+  close(): void {
+    this.session.unwatch(this.path, this.left);
+  }
+
+  private readonly left = (): void => {
+    this.joined = false;
+    this.moved();
+  };
+}

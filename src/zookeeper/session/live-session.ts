@@ -1,0 +1,94 @@
+import { Listeners } from '../support/listeners.js';
+import type { WireClient } from '../wire/client.js';
+import type { Access, CreateMode, Op, OperationOptions, OpResult, ReadOptions, Stat, Watcher } from '../wire/operations.js';
+import { hexId, SessionEndedError } from './errors.js';
+import type { Session, SessionEnd } from './session.js';
+
+/** A session in force. The supervisor (sessions.ts) tells it what happens to it. */
+export class LiveSession implements Session {
+  readonly id: bigint;
+  private readonly ending = new AbortController();
+  private readonly attachedListeners: Listeners<[]>;
+  private readonly detachedListeners: Listeners<[]>;
+
+  constructor(
+    private readonly wire: WireClient,
+    listenerFailed: (what: string, thrown: unknown) => void,
+  ) {
+    this.id = wire.connection.id;
+    this.attachedListeners = new Listeners((thrown) => listenerFailed(`an onAttached listener of session ${hexId(this.id)}`, thrown));
+    this.detachedListeners = new Listeners((thrown) => listenerFailed(`an onDetached listener of session ${hexId(this.id)}`, thrown));
+  }
+
+  get timeoutMs(): number {
+    return this.wire.connection.timeoutMs;
+  }
+
+  get lastZxid(): bigint {
+    return this.wire.connection.lastZxid;
+  }
+
+  get attached(): boolean {
+    return this.wire.connection.attached;
+  }
+
+  get ended(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  onAttached(listener: () => void): () => void {
+    return this.attachedListeners.add(listener);
+  }
+
+  onDetached(listener: () => void): () => void {
+    return this.detachedListeners.add(listener);
+  }
+
+  tellAttached(): void {
+    this.attachedListeners.tell();
+  }
+
+  tellDetached(): void {
+    this.detachedListeners.tell();
+  }
+
+  end(end: SessionEnd): void {
+    if (!this.ending.signal.aborted) this.ending.abort(new SessionEndedError(end, this.id));
+  }
+
+  create(path: string, data: Buffer, mode: CreateMode, options?: OperationOptions & { readonly access?: Access }): Promise<string> {
+    return this.wire.create(path, data, mode, options);
+  }
+
+  get(path: string, options?: ReadOptions): Promise<{ readonly data: Buffer; readonly stat: Stat }> {
+    return this.wire.get(path, options);
+  }
+
+  exists(path: string, options?: ReadOptions): Promise<Stat | undefined> {
+    return this.wire.exists(path, options);
+  }
+
+  children(path: string, options?: ReadOptions): Promise<{ readonly names: readonly string[]; readonly stat: Stat }> {
+    return this.wire.children(path, options);
+  }
+
+  set(path: string, data: Buffer, version: number, options?: OperationOptions): Promise<Stat> {
+    return this.wire.set(path, data, version, options);
+  }
+
+  delete(path: string, version: number, options?: OperationOptions): Promise<void> {
+    return this.wire.delete(path, version, options);
+  }
+
+  multi(ops: readonly Op[], options?: OperationOptions): Promise<readonly OpResult[]> {
+    return this.wire.multi(ops, options);
+  }
+
+  sync(path: string, options?: OperationOptions): Promise<void> {
+    return this.wire.sync(path, options);
+  }
+
+  unwatch(path: string, watcher: Watcher): void {
+    this.wire.unwatch(path, watcher);
+  }
+}

@@ -1,0 +1,113 @@
+import { networkInterfaces } from 'node:os';
+import type { ConnectionOptions } from 'node:tls';
+import { ClusterCronError } from './support/errors.js';
+import { problemsOf } from './zookeeper.options.check.js';
+
+/** Credentials and rights, for ensembles that are shared. */
+export interface ZookeeperAuthOptions {
+  readonly scheme: 'digest';
+  /** `user:password`, one or more. To change a password, list both for as long as old and new replicas run side by side. */
+  readonly credentials: readonly string[];
+  /** Who may read the nodes made here. Default `'everyone'`. */
+  readonly readableBy?: 'everyone' | 'creator' | undefined;
+  /**
+   * Who may create and delete below the nodes that services share (ZooKeeper gives the right to delete a node to whoever holds its
+   * parent). `'shared'`: everybody; `'creator'`: only these credentials, so each service needs its own `rootPath` or chroot. Default `'shared'`.
+   */
+  readonly parents?: 'shared' | 'creator' | undefined;
+}
+
+/** What `ZookeeperModule.forRoot` takes. All durations are milliseconds. */
+export interface ZookeeperModuleOptions {
+  /** `host:port[,host:port...][/chroot]`; IPv6 addresses in brackets. Required unless `standalone`. */
+  readonly connectString?: string | undefined;
+  /** With `version` it names the election: `<service>:<version>`. */
+  readonly service: string;
+  readonly version: string;
+  /** `host:port` of this replica, written into the master's node. Default: the first non-internal IPv4 address and `PORT` (none: port 0). */
+  readonly address?: string | undefined;
+  /** `'version'`: each version elects its own master. `'service'`: one master across all versions. Default `'version'`. */
+  readonly electionScope?: 'version' | 'service' | undefined;
+  /** False: observes and never becomes master (web pods, scripts, migrations). Default true. */
+  readonly candidate?: boolean | undefined;
+  /** Requested; the server's answer counts. Default 10 000. */
+  readonly sessionTimeoutMs?: number | undefined;
+  /** Below it live all nodes. Default `/soa`. */
+  readonly rootPath?: string | undefined;
+  readonly auth?: ZookeeperAuthOptions | undefined;
+  /** For the ensemble's secure port. */
+  readonly tls?: ConnectionOptions | undefined;
+  /**
+   * How long shutdown waits for runs before it aborts them. Default 15 000. The pod's grace period must be at least its preStop hook
+   * + this + 5 s.
+   */
+  readonly drainTimeoutMs?: number | undefined;
+  /** No ZooKeeper: this process is master of everything. For development. Default false. */
+  readonly standalone?: boolean | undefined;
+  /** With NODE_ENV=production, `standalone` is refused without this. Default false. */
+  readonly allowStandaloneInProduction?: boolean | undefined;
+}
+
+/** The options of the module are not usable. The message lists every problem; never a secret. */
+export class ZookeeperOptionsError extends ClusterCronError {
+  constructor(readonly problems: readonly string[]) {
+    super('ZK_BAD_OPTIONS', `ZookeeperModule has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`} in its options:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+}
+
+/** The options with defaults. Printing or serializing it shows no credentials and no keys. */
+export class ZookeeperSettings {
+  readonly connectString: string | undefined;
+  readonly service: string;
+  readonly version: string;
+  readonly address: string;
+  readonly electionScope: 'version' | 'service';
+  readonly candidate: boolean;
+  readonly sessionTimeoutMs: number;
+  readonly rootPath: string;
+  readonly drainTimeoutMs: number;
+  readonly standalone: boolean;
+  readonly #auth: Required<ZookeeperAuthOptions> | undefined;
+  readonly #tls: ConnectionOptions | undefined;
+
+  constructor(options: ZookeeperModuleOptions, environment: NodeJS.ProcessEnv) {
+    this.connectString = options.connectString;
+    this.service = options.service;
+    this.version = options.version;
+    this.address = options.address ?? defaultAddress(environment);
+    this.electionScope = options.electionScope ?? 'version';
+    this.candidate = options.candidate ?? true;
+    this.sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
+    this.rootPath = options.rootPath ?? '/soa';
+    this.drainTimeoutMs = options.drainTimeoutMs ?? 15_000;
+    this.standalone = options.standalone ?? false;
+    const { auth } = options;
+    this.#auth = auth && { ...auth, readableBy: auth.readableBy ?? 'everyone', parents: auth.parents ?? 'shared' };
+    this.#tls = options.tls;
+  }
+
+  get auth(): Required<ZookeeperAuthOptions> | undefined {
+    return this.#auth;
+  }
+
+  get tls(): ConnectionOptions | undefined {
+    return this.#tls;
+  }
+}
+
+/**
+ * Checks the options and fills in the defaults.
+ * @throws {ZookeeperOptionsError} that lists every problem: what was expected, what was received and what to do.
+ */
+export function resolveOptions(options: unknown, environment: NodeJS.ProcessEnv = process.env): ZookeeperSettings {
+  const problems = problemsOf(options, environment['NODE_ENV'] === 'production');
+  if (problems.length > 0) throw new ZookeeperOptionsError(problems);
+  return new ZookeeperSettings(options as ZookeeperModuleOptions, environment);
+}
+
+function defaultAddress(environment: NodeJS.ProcessEnv): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const host = addresses.find((each) => each.family === 'IPv4' && !each.internal)?.address ?? '127.0.0.1';
+  const port = /^\d{1,5}$/u.test(environment['PORT'] ?? '') ? Number(environment['PORT']) : 0;
+  return `${host}:${port <= 65_535 ? port : 0}`;
+}

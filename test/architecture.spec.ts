@@ -1,0 +1,179 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ensureBuilt } from '../scripts/build.mjs';
+import { ParsedFile, RULES, tarballProblems } from './support/architecture.js';
+import { ROOT } from './support/process.js';
+
+const files = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .map((entry) => join(entry.parentPath, entry.name))
+  .map((path) => new ParsedFile({ path: relative(ROOT, path), text: readFileSync(path, 'utf8') }));
+
+/** For each rule: what it must find in a file at that path, and what it must leave alone. */
+const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly allowed: Sample[] }> = {
+  'imports go down the listing': {
+    refused: [
+      ['src/zookeeper/session/a.ts', "import { x } from '../mastership/election.js';"],
+      ['src/zookeeper/session/a.ts', "import type { X } from '../mastership/election.js';"],
+      ['src/zookeeper/session/a.ts', "export * from '../mastership/election.js';"],
+      ['src/zookeeper/session/a.ts', "const x = await import('../mastership/election.js');"],
+      ['src/zookeeper/session/a.ts', "type X = import('../mastership/election.js').X;"],
+      ['src/zookeeper/session/a.ts', "const x = require('../mastership/election.js');"],
+      ['src/zookeeper/recipes/lock/lock.ts', "import { x } from '../../mastership/election.js';"],
+      ['src/zookeeper/support/a.ts', "import { x } from '../wire/errors.js';"],
+      ['src/zookeeper/gate/a.ts', "import { x } from '../zookeeper.options.js';"],
+      ['src/zookeeper/gate/a.ts', "import { x } from '../../index.js';"],
+      ['src/zookeeper/adapters/cli/a.ts', "import { x } from '../health/index.js';"],
+    ],
+    allowed: [
+      [
+        'src/zookeeper/mastership/a.ts',
+        "import { x } from '../session/session.js'; import { y } from './timing.js'; import z from 'node:fs';",
+      ],
+      ['src/zookeeper/wire/a.ts', "import { x } from '../support/errors.js';"],
+      ['src/zookeeper/zookeeper.module.ts', "import { x } from './decorators/guard.js'; import { y } from './zookeeper.options.js';"],
+    ],
+  },
+  'the app stays outside': {
+    refused: [
+      ['src/app/app.module.ts', "import { x } from '../zookeeper/gate/gate.js';"],
+      ['src/main.ts', "import { x } from './index.js';"],
+      ['src/zookeeper/gate/gate.ts', "import { x } from '../../app/app.config.js';"],
+      ['src/index.ts', "import { x } from './app/app.config.js';"],
+    ],
+    allowed: [
+      [
+        'src/app/jobs/a.job.ts',
+        "import { MasterOnly } from '../../index.js'; import { h } from '../../zookeeper/adapters/health/index.js';",
+      ],
+      ['src/main.ts', "import { startApp } from './app/app.js';"],
+    ],
+  },
+  'Nest only in app, adapters, decorators, the module and the testing kit': {
+    refused: [['src/zookeeper/gate/gate.ts', "import { Injectable } from '@nestjs/common';"]],
+    allowed: [['src/zookeeper/decorators/guard.ts', "import { Injectable } from '@nestjs/common';"]],
+  },
+  'rxjs only where an Observable is handed out': {
+    refused: [
+      ['src/zookeeper/gate/gate.ts', "import { Subject } from 'rxjs'; export const s = new Subject();"],
+      [
+        'src/zookeeper/gate/gate.ts',
+        "import { Observable } from 'rxjs'; export class A { private x: Observable<number>; #y: Observable<number>; }",
+      ],
+    ],
+    allowed: [
+      [
+        'src/zookeeper/decorators/a.ts',
+        "import { Observable } from 'rxjs'; export class A { mastership$(): Observable<number> { return f(); } }",
+      ],
+    ],
+  },
+  'node-zookeeper-client only in wire': {
+    refused: [['src/zookeeper/session/a.ts', "import jute from 'node-zookeeper-client/lib/jute/index.js';"]],
+    allowed: [['src/zookeeper/wire/package.ts', "import zookeeper from 'node-zookeeper-client';"]],
+  },
+  'timers and clocks only in support/clock.ts': {
+    refused: [
+      ['src/zookeeper/gate/a.ts', 'setTimeout(() => {}, 1);'],
+      ['src/zookeeper/gate/a.ts', 'globalThis.setInterval(() => {}, 1);'],
+      ['src/zookeeper/gate/a.ts', 'const now = performance.now();'],
+      ['src/zookeeper/gate/a.ts', 'const now = Date.now();'],
+      ['src/zookeeper/gate/a.ts', 'const now = new Date();'],
+      ['src/zookeeper/gate/a.ts', 'const now = process.hrtime.bigint();'],
+      ['src/zookeeper/gate/a.ts', 'const signal = AbortSignal.timeout(5);'],
+      ['src/zookeeper/gate/a.ts', "import { setTimeout as wait } from 'node:timers/promises';"],
+    ],
+    allowed: [
+      ['src/zookeeper/support/clock.ts', 'export const now = () => performance.now();'],
+      ['src/zookeeper/gate/a.ts', 'const at = new Date(clock.wallMs()); clock.after(5, run);'],
+    ],
+  },
+  'process.env only in the two files that read it': {
+    refused: [
+      ['src/zookeeper/gate/a.ts', 'const port = process.env.PORT;'],
+      ['src/app/app.ts', "const port = process.env['PORT'];"],
+      ['src/app/app.ts', 'const { env } = process;'],
+      ['src/app/app.ts', 'const { env: all } = process;'],
+    ],
+    allowed: [
+      ['src/app/app.config.ts', 'const port = process.env.PORT;'],
+      ['src/zookeeper/zookeeper.options.ts', 'const production = process.env.NODE_ENV;'],
+    ],
+  },
+  'files are small': {
+    refused: [['src/app/a.ts', 'const x = 1;\n'.repeat(301)]],
+    allowed: [['src/app/a.ts', 'const x = 1;\n'.repeat(300)]],
+  },
+  'functions are small': {
+    refused: [
+      ['src/app/a.ts', `function f() {\n${'g();\n'.repeat(59)}}`],
+      ['src/app/a.ts', `class A { m = () => {\n${'g();\n'.repeat(59)}}; }`],
+    ],
+    allowed: [['src/app/a.ts', `function f() {\n${'g();\n'.repeat(58)}}`]],
+  },
+  'no barrels': {
+    refused: [
+      ['src/zookeeper/gate/index.ts', 'export const x = 1;'],
+      ['src/zookeeper/gate/all.ts', "export * from './gate.js'; export { x } from './outcome.js';"],
+    ],
+    allowed: [
+      ['src/zookeeper/adapters/health/index.ts', "export * from './indicator.js';"],
+      ['src/index.ts', "export * from './zookeeper/gate/gate.js';"],
+    ],
+  },
+};
+
+type Sample = readonly [path: string, text: string];
+
+describe.each(Object.entries(RULES))('%s', (name, rule) => {
+  const { refused, allowed } = PLANTED[name as keyof typeof RULES];
+
+  it('holds for every source file', () => {
+    expect(files.length).toBeGreaterThan(20);
+    expect(files.flatMap((file) => rule(file))).toEqual([]);
+  });
+
+  it.each(refused.map(([path, text]) => ({ path, text: text.slice(0, 60), file: new ParsedFile({ path, text }) })))(
+    'is broken by $text in $path',
+    ({ file }) => {
+      expect(rule(file)).toHaveLength(1);
+    },
+  );
+
+  it('leaves alone what keeps to it', () => {
+    expect(allowed.flatMap(([path, text]) => rule(new ParsedFile({ path, text })))).toEqual([]);
+  });
+});
+
+describe('the tarball', () => {
+  it('holds the library, and neither the app nor tests', async () => {
+    await ensureBuilt();
+    const packed = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    const [{ files: inside }] = JSON.parse(packed.stdout) as [{ files: Array<{ path: string }> }];
+    expect(tarballProblems(inside.map(({ path }) => path))).toEqual([]);
+  });
+
+  it('would be refused with the app, a test or the sources in it, or without its types', () => {
+    const good = ['dist/index.js', 'dist/index.d.ts', 'dist/testing.js', 'dist/testing.d.ts', 'package.json', 'README.md', 'LICENSE'];
+    expect(tarballProblems(good)).toEqual([]);
+    for (const bad of [
+      'dist/main.js',
+      'dist/main.d.ts',
+      'dist/app/app.js',
+      'dist/a.spec.js',
+      'test/a.ts',
+      'bench/a.mjs',
+      'src/index.ts',
+      '.env',
+      'dist/x.tsbuildinfo',
+    ]) {
+      expect(tarballProblems([...good, bad])).toEqual([`the tarball holds ${bad}`]);
+    }
+    expect(tarballProblems(good.slice(1))).toEqual(['the tarball lacks dist/index.js']);
+  });
+});

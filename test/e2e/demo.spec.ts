@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { ensureBuilt } from '../../scripts/build.mjs';
+import { eventually, within } from '../support/eventually.js';
+
+const DEMO = join(import.meta.dirname, '..', '..', 'scripts', 'demo', 'demo.mjs');
+
+beforeAll(() => ensureBuilt(), 240_000);
+
+it('shows two failovers without an overlapping or duplicate run, and ends with 0', async () => {
+  const demo = startDemo();
+  expect({ code: await within(demo.exitCode, 'the demo to end', 280_000), output: demo.output() }).toMatchObject({ code: 0 });
+  expect(demo.output()).toMatch(/ok +failover after SIGKILL +[\d.]+ s/);
+  expect(demo.output()).toMatch(/ok +failover after SIGTERM +[\d.]+ s/);
+  expect(demo.output()).toMatch(/ok +overlapping runs +0 of \d+/);
+  expect(demo.output()).toMatch(/ok +duplicate runs +0/);
+  expect(demo.output()).toMatch(/ticks without a master +\d+/);
+});
+
+it('takes its servers and replicas with it on Ctrl-C', async () => {
+  const demo = startDemo();
+  const children = await demo.childrenOnceMaster();
+  demo.kill('SIGINT');
+  expect({ code: await within(demo.exitCode, 'the demo to end', 60_000), output: demo.output() }).toMatchObject({ code: 130 });
+  expect(children.filter(isAlive)).toEqual([]);
+});
+
+it('takes its servers and replicas with it even when it is killed', async () => {
+  const demo = startDemo();
+  const children = await demo.childrenOnceMaster();
+  demo.kill('SIGKILL');
+  await eventually(() => expect(children.filter(isAlive)).toEqual([]), { what: 'all children to end', withinMs: 60_000 });
+});
+
+function startDemo(): {
+  exitCode: Promise<number | null>;
+  output(): string;
+  kill(signal: NodeJS.Signals): void;
+  childrenOnceMaster(): Promise<number[]>;
+} {
+  const { ZOOKEEPER_CONNECT: _ownServersInstead, ...env } = process.env;
+  const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  return {
+    exitCode: once(child, 'close').then(([code]) => code as number | null),
+    output: () => output,
+    kill: (signal) => void child.kill(signal),
+    async childrenOnceMaster() {
+      await eventually(() => expect(output).toMatch(/ is master$/m), { what: 'the demo to have a master', withinMs: 120_000 });
+      const children = childrenOf(child.pid ?? 0);
+      // Three servers, three replicas and the process that cleans up.
+      expect(children.length).toBeGreaterThanOrEqual(7);
+      return children;
+    },
+  };
+}
+
+/** The processes whose parent is `pid` (proc(5): the fourth field of stat, after the name in brackets). */
+function childrenOf(pid: number): number[] {
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return processes.filter((name) => statOf(name)[1] === String(pid)).map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  const [state] = statOf(String(pid));
+  return state !== undefined && state !== 'Z';
+}
+
+function statOf(pid: string): string[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+
+/** Whom a fault befalls: whoever holds the election node at that moment, or the replica with this number. */
+export type Who = 'master' | number;
+
+/** What an operator, or a tool, does to the tree. */
+export type Edit =
+  | { readonly edit: 'delete node' | 'persistent node' | 'delete record' | 'delete tenure' | 'delete places' | 'wipe' }
+  | { readonly edit: 'write node'; readonly as: 'replica 0' | 'replica 1' | 'replica 2' | 'nobody' | '' }
+  | { readonly edit: 'write record'; readonly as: 'nonsense' | 'resigned' | 'what it was before' };
+
+export type Fault =
+  | { readonly kind: 'freeze' | 'suspend' | 'unreachable' | 'crash' | 'stop'; readonly who: Who; readonly forMs: number }
+  | { readonly kind: 'cut'; readonly who: Who; readonly upLost: boolean }
+  | { readonly kind: 'silence' | 'end session' | 'resign'; readonly who: Who }
+  | { readonly kind: 'transfer'; readonly to: number }
+  | { readonly kind: 'wall clock'; readonly who: Who; readonly byMs: number }
+  | { readonly kind: 'isolate'; readonly who: Who; readonly as: 'follower' | 'old leader'; readonly forMs: number; readonly endsSessions: boolean }
+  | { readonly kind: 'restart ensemble'; readonly forMs: number; readonly restored: 'as it was' | 'older' | 'empty' }
+  | { readonly kind: 'foreign'; readonly forMs: number }
+  | { readonly kind: 'operator'; readonly does: Edit };
+
+export interface TimedFault {
+  /** Since the one before. */
+  readonly afterMs: number;
+  readonly fault: Fault;
+}
+
+const who: fc.Arbitrary<Who> = fc.oneof({ weight: 3, arbitrary: fc.constant<Who>('master') }, { weight: 2, arbitrary: fc.nat(2) });
+
+/** Around the lengths that matter: a lease (1.3 s), a session (4 s), a stand-back (1 s). */
+const forMs = fc.oneof(fc.integer({ min: 50, max: 1_500 }), fc.integer({ min: 1_200, max: 3_000 }), fc.integer({ min: 3_000, max: 9_000 }));
+
+const edit: fc.Arbitrary<Edit> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<Edit>({ edit: 'delete node' }) },
+  { weight: 1, arbitrary: fc.constantFrom<Edit>({ edit: 'persistent node' }, { edit: 'delete record' }, { edit: 'delete tenure' }, { edit: 'delete places' }, { edit: 'wipe' }) },
+  { weight: 1, arbitrary: fc.constantFrom('replica 0', 'replica 1', 'replica 2', 'nobody', '').map((as) => ({ edit: 'write node', as }) as Edit) },
+  { weight: 2, arbitrary: fc.constantFrom('nonsense', 'resigned', 'what it was before').map((as) => ({ edit: 'write record', as }) as Edit) },
+);
+
+/** Faults of the network, of processes and of sessions. */
+const plain: fc.Arbitrary<Fault> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('freeze' as const, 'suspend' as const), who, forMs }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('unreachable' as const, 'crash' as const, 'stop' as const), who, forMs }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('cut' as const), who, upLost: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('silence' as const, 'end session' as const, 'resign' as const), who }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('transfer' as const), to: fc.nat(2) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ...{ kind: fc.constant('isolate' as const), who, as: fc.constantFrom('follower' as const, 'old leader' as const) },
+      ...{ forMs: fc.integer({ min: 500, max: 6_000 }), endsSessions: fc.boolean() },
+    }),
+  },
+);
+
+const ofOperators: fc.Arbitrary<Fault> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('operator' as const), does: edit }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('foreign' as const), forMs }) },
+);
+
+const ofEnsembles: fc.Arbitrary<Fault> = fc.record({
+  kind: fc.constant('restart ensemble' as const),
+  forMs: fc.integer({ min: 100, max: 8_000 }),
+  restored: fc.constantFrom('as it was' as const, 'older' as const, 'empty' as const),
+});
+
+const ofClocks: fc.Arbitrary<Fault> = fc.record({ kind: fc.constant('wall clock' as const), who, byMs: fc.integer({ min: -100_000, max: 100_000 }) });
+
+/** Which kinds of faults a search draws from. */
+export interface FaultMix {
+  readonly operators?: boolean;
+  readonly restarts?: boolean;
+  /** Wall clocks that jump. Without suspended machines then: both at once are beyond what a process can notice. */
+  readonly wallClocks?: boolean;
+}
+
+export function faultsOf(mix: FaultMix): fc.Arbitrary<readonly TimedFault[]> {
+  const kinds: { weight: number; arbitrary: fc.Arbitrary<Fault> }[] = [
+    { weight: 6, arbitrary: mix.wallClocks === true ? plain.filter(({ kind }) => kind !== 'suspend') : plain },
+    ...(mix.operators === true ? [{ weight: 6, arbitrary: ofOperators }] : []),
+    ...(mix.restarts === true ? [{ weight: 2, arbitrary: ofEnsembles }] : []),
+    ...(mix.wallClocks === true ? [{ weight: 2, arbitrary: ofClocks }] : []),
+  ];
+  const afterMs = fc.oneof(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 1_500 }), fc.integer({ min: 0, max: 5_000 }));
+  return fc.array(fc.record({ afterMs, fault: fc.oneof(...kinds) }), { minLength: 1, maxLength: 10, size: 'max' });
+}

@@ -1,0 +1,189 @@
+import packageModule from 'node-zookeeper-client';
+import { within } from './eventually.js';
+
+/** As `node-zookeeper-client` has it; the parts used here. */
+interface RawClient {
+  once(event: 'connected', listener: () => void): void;
+  connect(): void;
+  close(): void;
+  getSessionId(): Buffer;
+  getSessionPassword(): Buffer;
+  addAuthInfo(scheme: string, auth: Buffer): void;
+  create(path: string, data: Buffer, mode: number, done: (error: RawError | null, path: string) => void): void;
+  setData(path: string, data: Buffer, version: number, done: (error: RawError | null, stat: RawStat) => void): void;
+  getData(path: string, done: (error: RawError | null, data: Buffer | undefined, stat: RawStat) => void): void;
+  exists(path: string, done: (error: RawError | null, stat: RawStat | null) => void): void;
+  getChildren(path: string, done: (error: RawError | null, names: string[]) => void): void;
+  remove(path: string, version: number, done: (error: RawError | null) => void): void;
+}
+
+interface RawError {
+  readonly code: number;
+  toString(): string;
+}
+
+interface RawStat {
+  readonly version: number;
+  readonly ephemeralOwner: Buffer;
+  readonly czxid: Buffer;
+  readonly mzxid: Buffer;
+}
+
+const zookeeper = packageModule as {
+  createClient(connectString: string, options: Record<string, number>): RawClient;
+  readonly CreateMode: Readonly<Record<'PERSISTENT' | 'EPHEMERAL' | 'EPHEMERAL_SEQUENTIAL' | 'PERSISTENT_SEQUENTIAL', number>>;
+  readonly Exception: Readonly<Record<'NO_NODE' | 'NODE_EXISTS' | 'NOT_EMPTY', number>>;
+};
+
+export interface AdminOptions {
+  readonly sessionTimeoutMs?: number;
+  /** `user:password` of the digest scheme. */
+  readonly digest?: string;
+}
+
+export interface NodeInfo {
+  readonly data: string;
+  readonly version: number;
+  /** 0n: persistent. */
+  readonly ephemeralOwner: bigint;
+  readonly czxid: bigint;
+  readonly mzxid: bigint;
+}
+
+/**
+ * An operator at the ensemble, independent of the library under test: plain `node-zookeeper-client` with a session of its own. Any
+ * operation that gets no answer fails after a while.
+ */
+export class Admin {
+  constructor(
+    readonly client: RawClient,
+    readonly connectString: string,
+  ) {}
+
+  get sessionId(): bigint {
+    return this.client.getSessionId().readBigInt64BE(0);
+  }
+
+  /** Creates a node and the parents it lacks. */
+  async create(path: string, data = '', mode: keyof typeof zookeeper.CreateMode = 'PERSISTENT'): Promise<string> {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    if (parent !== '' && !(await this.exists(parent))) await this.create(parent).catch(ignore(zookeeper.Exception.NODE_EXISTS));
+    return this.#ask(`create ${path}`, (done) => this.client.create(path, Buffer.from(data), zookeeper.CreateMode[mode], done));
+  }
+
+  /** Writes a node that exists, whatever its version. */
+  async set(path: string, data: string): Promise<void> {
+    await this.#ask<RawStat>(`set ${path}`, (done) => this.client.setData(path, Buffer.from(data), -1, done));
+  }
+
+  /** The node's text, or undefined when there is no node. */
+  async read(path: string): Promise<string | undefined> {
+    return (await this.info(path))?.data;
+  }
+
+  async info(path: string): Promise<NodeInfo | undefined> {
+    const found = await this.#ask<readonly [Buffer | undefined, RawStat]>(`get ${path}`, (done) =>
+      this.client.getData(path, (error, data, stat) => done(error, [data, stat])),
+    ).catch(ignore(zookeeper.Exception.NO_NODE));
+    if (found === undefined) return undefined;
+    const [data, stat] = found;
+    const wide = { ephemeralOwner: stat.ephemeralOwner, czxid: stat.czxid, mzxid: stat.mzxid };
+    const [ephemeralOwner, czxid, mzxid] = Object.values(wide).map((bytes) => bytes.readBigInt64BE(0)) as [bigint, bigint, bigint];
+    return { data: data?.toString() ?? '', version: stat.version, ephemeralOwner, czxid, mzxid };
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return (await this.#ask<RawStat | null>(`exists ${path}`, (done) => this.client.exists(path, done))) !== null;
+  }
+
+  /** The children's names, sorted; none when there is no node. */
+  async children(path: string): Promise<string[]> {
+    const names = await this.#ask<string[]>(`children ${path}`, (done) => this.client.getChildren(path, done)).catch(
+      ignore(zookeeper.Exception.NO_NODE),
+    );
+    return (names ?? []).sort();
+  }
+
+  /** Deletes a node, whatever its version; false when there was none. */
+  async delete(path: string): Promise<boolean> {
+    const gone = await this.#ask<unknown>(`delete ${path}`, (done) => this.client.remove(path, -1, (error) => done(error, true))).catch(
+      ignore(zookeeper.Exception.NO_NODE),
+    );
+    return gone === true;
+  }
+
+  /** Deletes a node and all below it, also what is created there meanwhile. */
+  async wipe(path: string): Promise<void> {
+    for (let round = 0; round < 100; round += 1) {
+      for (const name of await this.children(path)) await this.wipe(`${path === '/' ? '' : path}/${name}`);
+      if (path === '/') return;
+      const left = await this.delete(path).then(
+        () => false,
+        (error: unknown) => isCode(error, zookeeper.Exception.NOT_EMPTY) || Promise.reject(error as Error),
+      );
+      if (!left) return;
+    }
+    throw new Error(`${path} is filled faster than it can be wiped.`);
+  }
+
+  /** Every path below `path`, itself included, sorted; without ZooKeeper's own `/zookeeper`. */
+  async tree(path = '/'): Promise<string[]> {
+    const below = (await this.children(path)).map((name) => `${path === '/' ? '' : path}/${name}`).filter((one) => one !== '/zookeeper');
+    const deeper = await Promise.all(below.map((one) => this.tree(one)));
+    return [path, ...deeper.flat()].sort();
+  }
+
+  /** Ends another client's session from outside, as an operator could: by taking it over with its password and closing it. */
+  async endSession(sessionId: bigint, password: Buffer): Promise<void> {
+    const id = Buffer.alloc(8);
+    id.writeBigInt64BE(sessionId);
+    const other = zookeeper.createClient(this.connectString, { sessionTimeout: 10_000 });
+    const manager = (other as unknown as { connectionManager: { sessionId: Buffer; sessionPassword: Buffer } }).connectionManager;
+    manager.sessionId = id;
+    manager.sessionPassword = password;
+    await connected(other, this.connectString);
+    other.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.client.close();
+    return Promise.resolve();
+  }
+
+  #ask<T>(what: string, call: (done: (error: RawError | null, value: T) => void) => void): Promise<T> {
+    const answer = new Promise<T>((resolve, reject) => {
+      call((error, value) =>
+        error ? reject(Object.assign(new Error(`${what}: ${error.toString()}`), { code: error.code })) : resolve(value),
+      );
+    });
+    return within(answer, `the answer to ${what} from ${this.connectString}`);
+  }
+}
+
+/** Connects an operator's client and waits until it has a session. `await using` it. */
+export async function startAdmin(connectString: string, options: AdminOptions = {}): Promise<Admin> {
+  const client = zookeeper.createClient(connectString, { sessionTimeout: options.sessionTimeoutMs ?? 10_000, spinDelay: 100, retries: 0 });
+  if (options.digest !== undefined) client.addAuthInfo('digest', Buffer.from(options.digest));
+  await connected(client, connectString);
+  return new Admin(client, connectString);
+}
+
+async function connected(client: RawClient, connectString: string): Promise<void> {
+  const ready = new Promise<void>((resolve) => client.once('connected', resolve));
+  client.connect();
+  await within(ready, `a session at ${connectString}`).catch((error: unknown) => {
+    client.close();
+    throw error;
+  });
+}
+
+function isCode(error: unknown, code: number): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+function ignore(code: number): (error: unknown) => undefined {
+  return (error) => {
+    if (!isCode(error, code)) throw error;
+    return undefined;
+  };
+}
