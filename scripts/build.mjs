@@ -11,15 +11,19 @@ const STAMP = join(ROOT, 'node_modules', '.cache', 'cluster-cron', 'build');
 /**
  * Builds `dist` when it is not what the present sources give. Several commands at once wait for the first, and none builds again.
  *
+ * @param {(message: string) => void} [tell] told about the build, when there is one
  * @returns {Promise<void>}
  */
-export async function ensureBuilt() {
+export async function ensureBuilt(tell = () => {}) {
+  // `npm test` has built before it started the tests; an edit meanwhile is not to pull `dist` from under them.
+  if (process.env.CLUSTER_CRON_BUILT === 'yes') return;
   await withLock(
     `build ${ROOT}`,
-    () => {},
+    () => tell('waiting for another build'),
     async () => {
       const wanted = hashOfSources();
       if (existsSync(join(ROOT, 'dist', 'index.js')) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted) return;
+      tell('building (nest build)');
       const nest = join(ROOT, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
       const { code, output } = await runNode([nest, 'build'], { cwd: ROOT });
       if (code !== 0) throw new Error(`nest build failed:\n${output}`);

@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from './support/lock.mjs';
@@ -29,7 +28,10 @@ export async function ensureInstalled() {
       console.error('Installing the npm packages (npm ci) …');
       const startedMs = performance.now();
       // npm ci empties node_modules first, the stamp with it.
-      const { code } = await runNode([npmScript(), 'ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: ROOT, inherit: true });
+      const { code } = await runNode([npmScript(), 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
+        cwd: ROOT,
+        inherit: true,
+      });
       if (code !== 0) throw new Error('npm ci failed; what it said is above.');
       writeFileSync(STAMP, wanted);
       console.error(`Installed in ${((performance.now() - startedMs) / 1000).toFixed(0)} s.`);
@@ -47,7 +49,7 @@ function npmScript() {
     .split(delimiter)
     .map((folder) => join(folder, 'npm'))
     .find((path) => existsSync(path));
-  const real = found === undefined ? '' : spawnSync('readlink', ['-f', found], { encoding: 'utf8' }).stdout.trim();
+  const real = found === undefined ? '' : realpathSync(found);
   if (real.endsWith('.js')) return real;
   throw new Error('npm was not found. Start this by npm: npm test, npm run demo.');
 }

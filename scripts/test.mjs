@@ -20,8 +20,7 @@ async function prepare() {
   console.error(`ZooKeeper: ${where}`);
   // kazoo takes part in elections; ip makes networks that can be cut; openssl makes certificates.
   await installPackages(['python3-kazoo', 'iproute2', 'openssl'], () => hasKazoo() && hasProgram('ip') && hasProgram('openssl'), options);
-  console.error('Building …');
-  await ensureBuilt();
+  await ensureBuilt((message) => console.error(message));
 }
 
 const hasKazoo = () => spawnSync('/usr/bin/python3', ['-c', 'import kazoo'], { stdio: 'ignore' }).status === 0;
@@ -34,7 +33,7 @@ async function test() {
   const args = ['run', '--config', 'test/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
   const child = spawnGuarded(process.execPath, [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), ...args, ...given], {
     cwd: ROOT,
-    env: { ...process.env, NODE_ENV: 'test', CLUSTER_CRON_GUARDIANS: guardians.path },
+    env: { ...process.env, NODE_ENV: 'test', CLUSTER_CRON_BUILT: 'yes', CLUSTER_CRON_GUARDIANS: guardians.path },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const interrupted = endOnSignals(child);

@@ -87,11 +87,13 @@ async function run() {
  * @param {number} withinMs
  */
 async function failOver(signal, withinMs) {
-  const old = await until('a run of "statements" to be in progress', 30_000, () =>
-    master() && audit.runs.some((run) => run.replica === master()?.name && run.job === 'statements' && run.endMs === undefined)
-      ? master()
-      : undefined,
-  );
+  // Some time into the run, so that the ticks of the same instant have started too.
+  const isInTheMiddle = (/** @type {import('./audit.mjs').Run} */ run) =>
+    run.job === 'statements' && run.endMs === undefined && Date.now() - run.startMs > 150;
+  const old = await until('a run of "statements" to be in progress', 30_000, () => {
+    const now = master();
+    return now !== undefined && audit.runs.some((run) => run.replica === now.name && isInTheMiddle(run)) ? now : undefined;
+  });
   const signalMs = old.kill(signal);
   audit.endReign(old.name, signalMs);
   screen.tell(`${signal} to the master ${old.name}, in the middle of a run`);

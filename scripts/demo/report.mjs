@@ -47,7 +47,7 @@ export function report(out, audit, { killed, drained, exits, fromMs, toMs }, bou
     `  note   ticks without a master  ${lost.withoutMaster}: they fell due during a failover and did not run (there is no claim per tick yet)\n`,
   );
   if (lost.underMaster > 0)
-    out.write(`  note   ticks dropped under a master  ${lost.underMaster}: cron skips a tick that it would start more than 250 ms late\n`);
+    out.write(`  note   ticks dropped under a master  ${lost.underMaster}: cron drops a tick that it would start more than 250 ms late\n`);
   if (cut > 0) out.write(`  note   runs cut short  ${cut}: their process was killed\n`);
   for (const [one, other] of overlaps) out.write(`  overlap: ${show(one)} and ${show(other)}\n`);
   for (const tick of duplicates) out.write(`  duplicate: ${tick}\n`);

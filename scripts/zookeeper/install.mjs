@@ -24,6 +24,9 @@ const DEBIAN_JARS = '/usr/share/java';
 /** What Debian's zookeeper.jar does not name in its manifest but needs: a logger, and Netty's codecs once a TLS port is opened. */
 const DEBIAN_EXTRA_JARS = ['slf4j-simple', 'netty-codec', 'netty-resolver', 'netty-transport-native-unix-common'];
 
+/** What Debian's `zookeeper` package is made of, without the desktop half of Java that it asks for. */
+const DEBIAN_PACKAGES = ['libzookeeper-java', 'default-jre-headless'];
+
 /**
  * Finds a ZooKeeper on this machine, or installs one: a local install (`ZOOKEEPER_HOME`, else Debian's jars), else docker if its
  * engine answers, else Debian's package. Two commands at once wait for each other.
@@ -45,10 +48,9 @@ export async function provisionZooKeeper(options = {}) {
         'Apache ZooKeeper, set ZOOKEEPER_HOME to it and install Java, or start docker.',
     );
   }
-  await installPackages(['zookeeper'], () => findLocal() !== undefined, options);
+  await installPackages(DEBIAN_PACKAGES, () => findLocal() !== undefined, options);
   const installed = findLocal();
-  if (installed === undefined)
-    throw new Error(`Debian's zookeeper package is installed, but ${DEBIAN_JARS}/zookeeper.jar or java is missing.`);
+  if (installed === undefined) throw new Error(`Debian's packages are installed, but ${DEBIAN_JARS}/zookeeper.jar or java is missing.`);
   return installed;
 }
 

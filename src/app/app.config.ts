@@ -69,13 +69,8 @@ function toConfig(environment: Environment): AppConfig {
 }
 
 function toZookeeperOptions(environment: Environment): ZookeeperModuleOptions {
-  const tls = {
-    ...(environment.ZOOKEEPER_TLS_CA && { ca: readFileSync(environment.ZOOKEEPER_TLS_CA) }),
-    ...(environment.ZOOKEEPER_TLS_CERT && { cert: readFileSync(environment.ZOOKEEPER_TLS_CERT) }),
-    ...(environment.ZOOKEEPER_TLS_KEY && { key: readFileSync(environment.ZOOKEEPER_TLS_KEY) }),
-  };
   return {
-    ...(environment.ZOOKEEPER_CONNECT && { connectString: environment.ZOOKEEPER_CONNECT }),
+    connectString: environment.ZOOKEEPER_CONNECT || undefined,
     service: environment.SERVICE_NAME,
     version: environment.SERVICE_VERSION,
     address: environment.SERVICE_ADDRESS,
@@ -83,11 +78,21 @@ function toZookeeperOptions(environment: Environment): ZookeeperModuleOptions {
     candidate: environment.CANDIDATE === 'true',
     sessionTimeoutMs: Number(environment.ZOOKEEPER_SESSION_TIMEOUT_MS),
     rootPath: environment.ZOOKEEPER_ROOT,
+    auth: environment.ZOOKEEPER_AUTH ? { scheme: 'digest', credentials: environment.ZOOKEEPER_AUTH.split(',') } : undefined,
+    tls: toTlsOptions(environment),
     drainTimeoutMs: Number(environment.DRAIN_TIMEOUT_MS),
     standalone: environment.STANDALONE === 'true',
-    ...(environment.ZOOKEEPER_AUTH && { auth: { scheme: 'digest' as const, credentials: environment.ZOOKEEPER_AUTH.split(',') } }),
-    ...(Object.keys(tls).length > 0 && { tls }),
-  } as ZookeeperModuleOptions;
+  };
+}
+
+function toTlsOptions(environment: Environment): ZookeeperModuleOptions['tls'] {
+  const { ZOOKEEPER_TLS_CA: ca, ZOOKEEPER_TLS_CERT: cert, ZOOKEEPER_TLS_KEY: key } = environment;
+  if (!ca && !cert) return undefined;
+  return {
+    ...(ca && { ca: readFileSync(ca) }),
+    ...(cert && { cert: readFileSync(cert) }),
+    ...(key && { key: readFileSync(key) }),
+  };
 }
 
 function splitAddress(address: string): { host: string; port: number } {

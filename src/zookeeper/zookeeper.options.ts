@@ -55,6 +55,14 @@ export class ZookeeperOptionsError extends ClusterCronError {
   }
 }
 
+/** `ZookeeperAuthOptions` with defaults. */
+export interface ZookeeperAuth {
+  readonly scheme: 'digest';
+  readonly credentials: readonly string[];
+  readonly readableBy: 'everyone' | 'creator';
+  readonly parents: 'shared' | 'creator';
+}
+
 /** The options with defaults. Printing or serializing it shows no credentials and no keys. */
 export class ZookeeperSettings {
   readonly connectString: string | undefined;
@@ -67,7 +75,7 @@ export class ZookeeperSettings {
   readonly rootPath: string;
   readonly drainTimeoutMs: number;
   readonly standalone: boolean;
-  readonly #auth: Required<ZookeeperAuthOptions> | undefined;
+  readonly #auth: ZookeeperAuth | undefined;
   readonly #tls: ConnectionOptions | undefined;
 
   constructor(options: ZookeeperModuleOptions, environment: NodeJS.ProcessEnv) {
@@ -86,7 +94,7 @@ export class ZookeeperSettings {
     this.#tls = options.tls;
   }
 
-  get auth(): Required<ZookeeperAuthOptions> | undefined {
+  get auth(): ZookeeperAuth | undefined {
     return this.#auth;
   }
 

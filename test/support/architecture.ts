@@ -180,7 +180,7 @@ const functionsAreSmall: Rule = (file) =>
 const noBarrels: Rule = (file) => {
   if (!file.is('src/zookeeper/') || /^src\/zookeeper\/adapters\/[^/]+\/index\.ts$/.test(file.path)) return [];
   const isList = file.root.statements.length > 0 && file.root.statements.every((one) => ts.isExportDeclaration(one) && one.moduleSpecifier);
-  return isList || /\/index\.ts$/.test(file.path) ? [`${file.path}: a barrel: it only hands on what lives elsewhere`] : [];
+  return isList || file.path.endsWith('/index.ts') ? [`${file.path}: a barrel: it only hands on what lives elsewhere`] : [];
 };
 
 const NEST_PLACES = [
@@ -188,6 +188,8 @@ const NEST_PLACES = [
   'src/zookeeper/adapters/',
   'src/zookeeper/decorators/',
   'src/zookeeper/zookeeper.module.ts',
+  'src/zookeeper/zookeeper.lifecycle.ts',
+  'src/zookeeper/zookeeper.logger.ts',
   'src/testing.ts',
   'src/testing/',
 ];

@@ -30,15 +30,6 @@ export async function eventually<T>(assertion: () => T | Promise<T>, options: Ev
   }
 }
 
-/** Watches that `assertion` holds, again and again, for `durationMs`. */
-export async function always(assertion: () => void | Promise<void>, durationMs: number, everyMs = 10): Promise<void> {
-  const startedMs = performance.now();
-  while (performance.now() - startedMs < durationMs) {
-    await assertion();
-    await wait(everyMs);
-  }
-}
-
 /** What `promise` settles to, or a failure that names what did not come in time. */
 export async function within<T>(promise: Promise<T>, what: string, withinMs = WITHIN_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

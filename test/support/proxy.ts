@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { deferred } from './eventually.js';
-import { FrameReader, OPCODES, WRITES, type Direction, type Frame, type OpName } from './frames.js';
+import { FrameReader, WRITES, type Direction, type Frame, type OpName } from './frames.js';
 
 /** What becomes of a frame: passed, swallowed, both sockets reset in its place, or other bytes sent instead. */
 export type Verdict = 'pass' | 'drop' | 'reset' | Buffer;
@@ -265,4 +265,4 @@ export async function startProxy(target: ProxyTarget, options: { readonly host?:
   return new FaultProxy(server, { host: target.host, port: target.port }, host);
 }
 
-export { OPCODES, WRITES, type Direction, type Frame, type OpName };
+export type { Direction, Frame, OpName };

@@ -21,6 +21,8 @@ export interface Guarded {
   readonly options: MasterOnlyOptions;
   /** The method as its author wrote it. */
   readonly original: Method;
+  /** What stands in its place. */
+  wrapper: Method;
   /** `Class.method` of the class that was decorated. */
   readonly where: string;
   /** The job of each instance; forgotten when the instance is bound again. */
@@ -52,13 +54,14 @@ export function MasterOnly(options: MasterOnlyOptions = {}): MethodDecorator {
   return (target, key, descriptor) => {
     const where = `${typeof target === 'function' ? `static ${target.name}` : target.constructor.name}.${String(key)}`;
     check(where, typeof target === 'function', descriptor as PropertyDescriptor | undefined, options);
-    const method: Guarded = { key, options, where, original: descriptor.value as Method, jobs: new WeakMap() };
-    const wrapper = wrap(method);
-    imitate(wrapper, method.original);
-    Reflect.defineMetadata(GUARDED, method, wrapper);
+    const original = descriptor.value as Method;
+    const method: Guarded = { key, options, where, original, wrapper: original, jobs: new WeakMap() };
+    method.wrapper = wrap(method);
+    imitate(method.wrapper, original);
+    Reflect.defineMetadata(GUARDED, method, method.wrapper);
     guarded.add(target, key, method);
     makeBindable(target);
-    (descriptor as PropertyDescriptor).value = wrapper;
+    (descriptor as PropertyDescriptor).value = method.wrapper;
   };
 }
 

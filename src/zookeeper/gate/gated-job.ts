@@ -73,7 +73,7 @@ export class GatedJob {
    */
   call(instance: unknown, method: Method, args: unknown[]): unknown {
     const outer = liveRun();
-    const tenure = outer?.gate === this.gate ? outer.tenure : this.gate.ask();
+    const tenure = outer !== undefined && outer.gate === this.gate ? outer.tenure : this.gate.ask();
     if (tenure === undefined) return this.refuse(method);
     const run = this.begin(tenure, 'direct', instance);
     const passed = this.identity.schedule !== undefined && args[0] === undefined ? [run, ...args.slice(1)] : args;
@@ -98,7 +98,7 @@ export class GatedJob {
 
   private fireOrPass(tenure: HeldTenure | undefined, instance: unknown, method: Method, args: unknown[]): unknown {
     const outer = liveRun();
-    if (outer?.instance === instance && outer.method === this.identity.method) return method.apply(instance, args);
+    if (outer !== undefined && outer.instance === instance && outer.method === this.identity.method) return method.apply(instance, args);
     if (tenure !== undefined) return this.fireOnMaster(tenure, instance, method);
     this.counts.skipped += 1;
     return undefined;

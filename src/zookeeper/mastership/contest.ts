@@ -18,10 +18,21 @@ import { report, type CandidateParts, type Scene } from './scene.js';
 import { rankDelayMs, STAND_BACK_MS } from './timing.js';
 import { floorAbove, floorForWin, tokenOf } from './token.js';
 import { Wake } from './wake.js';
-import { ownerOf, readRecord, tryToWin, type NotWon } from './win.js';
+import { ownerOf, readRecord, tryToWin, type Attempt, type NotWon, type Win } from './win.js';
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
+
+/** A record in force, as a standby knows it. */
+interface KnownRecord {
+  readonly record: ElectionRecord;
+  readonly version: number;
+}
+
+/** A win that has put back a floor raised meanwhile: the seal writes the right one before anything is believed. */
+function withFloor(won: Win, floor: bigint): Win {
+  return floor <= won.record.floor ? won : { ...won, record: { ...won.record, floor }, lease: undefined };
+}
 
 /**
  * One candidate's part in one election over one session: look at the node, then stand by, or try to win and reign, until the session ends or
@@ -31,7 +42,8 @@ export class Contest {
   private readonly scene: Scene;
   private readonly stopping = new AbortController();
   private reign: Reign | undefined;
-  private vacant = false;
+  /** The record of the master whose node has just gone, when this candidate is the first in line. */
+  private vacant: KnownRecord | undefined;
   private failures = 0;
   private readonly unsubscribe: () => void;
 
@@ -78,20 +90,23 @@ export class Contest {
   }
 
   private async round(): Promise<void> {
-    const vacant = this.vacant;
-    this.vacant = false;
-    if (vacant) return this.attempt();
-    const node = await this.scene.watch.read();
-    if (node === undefined) return this.attempt();
-    const owner = ownerOf(node, this.scene.session.id);
+    const { scene } = this;
+    const { vacant } = this;
+    this.vacant = undefined;
+    if (vacant !== undefined) return this.attemptAhead(vacant);
+    const read = await readRecord(scene.session, scene.znodes);
+    if (read === undefined) return makeParents(scene.session, scene.znodes.parents);
+    const node = read.record?.state === 'resigned' ? undefined : await scene.watch.read();
+    if (node === undefined) return this.attempt(read);
+    const owner = ownerOf(node, scene.session.id);
     switch (owner) {
       case 'another session':
         return this.standBy(node);
       case 'this session':
         // Of an attempt that failed in a way it was not told of: nobody reigns under it.
-        return removeForeignNode(this.scene, node, 'a leftover of this session');
+        return removeForeignNode(scene, node, 'a leftover of this session');
       case 'nobody':
-        return removeForeignNode(this.scene, node, 'persistent, so nobody holds it');
+        return removeForeignNode(scene, node, 'persistent, so nobody holds it');
       default:
         return unreachable(owner);
     }
@@ -101,12 +116,13 @@ export class Contest {
     const { scene } = this;
     const { signal } = this.stopping;
     let deleted = false;
+    let known: KnownRecord | undefined;
     scene.watch.onEvent = (event) => (deleted = event.type === 'deleted');
     scene.memory.sawNode(node.stat);
     try {
       await this.standInLine();
       this.tell(node);
-      await this.remember(node);
+      known = await this.remember(node);
       while (!signal.aborted && scene.watch.armedSince() !== undefined) {
         await scene.wake.wait(signal);
         if (scene.session.attached && scene.watch.armedSince() !== undefined) await this.standInLine();
@@ -114,17 +130,17 @@ export class Contest {
     } finally {
       scene.watch.onEvent = undefined;
     }
-    if (deleted && !signal.aborted) await this.afterDeletion(node.text);
+    if (deleted && !signal.aborted) await this.afterDeletion(node.text, known);
   }
 
   /** The first in line goes at once; the others give those before them a little time, then look before they try. */
-  private async afterDeletion(master: string): Promise<void> {
+  private async afterDeletion(master: string, known: KnownRecord | undefined): Promise<void> {
     const { scene } = this;
     const delayMs = scene.memory.isNamed(scene.address) ? 0 : rankDelayMs(scene.line.rank);
     scene.belief.apply({ kind: 'campaigning', why: `the node of ${master} is gone` });
     report(scene, 'info', 'vacant', `the node of ${master} is gone; tries in ${delayMs} ms.`, { rank: scene.line.rank });
     if (delayMs > 0) await sleep(scene.clock, delayMs, this.stopping.signal);
-    else this.vacant = true;
+    else if (!scene.memory.expectsSuccessor()) this.vacant = known;
   }
 
   private tell(node: NodeView): void {
@@ -148,15 +164,16 @@ export class Contest {
   }
 
   /** Keeps in mind the token in force, and an edit that names a successor; raises a floor that has fallen behind. */
-  private async remember(node: NodeView): Promise<void> {
+  private async remember(node: NodeView): Promise<KnownRecord | undefined> {
     const { scene } = this;
     const read = await readRecord(scene.session, scene.znodes);
-    if (read?.record?.state !== 'held' || node.stat.version === 0) return;
+    if (read?.record?.state !== 'held' || node.stat.version === 0) return undefined;
     const named = node.text.trim();
     scene.memory.sawEdit(named === read.record.address ? undefined : { address: named, after: read.record.tenure });
     const token = tokenOf(read.record.floor, node.stat.czxid);
     if (token < scene.memory.tokenSeen) await this.raiseFloor(read, read.record, node.stat.czxid);
     else scene.memory.sawToken(token);
+    return { record: read.record, version: read.stat.version };
   }
 
   /** The ensemble counts from lower again (restored empty or older): what this replica has seen must stay below. */
@@ -167,32 +184,56 @@ export class Contest {
     report(scene, 'warn', 'floor-raised', `raised the floor of the fencing tokens to ${floor}, above a token seen earlier.`, { floor: String(floor) });
   }
 
-  private async attempt(): Promise<void> {
+  private async attempt(read: RecordRead): Promise<void> {
     const { scene } = this;
-    const read = await readRecord(scene.session, scene.znodes);
-    if (read === undefined) return makeParents(scene.session, scene.znodes.parents);
     if (scene.memory.standsBack(read, scene.address)) {
       report(scene, 'info', 'stands-back', `stands back up to ${STAND_BACK_MS} ms for ${scene.memory.preferred(read)?.address}, named as successor.`);
       return this.standBack();
     }
     const proof = scene.memory.proofOf(read, scene.keeper.lengthMs);
+    await this.contend(this.plan(read.stat.version, read.record?.floor, proof.waitMs), Promise.resolve(read));
+  }
+
+  /**
+   * Saves the first in line a round trip: a resignation moves the record exactly one version on, so the win can be sent right behind
+   * the reading of the record, conditional on that version, and proof comes from the reading, as always. If the master has died
+   * instead, the version does not match, nothing happens, and the next round reads first.
+   */
+  private async attemptAhead({ record, version }: KnownRecord): Promise<void> {
+    const { scene } = this;
+    const reading = readRecord(scene.session, scene.znodes).catch(() => undefined);
+    await this.contend(this.plan(version + 1, record.floor, scene.memory.unknown(scene.keeper.lengthMs, record).waitMs), reading);
+  }
+
+  private plan(recordVersion: number, recordFloor: bigint | undefined, unprovenMs: number): Attempt {
+    const { scene } = this;
     const tenureId = scene.newId();
     const record: ElectionRecord = {
       tenure: tenureId,
       address: scene.address,
       state: 'held',
       leaseMs: scene.keeper.lengthMs,
-      unprovenMs: proof.waitMs,
-      floor: floorForWin(read.record?.floor, scene.memory.tokenSeen, scene.session.lastZxid),
+      unprovenMs,
+      floor: floorForWin(recordFloor, scene.memory.tokenSeen, scene.session.lastZxid),
     };
-    const attempt = { tenureId, address: scene.address, read, record, place: scene.line.path };
+    return { tenureId, address: scene.address, recordVersion, record, place: scene.line.path };
+  }
+
+  private async contend(attempt: Attempt, reading: Promise<RecordRead | undefined>): Promise<void> {
+    const { scene } = this;
     const won = await tryToWin(scene.session, scene.znodes, scene.keeper, scene.watch, attempt, () => this.reattached());
     if (typeof won === 'string') return this.afterRefusal(won);
     scene.line.forget();
-    this.reign = new Reign(scene, won, proof);
-    await this.reign.run(this.stopping.signal, (thrown) => this.pause(thrown));
+    // Withdrawn meanwhile: nobody reigns, and the node goes with the session, which is being closed.
+    if (this.stopping.signal.aborted) return;
+    const read = await reading;
+    // What stood in the record at the version that the win replaced; anything else proves nothing.
+    const replaced = read?.stat.version === attempt.recordVersion ? read : undefined;
+    const proof = replaced === undefined ? scene.memory.unknown(scene.keeper.lengthMs, attempt.record) : scene.memory.proofOf(replaced, scene.keeper.lengthMs);
+    this.reign = new Reign(scene, withFloor(won, replaced?.record?.floor ?? 0n), proof);
+    const ended = await this.reign.run(this.stopping.signal, (thrown) => this.pause(thrown));
     this.reign = undefined;
-    await this.afterReign(tenureId);
+    if (!this.stopping.signal.aborted) await this.afterReign(attempt.tenureId, ended);
   }
 
   private async afterRefusal(refused: NotWon): Promise<void> {
@@ -200,15 +241,12 @@ export class Contest {
     if (refused === 'place missing') this.scene.line.forget();
   }
 
-  /** Behind the others, where there are others: a resignation that wins again at once is none. */
-  private async afterReign(tenureId: string): Promise<void> {
+  /** The others go first, where there are others: a resignation that wins again at once is none. */
+  private async afterReign(tenureId: string, ended: 'resigned' | 'lost'): Promise<void> {
     const { scene } = this;
-    if (this.stopping.signal.aborted) return;
-    // Gone already after a resignation. After a deletion by hand it must not stay until the session ends.
-    await scene.session.delete(scene.znodes.tenure(tenureId), ANY_VERSION).catch(() => undefined);
-    if ((await addressesInLine(scene)).length === 0) return;
-    await this.standInLine();
-    await this.standBack();
+    // After a deletion of the election node by hand the tenure node must not stay until the session ends.
+    if (ended === 'lost') await scene.session.delete(scene.znodes.tenure(tenureId), ANY_VERSION).catch(() => undefined);
+    if ((await addressesInLine(scene)).length > 0) await this.standBack();
   }
 
   /** Leaves the node to others for a moment, or until one of them has it. */

@@ -15,7 +15,7 @@ export interface Place {
 
 /** `<host:port>~<id>-<sequence>`; undefined for a name that is no place (made by hand, say). */
 export function parsePlace(name: string): Place | undefined {
-  const match = /^(.+)~([^~]+)-(-?\d{10,})$/.exec(name);
+  const match = /^(.+)~([^~]+?)-(-\d{9,}|\d{10,})$/s.exec(name);
   if (match === null) return undefined;
   const [, address = '', id = '', sequence = ''] = match;
   return { name, address, id, sequence: Number(sequence) };

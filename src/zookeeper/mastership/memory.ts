@@ -1,6 +1,6 @@
 import type { Clock } from '../support/clock.js';
 import type { Stat } from '../wire/operations.js';
-import { provesResignation, type RecordRead } from './record.js';
+import { provesResignation, type ElectionRecord, type RecordRead } from './record.js';
 import { waitMsFor } from './timing.js';
 import { maxOf } from './token.js';
 
@@ -47,6 +47,17 @@ export class Memory {
   /** Whether the last edit seen names this address. */
   isNamed(address: string): boolean {
     return this.edit?.address === address;
+  }
+
+  /** Whether a hand-over was asked for whose successor is to go first. */
+  expectsSuccessor(): boolean {
+    return this.edit !== undefined;
+  }
+
+  /** The wait when nothing certain is known of the predecessor, but that it may have been the tenure of this record. */
+  unknown(ownLeaseMs: number, record?: ElectionRecord): Proof {
+    const waitMs = Math.max(waitMsFor(Math.max(ownLeaseMs, record?.leaseMs ?? 0)), record?.unprovenMs ?? 0);
+    return { waitMs, why: 'nothing certain is known of the predecessor' };
   }
 
   /**

@@ -34,6 +34,7 @@ export interface Holding {
 export class Reign implements LeaseHolder {
   private readonly holding: Holding;
   private over = false;
+  private hasResigned = false;
   /** From just before the resignation is sent, the node's events are its own echo. */
   private resigning = false;
   private leaving: Leaving | undefined;
@@ -49,11 +50,12 @@ export class Reign implements LeaseHolder {
     this.holding = { tenureId, czxid, record, recordVersion, nodeVersion: WON_VERSION };
   }
 
-  /** Resolves when the tenure is over. */
-  async run(signal: AbortSignal, pause: (thrown: unknown) => Promise<void>): Promise<void> {
+  /** Resolves when the tenure is over, and says how it ended. Never rejects. */
+  async run(signal: AbortSignal, pause: (thrown: unknown) => Promise<void>): Promise<'resigned' | 'lost'> {
     this.scene.watch.onEvent = this.onEvent;
     try {
       this.begin();
+      await this.firstView();
       while (!this.over) {
         if (signal.aborted) this.lost(String((signal.reason as Error).message));
         else await this.step(signal).catch(pause);
@@ -63,6 +65,7 @@ export class Reign implements LeaseHolder {
       this.release?.();
       this.leaving?.settle('ended');
     }
+    return this.hasResigned ? 'resigned' : 'lost';
   }
 
   /** Drains and resigns; answers how it ended. Asked again, the strongest reason counts. */
@@ -91,7 +94,6 @@ export class Reign implements LeaseHolder {
 
   private begin(): void {
     const { scene, win, proof } = this;
-    if (win.view !== undefined && !this.isOwn(win.view)) return this.lost('the election node was replaced right after the win');
     this.untilMs = scene.clock.nowMs() + proof.waitMs;
     const facts = { tenure: win.tenureId, czxid: String(win.czxid), waitMs: Math.round(proof.waitMs) };
     if (proof.waitMs <= 0 && win.lease !== undefined) {
@@ -100,6 +102,17 @@ export class Reign implements LeaseHolder {
     }
     report(scene, 'info', 'won', `won the election node; waits ${Math.round(proof.waitMs)} ms, because ${proof.why}.`, facts);
     scene.belief.apply({ kind: 'won', tenure: this.tenure(), untilMs: this.untilMs, why: proof.why });
+  }
+
+  /**
+   * The read sent right behind the win. The winning write is a lease of its own, whatever became of the node since: a successor
+   * could only have won after it. Renewals need the watch, and count from this read on.
+   */
+  private async firstView(): Promise<void> {
+    const view = await this.win.view?.catch(() => 'unread' as const);
+    if (view === 'unread' || this.win.view === undefined || this.over) return;
+    if (view === undefined || !this.isOwn(view)) this.lost('the election node was replaced right after the win');
+    else if (view.stat.version !== this.holding.nodeVersion) this.scene.watch.disarm();
   }
 
   private async step(signal: AbortSignal): Promise<void> {
@@ -191,6 +204,7 @@ export class Reign implements LeaseHolder {
     const unprovenMs = Math.max(0, this.untilMs - scene.clock.nowMs());
     const outcome = await resign(scene, this.holding, unprovenMs);
     if (outcome === 'again') return;
+    this.hasResigned = outcome === 'resigned';
     this.finish();
     report(scene, 'info', outcome === 'resigned' ? 'resigned' : 'lost', `${outcome === 'resigned' ? 'has resigned' : 'lost the node while resigning'}: ${leaving.why}.`, {
       tenure: this.holding.tenureId,

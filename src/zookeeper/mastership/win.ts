@@ -16,8 +16,8 @@ export interface Win {
   readonly recordVersion: number;
   /** From the winning write itself; undefined when its reply was lost: then the seal gives the first one. */
   readonly lease: Lease | undefined;
-  /** The node as read right behind the win, by the read that armed the watch; undefined when that read failed. */
-  readonly view: NodeView | undefined;
+  /** The read that arms the watch, sent right behind the winning write; undefined when the win's reply was lost. */
+  readonly view: Promise<NodeView | undefined> | undefined;
 }
 
 /** Why an attempt did not win, and what the caller does next. */
@@ -35,7 +35,8 @@ export type NotWon =
 export interface Attempt {
   readonly tenureId: string;
   readonly address: string;
-  readonly read: RecordRead;
+  /** The record's version that the win replaces. */
+  readonly recordVersion: number;
   /** The record as it is to be after the win. */
   readonly record: ElectionRecord;
   /** The place to give up in the same transaction. */
@@ -50,7 +51,7 @@ function operationsOf(znodes: ElectionZnodes, attempt: Attempt): Op[] {
   const operations: Op[] = [
     { kind: 'create', path: znodes.node, data, mode: 'ephemeral' },
     { kind: 'set', path: znodes.node, data, version: 0 },
-    { kind: 'set', path: znodes.record, data: encodeRecord(attempt.record), version: attempt.read.stat.version },
+    { kind: 'set', path: znodes.record, data: encodeRecord(attempt.record), version: attempt.recordVersion },
     { kind: 'create', path: znodes.tenure(attempt.tenureId), data, mode: 'ephemeral' },
   ];
   if (attempt.place !== undefined) operations.push({ kind: 'delete', path: attempt.place, version: -1 });
@@ -80,8 +81,7 @@ export async function tryToWin(
     const armed = watch.read();
     armed.catch(() => undefined);
     try {
-      const results = await transaction;
-      return winOf(attempt, results, lease, await armed.catch(() => undefined));
+      return winOf(attempt, await transaction, lease, armed);
     } catch (thrown) {
       if (isZooKeeperError(thrown) && thrown.outcomeUnknown) {
         replyLost = true;
@@ -99,11 +99,11 @@ export async function tryToWin(
   }
 }
 
-function winOf(attempt: Attempt, results: readonly OpResult[], lease: Lease, view: NodeView | undefined): Win {
+function winOf(attempt: Attempt, results: readonly OpResult[], lease: Lease, view: Promise<NodeView | undefined>): Win {
   const set = results[1];
   if (set?.kind !== 'set') throw new TypeError('The winning transaction answered without the stat of its second operation.');
   const { tenureId, record } = attempt;
-  return { tenureId, record, czxid: set.stat.czxid, recordVersion: attempt.read.stat.version + 1, lease, view };
+  return { tenureId, record, czxid: set.stat.czxid, recordVersion: attempt.recordVersion + 1, lease, view };
 }
 
 function reasonOfRefusal(thrown: unknown): NotWon {

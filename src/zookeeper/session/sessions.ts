@@ -6,7 +6,7 @@ import type { Observer } from '../support/observer.js';
 import type { AuthOptions } from '../wire/acl.js';
 import { WireClient } from '../wire/client.js';
 import { parseConnectString, type ConnectString } from '../wire/connect-string.js';
-import type { ConnectionEnd } from '../wire/connection.js';
+import type { ConnectionEnd } from '../wire/connection-options.js';
 import { ServerList, type Lookup } from '../wire/servers.js';
 import { LiveSession } from './live-session.js';
 import { SessionLog } from './session-log.js';

@@ -1,5 +1,5 @@
 import type { Access } from './operations.js';
-import type { Credential } from './connection.js';
+import type { Credential } from './connection-options.js';
 import { zookeeper, type PackageAcl } from './package.js';
 
 /** Who may do what to the nodes that this library makes. */

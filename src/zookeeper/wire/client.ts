@@ -1,7 +1,8 @@
 import { messageOf } from '../support/errors.js';
 import { Abandonment } from './abandonment.js';
 import { aclsOf, credentialsOf, type AuthOptions } from './acl.js';
-import { Connection, type ConnectionOptions } from './connection.js';
+import type { ConnectionOptions } from './connection-options.js';
+import { Connection } from './connection.js';
 import { MAX_REQUEST_BYTES, tooLarge } from './exchange.js';
 import { reasonOf, ZooKeeperError } from './errors.js';
 import { refused, WireFailure } from './failure.js';

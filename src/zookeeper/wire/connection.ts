@@ -1,5 +1,5 @@
-import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import type { Clock, Timer } from '../support/clock.js';
+import type { Timer } from '../support/clock.js';
+import type { ConnectionEnd, ConnectionOptions } from './connection-options.js';
 import { Exchange } from './exchange.js';
 import { refused, type WireFailure } from './failure.js';
 import { attempt, type Welcome } from './handshake.js';
@@ -12,38 +12,8 @@ import { withoutChroot } from './replies.js';
 import { authFrame, closeRequest, connectFrame, PING_FRAME, removeWatchesRequest, XID } from './requests.js';
 import { setWatchesFrames } from './rewatch.js';
 import { seek } from './seek.js';
-import { formatEndpoint, type Endpoint, type ServerList } from './servers.js';
+import { formatEndpoint, type Endpoint } from './servers.js';
 import { Watches } from './watches.js';
-
-/** Why a connection will not be used again. */
-export type ConnectionEnd = 'expired' | 'authentication failed' | 'closed' | 'abandoned';
-
-export interface Credential {
-  readonly scheme: string;
-  readonly auth: Buffer;
-}
-
-/** What the owner of a connection hears, each synchronously. */
-export interface ConnectionEvents {
-  /** Attached: authenticated, and all watches set again. */
-  attached(server: string): void;
-  detached(server: string, why: string): void;
-  attemptFailed(server: string, why: string): void;
-  /** `server` is the one that said so. */
-  over(server: string | undefined, end: ConnectionEnd): void;
-  /** A function of the user's threw; `what` says which. */
-  callbackFailed(what: string, thrown: unknown): void;
-}
-
-export interface ConnectionOptions {
-  readonly servers: ServerList;
-  readonly chroot: string;
-  readonly sessionTimeoutMs: number;
-  readonly credentials: readonly Credential[];
-  readonly tls: TlsOptions | undefined;
-  readonly clock: Clock;
-  readonly events: ConnectionEvents;
-}
 
 /** A connection that lasted less counts as failed, so that a server that drops each one at once is not called in a storm. */
 const STEADY_MS = 1000;

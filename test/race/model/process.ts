@@ -74,6 +74,11 @@ export class SimProcess implements Clock {
     run();
   }
 
+  /** Whether its two clocks have ever disagreed: a suspend, or a jump of the wall clock. */
+  get clocksDisagreed(): boolean {
+    return this.suspendedAtMs !== undefined || this.lostMs > 0 || this.wallShiftMs !== 0;
+  }
+
   freeze(options: { readonly suspended?: boolean } = {}): void {
     if (this.state !== 'running') return;
     this.world.trace(`${this.name}: ${options.suspended ? 'suspended' : 'frozen'}`);

@@ -77,6 +77,6 @@ export class Replica {
   }
 
   private observe({ level, message }: Observation): void {
-    if (level !== 'debug') this.world.trace(`${this.name}: ${level === 'info' ? '' : `${level}: `}${message}`);
+    if (process.env['DBG'] || level !== 'debug') this.world.trace(`${this.name}: ${level === 'info' ? '' : `${level}: `}${message}`);
   }
 }

@@ -1,0 +1,34 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ELECTIONS, SETTINGS } from '../zookeeper/decorators/inject.js';
+import { COMMON, EXPORTS, IMPORTS } from '../zookeeper/zookeeper.module.js';
+import { resolveOptions } from '../zookeeper/zookeeper.options.js';
+import { TestElections, type TestElectionsOptions } from './test-elections.js';
+
+/** What `ZookeeperTestingModule.forRoot` takes. */
+export interface ZookeeperTestingOptions extends TestElectionsOptions {
+  /** How long closing the application waits for runs before it aborts them. Default 1 000. */
+  readonly drainTimeoutMs?: number;
+}
+
+/**
+ * Stands in for `ZookeeperModule` in tests: the same gate, hooks and shutdown, without ZooKeeper. The test decides who is master, with
+ * `forRoot({ master })` and later `app.get(TestElections).setMaster(...)`.
+ */
+@Module({})
+export class ZookeeperTestingModule {
+  static forRoot(options: ZookeeperTestingOptions): DynamicModule {
+    const settings = resolveOptions({ service: 'Test', version: '0', standalone: true, drainTimeoutMs: options.drainTimeoutMs ?? 1_000 }, {});
+    return {
+      module: ZookeeperTestingModule,
+      global: true,
+      imports: IMPORTS,
+      providers: [
+        { provide: SETTINGS, useValue: settings },
+        { provide: TestElections, useFactory: () => new TestElections(options) },
+        { provide: ELECTIONS, useExisting: TestElections },
+        ...COMMON,
+      ],
+      exports: [...EXPORTS, TestElections],
+    };
+  }
+}

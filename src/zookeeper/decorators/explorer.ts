@@ -1,0 +1,126 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService, ModulesContainer } from '@nestjs/core';
+import { Gate } from '../gate/gate.js';
+import type { Method } from '../gate/gated-job.js';
+import { JobSetupError } from '../jobs/errors.js';
+import type { Observer } from '../support/observer.js';
+import { bindInstance, gateOf } from './binding.js';
+import { attachHooks, hasHooks } from './hook-explorer.js';
+import { identityOf } from './identity.js';
+import { GATE, OBSERVER, SETTINGS } from './inject.js';
+import { asDirectCall, guarded, imitate } from './master-only.js';
+import { type Provided, providedBy, registeredKinds } from './providers.js';
+import { type FoundJob, minifiedNames, namingProblems, unregistered } from './setup-problems.js';
+
+/** Finds what the decorators have attached to the application's providers, and binds it to the gate. */
+@Injectable()
+export class Explorer implements OnModuleInit {
+  private readonly found: FoundJob[] = [];
+  private readonly unwires: (() => void)[] = [];
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly modules: ModulesContainer,
+    @Inject(GATE) private readonly gate: Gate,
+    @Inject(SETTINGS) private readonly settings: { readonly candidate: boolean },
+    @Inject(OBSERVER) private readonly observer: Observer,
+  ) {}
+
+  /** In a global module, so before the `onModuleInit` of any other: from here on every instance is bound. */
+  onModuleInit(): void {
+    const problems = this.bindAll();
+    problems.push(...namingProblems(this.found));
+    if (this.settings.candidate) problems.push(...unregistered(this.found, registeredKinds(this.modules)));
+    if (problems.length > 0) throw new JobSetupError(problems);
+    this.tellWhatWasFound();
+  }
+
+  /**
+   * Gives each scheduled method an own property on its instance, which other code's calls reach and the schedule's do not: ScheduleModule
+   * has read the method in its own `onModuleInit`. Called after the last one.
+   */
+  wireDirectCalls(): void {
+    for (const { instance, method, job } of this.found) {
+      if (job.identity.schedule === undefined) continue;
+      const reached = (instance as Record<PropertyKey, unknown>)[method.key] as Method;
+      const direct: Method = function (this: unknown, ...args: unknown[]): unknown {
+        const self = this ?? instance;
+        if (reached === method.wrapper) return job.call(self, method.original, args);
+        return asDirectCall(method, () => reached.apply(self, args));
+      };
+      imitate(direct, reached);
+      if (Reflect.defineProperty(instance, method.key, { value: direct, configurable: true, writable: true, enumerable: false })) {
+        this.unwires.push(() => void ((instance as Record<PropertyKey, unknown>)[method.key] === direct && Reflect.deleteProperty(instance, method.key)));
+      } else {
+        this.tell('warn', 'job.sealed', `${job.identity.method}: the instance cannot be extended, so calls by other code count as the schedule's.`, { job: job.identity.name });
+      }
+    }
+  }
+
+  /** Takes the own properties away again, so that another application in this process can use the same instance. */
+  unwire(): void {
+    for (const unwire of this.unwires.splice(0)) unwire();
+  }
+
+  private bindAll(): string[] {
+    const problems: string[] = [];
+    const seen = new Map<object, string>();
+    for (const provided of providedBy(this.discovery)) {
+      const { instance, where } = provided;
+      const methods = [...guarded.of(instance)];
+      if (methods.length === 0 && !hasHooks(instance)) continue;
+      const earlier = seen.get(instance);
+      seen.set(instance, where);
+      if (earlier !== undefined) {
+        problems.push(...this.twice(provided, earlier));
+      } else if (provided.isSingleton) {
+        problems.push(...this.bind(provided));
+      } else {
+        problems.push(...this.notSingleton(provided));
+      }
+    }
+    return problems;
+  }
+
+  private bind({ instance, where }: Provided): string[] {
+    const other = gateOf(instance);
+    if (other !== undefined && other !== this.gate && !other.isClosed) {
+      return [`${where} is an instance that another running application of this process has, too. Give each application its own.`];
+    }
+    bindInstance(instance, this.gate);
+    for (const { what: method, overridden } of guarded.of(instance)) {
+      method.jobs.delete(instance);
+      if (overridden) continue;
+      const job = this.gate.job(identityOf(instance, method));
+      method.jobs.set(instance, job);
+      this.found.push({ instance, method, job, where });
+    }
+    attachHooks(instance, this.gate);
+    return [];
+  }
+
+  /** The same object under a second token: ScheduleModule registers its schedules once per token. */
+  private twice({ instance, where }: Provided, earlier: string): string[] {
+    const jobs = this.found.filter((each) => each.instance === instance && each.job.identity.schedule !== undefined);
+    return jobs.map(({ job }) => `${job.identity.method} would fire twice at each tick: ScheduleModule finds the same instance as ${earlier} and as ${where}. Take the alias (useExisting) away, or move the job to a class without one.`);
+  }
+
+  private notSingleton({ instance, where }: Provided): string[] {
+    const scheduled = [...guarded.of(instance)].filter(({ what, overridden }) => !overridden && identityOf(instance, what).schedule !== undefined);
+    const problems = scheduled.map(({ what }) => `${what.where} (${where}) has a schedule, but its provider is request-scoped or transient, so there is no one instance to run it on. Make the provider a singleton.`);
+    if (hasHooks(instance)) problems.push(`${where} has @OnMasterElected or @OnMasterLost, but is request-scoped or transient. Make the provider a singleton.`);
+    return problems;
+  }
+
+  private tellWhatWasFound(): void {
+    const names = this.found.map(({ job: { identity } }) => `${identity.name} (${[identity.schedule ?? 'called', identity.disabled ? 'disabled' : ''].filter(Boolean).join(', ')})`);
+    this.tell('info', 'jobs.found', names.length === 0 ? 'No @MasterOnly methods were found.' : `@MasterOnly: ${names.join('; ')}.`, { count: names.length });
+    for (const name of minifiedNames(this.found)) {
+      this.tell('warn', 'job.minified', `The job name ${JSON.stringify(name)} looks minified and may change with the next build. Name it with @MasterOnly({ name }).`, { job: name });
+    }
+  }
+
+  private tell(level: 'info' | 'warn', event: string, message: string, fields: Readonly<Record<string, string | number>>): void {
+    this.observer.observe({ level, event, message, fields });
+  }
+}

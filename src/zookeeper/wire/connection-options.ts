@@ -1,0 +1,33 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import type { Clock } from '../support/clock.js';
+import type { ServerList } from './servers.js';
+
+/** Why a connection will not be used again. */
+export type ConnectionEnd = 'expired' | 'authentication failed' | 'closed' | 'abandoned';
+
+export interface Credential {
+  readonly scheme: string;
+  readonly auth: Buffer;
+}
+
+/** What the owner of a connection hears, each synchronously. */
+export interface ConnectionEvents {
+  /** Attached: authenticated, and all watches set again. */
+  attached(server: string): void;
+  detached(server: string, why: string): void;
+  attemptFailed(server: string, why: string): void;
+  /** `server` is the one that said so. */
+  over(server: string | undefined, end: ConnectionEnd): void;
+  /** A function of the user's threw; `what` says which. */
+  callbackFailed(what: string, thrown: unknown): void;
+}
+
+export interface ConnectionOptions {
+  readonly servers: ServerList;
+  readonly chroot: string;
+  readonly sessionTimeoutMs: number;
+  readonly credentials: readonly Credential[];
+  readonly tls: TlsOptions | undefined;
+  readonly clock: Clock;
+  readonly events: ConnectionEvents;
+}

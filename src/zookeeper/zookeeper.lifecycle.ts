@@ -1,0 +1,110 @@
+import { Inject, Injectable, Module, type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { Explorer } from './decorators/explorer.js';
+import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './decorators/inject.js';
+import { Gate } from './gate/gate.js';
+import { JobSetupError } from './jobs/errors.js';
+import type { Elections } from './mastership/election.js';
+import { type Clock, systemClock, type Timer } from './support/clock.js';
+import { messageOf } from './support/errors.js';
+import { invariant } from './support/invariant.js';
+import type { Observer } from './support/observer.js';
+import type { ZookeeperSettings } from './zookeeper.options.js';
+
+/** After the limit for runs: their abort, the hooks for lost mastership, the resignation and the end of the session. */
+export const SHUTDOWN_REST_MS = 5_000;
+
+/** How long after bootstrap an application has to call `enableShutdownHooks()`, which may follow `listen()`. */
+const SIGTERM_CHECK_MS = 1_000;
+
+/**
+ * Joins the campaign after the last `onApplicationBootstrap` of the application, so that a half-started one is never master, and drains before the
+ * first `onModuleDestroy`, so that runs keep their database.
+ *
+ * Nest calls the hooks of modules by falling distance from the root, and in reverse at shutdown (NestApplicationContext,
+ * `getModulesToTriggerHooksOn`); the root has distance 1 (Nest 11: 1) and global modules the largest. The module of this provider therefore
+ * gets distance -1. test/integration/nest/ground.spec.ts pins that.
+ */
+@Injectable()
+export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+  private readonly clock: Clock = systemClock;
+  private sigtermCheck: Timer | undefined;
+
+  constructor(
+    modules: ModulesContainer,
+    private readonly explorer: Explorer,
+    @Inject(GATE) private readonly gate: Gate,
+    @Inject(ELECTIONS) private readonly elections: Elections,
+    @Inject(SETTINGS) private readonly settings: ZookeeperSettings,
+    @Inject(OBSERVER) private readonly observer: Observer,
+  ) {
+    refuseSecond(modules);
+    const own = [...modules.values()].filter((module) => module.metatype === ZookeeperOutermostModule);
+    for (const module of own) module.distance = -1;
+    invariant(own.length > 0 && own.every((module) => module.distance === -1), 'Nest does not let a module be the last to start and the first to stop');
+  }
+
+  onModuleInit(): void {
+    this.explorer.wireDirectCalls();
+  }
+
+  onApplicationBootstrap(): void {
+    this.elections.start();
+    this.tellBoot();
+    this.sigtermCheck = this.clock.after(SIGTERM_CHECK_MS, () => this.warnWithoutShutdownHooks(), { keepAlive: false });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.sigtermCheck?.cancel();
+    this.gate.close();
+    try {
+      const end = await this.elections.stop(this.settings.drainTimeoutMs + SHUTDOWN_REST_MS);
+      const rest = end === 'stuck' ? end : await this.gate.abandon('shutdown');
+      this.tell(rest === 'stuck' ? 'warn' : 'info', 'shutdown.drained', `Shutdown: the elections are ${end}.`, { end });
+    } catch (thrown) {
+      this.tell('error', 'shutdown.failed', `Shutdown of the elections failed: ${messageOf(thrown)}. The session ends when it times out.`, {});
+    }
+  }
+
+  onApplicationShutdown(): void {
+    this.explorer.unwire();
+  }
+
+  private tellBoot(): void {
+    const { service, version, address, candidate, standalone } = this.settings;
+    const fields = { service, version, address, candidate, standalone, sessionTimeoutMs: this.settings.sessionTimeoutMs };
+    if (standalone) {
+      this.tell('warn', 'boot.standalone', 'STANDALONE: without ZooKeeper this process is master of everything. Never run two of them.', fields);
+    } else if (candidate) {
+      this.tell('info', 'boot.done', 'The application has started and now takes part in the election. It does not wait for ZooKeeper: it serves, and its jobs run once it is master.', fields);
+    } else {
+      this.tell('info', 'boot.done', 'The application has started and observes the election (candidate: false): its jobs never run here.', fields);
+    }
+  }
+
+  private warnWithoutShutdownHooks(): void {
+    if (process.listenerCount('SIGTERM') > 0) return;
+    this.tell(
+      'warn',
+      'boot.no-shutdown-hooks',
+      'Nobody listens to SIGTERM, so this process would die in the middle of its runs, and its successor would wait for its session to end. Call app.enableShutdownHooks() in main.ts.',
+      {},
+    );
+  }
+
+  private tell(level: 'info' | 'warn' | 'error', event: string, message: string, fields: Readonly<Record<string, string | number | boolean>>): void {
+    this.observer.observe({ level, event, message, fields });
+  }
+}
+
+/** Holds the lifecycle; its place in the order of the hooks is all that it is for. */
+@Module({ providers: [ZookeeperLifecycle] })
+export class ZookeeperOutermostModule {}
+
+function refuseSecond(modules: ModulesContainer): void {
+  const roots = [...modules.values()].filter((module) => module.providers.has(SETTINGS)).map((module) => module.name);
+  if (roots.length <= 1) return;
+  throw new JobSetupError([
+    `${roots.join(' and ')} are imported in one application. Import forRoot() once, in the root module; it is global. For more elections use @MasterOnly({ election }).`,
+  ]);
+}

@@ -1,0 +1,117 @@
+import { type DynamicModule, type InjectionToken, Module, type ModuleMetadata, type OptionalFactoryDependency, type Provider, type Type } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { Explorer } from './decorators/explorer.js';
+import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './decorators/inject.js';
+import { MasterElection } from './decorators/master-election.js';
+import { Gate } from './gate/gate.js';
+import type { Election, Elections } from './mastership/election.js';
+import { createElections } from './mastership/elections.js';
+import { StandaloneElections } from './mastership/standalone.js';
+import type { Sessions } from './session/session.js';
+import { createSessions } from './session/sessions.js';
+import { systemClock } from './support/clock.js';
+import { harmless, type Observer } from './support/observer.js';
+import { ZookeeperOutermostModule } from './zookeeper.lifecycle.js';
+import { LogObserver } from './zookeeper.logger.js';
+import { resolveOptions, type ZookeeperModuleOptions, type ZookeeperSettings } from './zookeeper.options.js';
+
+/** A provider that makes the options of ZookeeperModule. */
+export interface ZookeeperOptionsFactory {
+  createZookeeperOptions(): Promise<ZookeeperModuleOptions> | ZookeeperModuleOptions;
+}
+
+/** What `ZookeeperModule.forRootAsync` takes: `imports`, and one of `useFactory` (with `inject`), `useClass` and `useExisting`. */
+export interface ZookeeperModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  // Nest's own signature for factories: what is injected cannot be typed here.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly useFactory?: (...args: any[]) => Promise<ZookeeperModuleOptions> | ZookeeperModuleOptions;
+  readonly inject?: (InjectionToken | OptionalFactoryDependency)[];
+  readonly useClass?: Type<ZookeeperOptionsFactory>;
+  readonly useExisting?: InjectionToken<ZookeeperOptionsFactory>;
+}
+
+/**
+ * Elects one replica of the service as master, so that methods with `@MasterOnly` run on it only. Global: import it once, in the root module.
+ *
+ * The application boots whether ZooKeeper is there or not. The campaign starts after the last `onApplicationBootstrap`; shutdown drains
+ * before the first `onModuleDestroy`. Wrong options, jobs that cannot be told apart and a second import fail at boot.
+ */
+@Module({})
+export class ZookeeperModule {
+  static forRoot(options: ZookeeperModuleOptions): DynamicModule {
+    return define([{ provide: SETTINGS, useFactory: () => resolveOptions(options) }]);
+  }
+
+  static forRootAsync(options: ZookeeperModuleAsyncOptions): DynamicModule {
+    const { imports = [], inject = [], useFactory, useClass, useExisting } = options;
+    if ([useFactory, useClass, useExisting].filter((way) => way !== undefined).length !== 1) {
+      throw new TypeError('ZookeeperModule.forRootAsync needs exactly one of useFactory, useClass and useExisting.');
+    }
+    if (useFactory !== undefined) {
+      return define([{ provide: SETTINGS, inject, useFactory: async (...args: unknown[]) => resolveOptions(await useFactory(...args)) }], imports);
+    }
+    const token = (useClass ?? useExisting) as InjectionToken<ZookeeperOptionsFactory>;
+    return define(
+      [
+        { provide: SETTINGS, inject: [token], useFactory: async (factory: ZookeeperOptionsFactory) => resolveOptions(await factory.createZookeeperOptions()) },
+        ...(useClass === undefined ? [] : [useClass]),
+      ],
+      imports,
+    );
+  }
+}
+
+function define(settings: Provider[], imports: ModuleMetadata['imports'] = []): DynamicModule {
+  const elections: Provider = {
+    provide: ELECTIONS,
+    inject: [SETTINGS, OBSERVER],
+    useFactory: (made: ZookeeperSettings, observer: Observer) => (made.standalone ? standalone(made, observer) : new EnsembleElections(made, observer)),
+  };
+  return { module: ZookeeperModule, global: true, imports: [...imports, ...IMPORTS], providers: [...settings, elections, ...COMMON], exports: EXPORTS };
+}
+
+/** What every form of the module consists of besides `SETTINGS` and `ELECTIONS`; the testing kit builds on it, too. */
+export const COMMON: Provider[] = [
+  { provide: OBSERVER, useFactory: () => harmless(new LogObserver()) },
+  {
+    provide: GATE,
+    inject: [ELECTIONS, SETTINGS, OBSERVER],
+    useFactory: (elections: Elections, { drainTimeoutMs }: ZookeeperSettings, observer: Observer) => new Gate(elections, { observer, clock: systemClock, drainTimeoutMs }),
+  },
+  Explorer,
+  MasterElection,
+];
+export const IMPORTS = [DiscoveryModule, ZookeeperOutermostModule];
+export const EXPORTS = [GATE, ELECTIONS, SETTINGS, OBSERVER, Explorer, MasterElection];
+
+function standalone(settings: ZookeeperSettings, observer: Observer): Elections {
+  const { service, version, electionScope, address, candidate } = settings;
+  const key = electionScope === 'service' ? service : `${service}:${version}`;
+  return new StandaloneElections({ key, address, candidate, clock: systemClock, observer });
+}
+
+/** The elections of a real ensemble, and the one session under them. Connects at `start`. */
+class EnsembleElections implements Elections {
+  private readonly sessions: Sessions;
+  private readonly elections: Elections;
+
+  constructor(settings: ZookeeperSettings, observer: Observer) {
+    const { connectString = '', sessionTimeoutMs, auth, tls, rootPath, service, version, electionScope, address, candidate } = settings;
+    const clock = systemClock;
+    this.sessions = createSessions({ connectString, sessionTimeoutMs, auth, tls, clock, observer });
+    this.elections = createElections({ sessions: this.sessions, rootPath, service, version, scope: electionScope, address, candidate, observer, clock });
+  }
+
+  election(name?: string): Election {
+    return this.elections.election(name);
+  }
+
+  start(): void {
+    this.sessions.start();
+    this.elections.start();
+  }
+
+  stop(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
+    return this.elections.stop(limitMs);
+  }
+}

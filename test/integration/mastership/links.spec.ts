@@ -1,0 +1,67 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { violations } from '../../support/replica/audit.js';
+import { startProxiedFleet } from '../../support/replica/proxied.js';
+import { startServer } from '../../support/zookeeper.js';
+import { outcomeOf, T_MS, type Outcome } from './outcome.js';
+
+type Server = Awaited<ReturnType<typeof startServer>>;
+
+async function halfOpenMaster(server: Server, direction: 'to-server' | 'to-client' | undefined): Promise<Outcome> {
+  await using proxied = await startProxiedFleet(3, server, { rootPath: `/half-open-${direction ?? 'both'}`, sessionTimeoutMs: T_MS });
+  const { fleet } = proxied;
+  const master = await fleet.master();
+  proxied.link(master).hole(direction);
+  const next = await fleet.master({ not: master });
+  // Long enough for the old one to have given its session up.
+  await wait(T_MS);
+  proxied.link(master).pass();
+  await master.reaches('standby', { since: master.messages.length - 1 });
+  await fleet.master();
+  expect(next.isMaster()).toBe(true);
+  return outcomeOf(fleet);
+}
+
+it('never has two masters while the link to the master is half-open, in either direction or both, nor when it heals', async () => {
+  await using server = await startServer();
+  const outcomes = await Promise.all(([undefined, 'to-server', 'to-client'] as const).map((each) => halfOpenMaster(server, each)));
+  expect(outcomes.flatMap((outcome) => outcome.violations)).toEqual([]);
+  for (const outcome of outcomes) expect(outcome.tokens).toHaveLength(2);
+});
+
+it('never has two masters in a storm of resets, and has one after it', async () => {
+  await using server = await startServer();
+  await using proxied = await startProxiedFleet(3, server, { sessionTimeoutMs: T_MS });
+  const { fleet } = proxied;
+  const endMs = performance.now() + 4 * T_MS;
+  await Promise.all(
+    fleet.replicas.map(async (replica) => {
+      while (performance.now() < endMs) {
+        proxied.link(replica).resetAll();
+        await wait(50 + Math.random() * 150);
+      }
+    }),
+  );
+  await fleet.master();
+  expect(violations(fleet)).toEqual([]);
+});
+
+it('keeps its master under a latency of 50 to 250 ms each way, and never has two with more of it', async () => {
+  await using server = await startServer();
+  await using proxied = await startProxiedFleet(3, server, { sessionTimeoutMs: 6_000 });
+  const { fleet } = proxied;
+  const first = await fleet.master();
+  const links = fleet.replicas.map((replica) => proxied.link(replica));
+  for (const latencyMs of [50, 100, 250]) {
+    for (const link of links) link.latencyMs = latencyMs;
+    await wait(2_500);
+    expect(first.isMaster()).toBe(true);
+  }
+  expect(outcomeOf(fleet).tokens).toHaveLength(1);
+  for (const link of links) link.latencyMs = 500;
+  await first.process.kill();
+  await wait(3_000);
+  for (const link of links) link.latencyMs = 50 + Math.random() * 200;
+  await fleet.master();
+  expect(violations(fleet)).toEqual([]);
+});

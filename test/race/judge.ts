@@ -1,0 +1,80 @@
+import type { HeldTenure } from '../../src/zookeeper/mastership/election.js';
+import type { Cluster } from './cluster.js';
+import type { Replica } from './model/replica.js';
+
+/** What must hold at every instant (safety.md of the project calls them I1, I3 and I4), and was broken. */
+export class Violation extends Error {}
+
+interface Handed {
+  readonly tenure: HeldTenure;
+  readonly replica: Replica;
+  invalidSinceMs: number | undefined;
+  told: boolean;
+}
+
+/** A listener hears in the first turn of the loop after the deadline; a timer of the simulation is at most this late. */
+const TOLD_WITHIN_MS = 60;
+
+/** Looks at every replica as often as anything can have changed, by the replica's own clocks. */
+export class Judge {
+  private readonly handed: Handed[] = [];
+  private readonly seen = new Set<string>();
+  private highest: { readonly token: bigint; readonly by: Replica } | undefined;
+
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly isMaster: (replica: Replica) => boolean,
+  ) {}
+
+  /** Throws a `Violation`. */
+  look(): void {
+    const masters = this.cluster.replicas.filter((replica) => !replica.process.dead && this.isMaster(replica));
+    if (masters.length > 1) throw new Violation(`I1: ${masters.map(({ name }) => name).join(' and ')} are master at the same instant`);
+    for (const replica of this.cluster.replicas) if (!replica.process.dead) this.takeTenure(replica);
+    for (const handed of this.handed) this.judge(handed, masters[0]);
+  }
+
+  /** Who is master at this instant. */
+  master(): Replica | undefined {
+    return this.cluster.replicas.find((replica) => replica.process.running && replica.election.isMaster());
+  }
+
+  private takeTenure(replica: Replica): void {
+    const tenure = replica.election.tenure();
+    if (tenure === undefined || this.handed.some((known) => known.tenure === tenure)) return;
+    const handed: Handed = { tenure, replica, invalidSinceMs: undefined, told: false };
+    tenure.onInvalid(() => (handed.told = true));
+    this.handed.push(handed);
+    if (this.seen.has(tenure.id)) return;
+    this.seen.add(tenure.id);
+    const { highest } = this;
+    if (highest !== undefined && tenure.token <= highest.token) {
+      throw new Violation(`I3: ${replica.name} was handed token ${tenure.token} after ${highest.by.name} had ${highest.token}`);
+    }
+    this.highest = { token: tenure.token, by: replica };
+  }
+
+  private judge(handed: Handed, master: Replica | undefined): void {
+    const { tenure, replica } = handed;
+    if (replica.process.dead || handed.told) return void this.drop(handed);
+    if (!tenure.isValid()) return this.judgeInvalid(handed);
+    if (master !== undefined && master !== replica) throw new Violation(`I4: a run of ${replica.name} hears "master" while ${master.name} is`);
+    const current = replica.election.tenure();
+    if (current !== undefined && current.id !== tenure.id) throw new Violation(`I4: a run of ${tenure.id} hears "master" under ${current.id}`);
+  }
+
+  private judgeInvalid(handed: Handed): void {
+    const { world } = this.cluster;
+    // Timers know the monotonic clock alone; when the wall clock ends a lease, asking tells at once, listeners hear at the next renewal.
+    if (!handed.replica.process.running || handed.replica.process.clocksDisagreed) handed.invalidSinceMs = undefined;
+    else handed.invalidSinceMs ??= world.nowMs;
+    if (handed.invalidSinceMs !== undefined && world.nowMs - handed.invalidSinceMs > TOLD_WITHIN_MS) {
+      throw new Violation(`I4: a run of ${handed.replica.name} was not told that ${handed.tenure.id} is not valid any more`);
+    }
+  }
+
+  private drop(handed: Handed): void {
+    if (!handed.replica.process.dead && handed.tenure.isValid()) throw new Violation(`I4: ${handed.tenure.id} is valid again after its end was told`);
+    this.handed.splice(this.handed.indexOf(handed), 1);
+  }
+}

@@ -1,0 +1,53 @@
+import type { Clock, Timer } from '../../../src/zookeeper/support/clock.js';
+
+/** A clock that moves only when a test says so; due timers run in the order of their deadlines. */
+export class HandClock implements Clock {
+  #nowMs = 1_000;
+  #wallMs = 1_700_000_000_000;
+  readonly #timers = new Set<{ readonly dueMs: number; readonly run: () => void }>();
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.#wallMs;
+  }
+
+  after(delayMs: number, run: () => void): Timer {
+    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), run };
+    this.#timers.add(timer);
+    return { cancel: () => void this.#timers.delete(timer) };
+  }
+
+  /** How many timers wait. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
+  /** Both clocks go on, and what is due runs. */
+  pass(ms: number): void {
+    this.stall(ms);
+    this.runDue();
+  }
+
+  /** Both clocks go on, but no timer runs: a stalled loop, or a stopped process. */
+  stall(ms: number): void {
+    this.#nowMs += ms;
+    this.#wallMs += ms;
+  }
+
+  /** Somebody sets the calendar, or a machine was suspended while its monotonic clock stood still. */
+  setWall(byMs: number): void {
+    this.#wallMs += byMs;
+  }
+
+  runDue(): void {
+    for (;;) {
+      const due = [...this.#timers].filter((timer) => timer.dueMs <= this.#nowMs).sort((a, b) => a.dueMs - b.dueMs)[0];
+      if (due === undefined) return;
+      this.#timers.delete(due);
+      due.run();
+    }
+  }
+}
