@@ -13,13 +13,15 @@ import { hasProgram, installPackages, provisionZooKeeper } from './zookeeper/ins
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const given = process.argv.slice(2).filter((arg) => arg !== '--yes');
 
+/** kazoo takes part in elections; `ip` makes networks that can be cut; openssl makes certificates. */
+const PACKAGES = ['python3-kazoo', 'iproute2', 'openssl'];
+
 async function prepare() {
-  const options = { yes: process.argv.includes('--yes'), preferPackages: true };
+  const options = { yes: process.argv.includes('--yes'), preferPackages: true, alongside: PACKAGES };
   await ensureInstalled();
   const { where } = await provisionZooKeeper(options);
   console.error(`ZooKeeper: ${where}`);
-  // kazoo takes part in elections; ip makes networks that can be cut; openssl makes certificates.
-  await installPackages(['python3-kazoo', 'iproute2', 'openssl'], () => hasKazoo() && hasProgram('ip') && hasProgram('openssl'), options);
+  await installPackages(PACKAGES, () => hasKazoo() && hasProgram('ip') && hasProgram('openssl'), options);
   await ensureBuilt((message) => console.error(message));
 }
 

@@ -1,12 +1,13 @@
 // One replica of the failover benches, driven by lines on stdin: "resign". Tells on stdout when it became master and when it began to
-// resign, by the machine's monotonic clock (shared by all processes), in nanoseconds. argv: connectString, address, sessions in this process.
+// resign, by the machine's monotonic clock (shared by all processes), in nanoseconds. argv: connectString, address, sessions in this
+// process, session timeout in ms.
 import { createInterface } from 'node:readline';
 import { replica } from './library.mjs';
 
-const [connectString, address, count = '1'] = process.argv.slice(2);
+const [connectString, address, count = '1', timeoutMs = '10000'] = process.argv.slice(2);
 const say = (event, more = '') => process.stdout.write(`${event} ${process.hrtime.bigint()} ${more}\n`);
 
-const replicas = Array.from({ length: Number(count) }, (_, i) => replica(connectString, `${address}${i}`));
+const replicas = Array.from({ length: Number(count) }, (_, i) => replica(connectString, `${address}${i}`, { sessionTimeoutMs: Number(timeoutMs) }));
 const elections = replicas.map((one) => one.elections.election());
 let standing = 0;
 for (const election of elections) {

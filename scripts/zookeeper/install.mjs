@@ -14,6 +14,7 @@ import { withLock } from '../support/lock.mjs';
  * @typedef {object} ProvisionOptions
  * @property {boolean} [yes] never ask before installing packages
  * @property {boolean} [preferPackages] install Debian's packages rather than use docker (the tests pause and cut off single processes)
+ * @property {readonly string[]} [alongside] packages to install in the same go, if any have to be
  * @property {(line: string) => void} [report]
  */
 
@@ -48,7 +49,7 @@ export async function provisionZooKeeper(options = {}) {
         'Apache ZooKeeper, set ZOOKEEPER_HOME to it and install Java, or start docker.',
     );
   }
-  await installPackages(DEBIAN_PACKAGES, () => findLocal() !== undefined, options);
+  await installPackages([...DEBIAN_PACKAGES, ...(options.alongside ?? [])], () => findLocal() !== undefined, options);
   const installed = findLocal();
   if (installed === undefined) throw new Error(`Debian's packages are installed, but ${DEBIAN_JARS}/zookeeper.jar or java is missing.`);
   return installed;
@@ -78,11 +79,11 @@ export async function installPackages(packages, isThere, options = {}) {
     () => report('Waiting for another command that installs packages …'),
     async () => {
       if (isThere()) return;
-      if (!isRoot && process.stdin.isTTY && !options.yes && process.env.CI !== 'true') await confirm(shown);
+      if (!isRoot && process.stdin.isTTY === true && !options.yes && process.env.CI !== 'true') await confirm(shown);
       report(`Installing: ${shown}`);
       const args = ['install', '--yes', '--no-install-recommends', ...packages];
       // A fresh machine or image has no package lists yet; an old one has lists of versions that are gone.
-      if ((await run([...install, ...args], false)) === 0) return;
+      if ((await run([...install, ...args], process.stderr.isTTY)) === 0) return;
       await run([...install, 'update'], true);
       if ((await run([...install, ...args], true)) !== 0) throw new Error(`Failed: ${shown}`);
     },
@@ -135,8 +136,8 @@ export function hasProgram(command) {
 /** @param {string} what */
 async function confirm(what) {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`ZooKeeper or a part of it is missing. Run "${what}"? [Y/n] `).finally(() => terminal.close());
-  if (!/^(y|yes|)$/i.test(answer.trim())) throw new Error(`Not installed. Do it yourself ("${what}"), or set ZOOKEEPER_HOME.`);
+  const answer = await terminal.question(`Something that is needed here is missing. Run "${what}"? [Y/n] `).finally(() => terminal.close());
+  if (!/^(y|yes|)$/i.test(answer.trim())) throw new Error(`Not installed. To do it yourself: ${what}`);
 }
 
 /**

@@ -28,10 +28,16 @@ export class Environment {
   )
   ZOOKEEPER_CONNECT = '';
 
-  @Expect('a whole number of milliseconds, 1000 or more', (value) => isWhole(value) && Number(value) >= 1000)
+  @Expect(
+    'a whole number of milliseconds from 1000 to 600000',
+    (value) => isWhole(value) && Number(value) >= 1000 && Number(value) <= 600_000,
+  )
   ZOOKEEPER_SESSION_TIMEOUT_MS = '10000';
 
-  @Expect('an absolute path such as /soa', (value) => /^(\/[^/\s]+)+$/.test(value))
+  @Expect(
+    'an absolute path such as /soa, outside of /zookeeper',
+    (value) => /^(\/[^/\s]+)+$/.test(value) && !/^\/zookeeper(\/|$)/.test(value),
+  )
   ZOOKEEPER_ROOT = '/soa';
 
   @ExpectSecret('user:password[,user:password...]', (value) => value === '' || value.split(',').every((each) => /^[^:]+:.+$/.test(each)))

@@ -25,9 +25,14 @@ type MethodOf<T, K extends keyof T> = T[K] extends (...args: never[]) => infer R
  * Runs a `@MasterOnly` method as its schedule would on the master, with a `JobRun`, and answers what it returns or throws. The instance needs no Nest:
  * `await runJob(new Jobs(repository), 'send')`.
  */
-export async function runJob<T extends object, K extends keyof T & string>(instance: T, method: K, options: RunJobOptions = {}): Promise<MethodOf<T, K>> {
+export async function runJob<T extends object, K extends keyof T & string>(
+  instance: T,
+  method: K,
+  options: RunJobOptions = {},
+): Promise<MethodOf<T, K>> {
   const found = guardedBehind(instance[method]);
-  if (found === undefined) throw new ClusterCronError('ZK_NO_SUCH_JOB', `${instance.constructor.name}.${method} has no @MasterOnly. Call it as it is.`);
+  if (found === undefined)
+    throw new ClusterCronError('ZK_NO_SUCH_JOB', `${instance.constructor.name}.${method} has no @MasterOnly. Call it as it is.`);
   const tenure = givenTenure(options);
   const { name, election } = identityOf(instance, found);
   const key = election ?? 'Test:0';

@@ -17,7 +17,10 @@ export interface ZookeeperTestingOptions extends TestElectionsOptions {
 @Module({})
 export class ZookeeperTestingModule {
   static forRoot(options: ZookeeperTestingOptions): DynamicModule {
-    const settings = resolveOptions({ service: 'Test', version: '0', standalone: true, drainTimeoutMs: options.drainTimeoutMs ?? 1_000 }, {});
+    const settings = resolveOptions(
+      { service: 'Test', version: '0', standalone: true, drainTimeoutMs: options.drainTimeoutMs ?? 1_000 },
+      {},
+    );
     return {
       module: ZookeeperTestingModule,
       global: true,

@@ -1,4 +1,12 @@
-import { Inject, Injectable, Module, type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Explorer } from './decorators/explorer.js';
 import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './decorators/inject.js';
@@ -41,7 +49,10 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
     refuseSecond(modules);
     const own = [...modules.values()].filter((module) => module.metatype === ZookeeperOutermostModule);
     for (const module of own) module.distance = -1;
-    invariant(own.length > 0 && own.every((module) => module.distance === -1), 'Nest does not let a module be the last to start and the first to stop');
+    invariant(
+      own.length > 0 && own.every((module) => module.distance === -1),
+      'Nest does not let a module be the last to start and the first to stop',
+    );
   }
 
   onModuleInit(): void {
@@ -51,7 +62,7 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
   onApplicationBootstrap(): void {
     this.elections.start();
     this.tellBoot();
-    this.sigtermCheck = this.clock.after(SIGTERM_CHECK_MS, () => this.warnWithoutShutdownHooks(), { keepAlive: false });
+    this.sigtermCheck = this.clock.after(SIGTERM_CHECK_MS, () => this.checkShutdownHooks(), { keepAlive: false });
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -62,7 +73,12 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
       const rest = end === 'stuck' ? end : await this.gate.abandon('shutdown');
       this.tell(rest === 'stuck' ? 'warn' : 'info', 'shutdown.drained', `Shutdown: the elections are ${end}.`, { end });
     } catch (thrown) {
-      this.tell('error', 'shutdown.failed', `Shutdown of the elections failed: ${messageOf(thrown)}. The session ends when it times out.`, {});
+      this.tell(
+        'error',
+        'shutdown.failed',
+        `Shutdown of the elections failed: ${messageOf(thrown)}. The session ends when it times out.`,
+        {},
+      );
     }
   }
 
@@ -74,16 +90,34 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
     const { service, version, address, candidate, standalone } = this.settings;
     const fields = { service, version, address, candidate, standalone, sessionTimeoutMs: this.settings.sessionTimeoutMs };
     if (standalone) {
-      this.tell('warn', 'boot.standalone', 'STANDALONE: without ZooKeeper this process is master of everything. Never run two of them.', fields);
+      this.tell(
+        'warn',
+        'boot.standalone',
+        'STANDALONE: without ZooKeeper this process is master of everything. Never run two of them.',
+        fields,
+      );
     } else if (candidate) {
-      this.tell('info', 'boot.done', 'The application has started and now takes part in the election. It does not wait for ZooKeeper: it serves, and its jobs run once it is master.', fields);
+      this.tell(
+        'info',
+        'boot.done',
+        'The application has started and now takes part in the election. It does not wait for ZooKeeper: it serves, and its jobs run once it is master.',
+        fields,
+      );
     } else {
-      this.tell('info', 'boot.done', 'The application has started and observes the election (candidate: false): its jobs never run here.', fields);
+      this.tell(
+        'info',
+        'boot.done',
+        'The application has started and observes the election (candidate: false): its jobs never run here.',
+        fields,
+      );
     }
   }
 
-  private warnWithoutShutdownHooks(): void {
-    if (process.listenerCount('SIGTERM') > 0) return;
+  private checkShutdownHooks(): void {
+    if (process.listenerCount('SIGTERM') > 0) {
+      this.tell('debug', 'boot.shutdown-hooks', 'SIGTERM is listened to, so a shutdown can drain.', {});
+      return;
+    }
     this.tell(
       'warn',
       'boot.no-shutdown-hooks',
@@ -92,7 +126,12 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
     );
   }
 
-  private tell(level: 'info' | 'warn' | 'error', event: string, message: string, fields: Readonly<Record<string, string | number | boolean>>): void {
+  private tell(
+    level: 'debug' | 'info' | 'warn' | 'error',
+    event: string,
+    message: string,
+    fields: Readonly<Record<string, string | number | boolean>>,
+  ): void {
     this.observer.observe({ level, event, message, fields });
   }
 }

@@ -21,7 +21,9 @@ export class LogObserver implements Observer {
 
 /** One line: the sentence, `event=...`, and the facts but for the stack. */
 export function formatObservation({ event, message, fields }: Observation): string {
-  const facts = Object.entries({ event, ...fields }).filter(([key, value]) => value !== undefined && key !== 'stack');
+  const facts = Object.entries<string | number | boolean | undefined>({ event, ...fields }).filter(
+    ([key, value]) => value !== undefined && key !== 'stack',
+  );
   return [message.replaceAll(/\s*\n\s*/gu, ' '), ...facts.map(([key, value]) => `${key}=${quoted(String(value))}`)].join(' ');
 }
 

@@ -1,4 +1,12 @@
-import { type DynamicModule, type InjectionToken, Module, type ModuleMetadata, type OptionalFactoryDependency, type Provider, type Type } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type InjectionToken,
+  Module,
+  type ModuleMetadata,
+  type OptionalFactoryDependency,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Explorer } from './decorators/explorer.js';
 import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './decorators/inject.js';
@@ -48,12 +56,19 @@ export class ZookeeperModule {
       throw new TypeError('ZookeeperModule.forRootAsync needs exactly one of useFactory, useClass and useExisting.');
     }
     if (useFactory !== undefined) {
-      return define([{ provide: SETTINGS, inject, useFactory: async (...args: unknown[]) => resolveOptions(await useFactory(...args)) }], imports);
+      return define(
+        [{ provide: SETTINGS, inject, useFactory: async (...args: unknown[]) => resolveOptions(await useFactory(...args)) }],
+        imports,
+      );
     }
     const token = (useClass ?? useExisting) as InjectionToken<ZookeeperOptionsFactory>;
     return define(
       [
-        { provide: SETTINGS, inject: [token], useFactory: async (factory: ZookeeperOptionsFactory) => resolveOptions(await factory.createZookeeperOptions()) },
+        {
+          provide: SETTINGS,
+          inject: [token],
+          useFactory: async (factory: ZookeeperOptionsFactory) => resolveOptions(await factory.createZookeeperOptions()),
+        },
         ...(useClass === undefined ? [] : [useClass]),
       ],
       imports,
@@ -65,9 +80,16 @@ function define(settings: Provider[], imports: ModuleMetadata['imports'] = []): 
   const elections: Provider = {
     provide: ELECTIONS,
     inject: [SETTINGS, OBSERVER],
-    useFactory: (made: ZookeeperSettings, observer: Observer) => (made.standalone ? standalone(made, observer) : new EnsembleElections(made, observer)),
+    useFactory: (made: ZookeeperSettings, observer: Observer) =>
+      made.standalone ? standalone(made, observer) : new EnsembleElections(made, observer),
   };
-  return { module: ZookeeperModule, global: true, imports: [...imports, ...IMPORTS], providers: [...settings, elections, ...COMMON], exports: EXPORTS };
+  return {
+    module: ZookeeperModule,
+    global: true,
+    imports: [...imports, ...IMPORTS],
+    providers: [...settings, elections, ...COMMON],
+    exports: EXPORTS,
+  };
 }
 
 /** What every form of the module consists of besides `SETTINGS` and `ELECTIONS`; the testing kit builds on it, too. */
@@ -76,7 +98,8 @@ export const COMMON: Provider[] = [
   {
     provide: GATE,
     inject: [ELECTIONS, SETTINGS, OBSERVER],
-    useFactory: (elections: Elections, { drainTimeoutMs }: ZookeeperSettings, observer: Observer) => new Gate(elections, { observer, clock: systemClock, drainTimeoutMs }),
+    useFactory: (elections: Elections, { drainTimeoutMs }: ZookeeperSettings, observer: Observer) =>
+      new Gate(elections, { observer, clock: systemClock, drainTimeoutMs }),
   },
   Explorer,
   MasterElection,
@@ -99,7 +122,17 @@ class EnsembleElections implements Elections {
     const { connectString = '', sessionTimeoutMs, auth, tls, rootPath, service, version, electionScope, address, candidate } = settings;
     const clock = systemClock;
     this.sessions = createSessions({ connectString, sessionTimeoutMs, auth, tls, clock, observer });
-    this.elections = createElections({ sessions: this.sessions, rootPath, service, version, scope: electionScope, address, candidate, observer, clock });
+    this.elections = createElections({
+      sessions: this.sessions,
+      rootPath,
+      service,
+      version,
+      scope: electionScope,
+      address,
+      candidate,
+      observer,
+      clock,
+    });
   }
 
   election(name?: string): Election {

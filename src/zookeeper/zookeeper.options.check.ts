@@ -174,7 +174,9 @@ function connectStringProblem(value: unknown): string | undefined {
     parseConnectString(value);
     return undefined;
   } catch (thrown) {
-    return messageOf(thrown).replace(/^\w+: /u, '').replace(/\. Expected .*$/su, '');
+    return messageOf(thrown)
+      .replace(/^\w+: /u, '')
+      .replace(/\. Expected .*$/su, '');
   }
 }
 

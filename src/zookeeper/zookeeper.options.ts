@@ -51,7 +51,10 @@ export interface ZookeeperModuleOptions {
 /** The options of the module are not usable. The message lists every problem; never a secret. */
 export class ZookeeperOptionsError extends ClusterCronError {
   constructor(readonly problems: readonly string[]) {
-    super('ZK_BAD_OPTIONS', `ZookeeperModule has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`} in its options:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      'ZK_BAD_OPTIONS',
+      `ZookeeperModule has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`} in its options:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
   }
 }
 

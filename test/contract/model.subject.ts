@@ -1,9 +1,9 @@
 import type { Op } from '../../src/zookeeper/wire/operations.js';
-import { CONTAINER_OWNER } from '../../src/zookeeper/wire/operations.js';
 import { Choices } from '../race/model/choices.js';
 import { SimSessions } from '../race/model/client-sessions.js';
 import { Ensemble } from '../race/model/ensemble.js';
 import { SimProcess, TRUE_TIME } from '../race/model/process.js';
+import { CONTAINER } from '../race/model/tree.js';
 import { World } from '../race/model/world.js';
 import type { Client, Subject } from './subject.js';
 
@@ -31,7 +31,7 @@ export class ModelSubject implements Subject {
 
   async createContainer(path: string): Promise<void> {
     const op: Op = { kind: 'create', path, data: Buffer.alloc(0), mode: 'ephemeral' };
-    if (!this.ensemble.operate([op], CONTAINER_OWNER).ok) throw new Error(`cannot make ${path}`);
+    if (!this.ensemble.operate([op], CONTAINER).ok) throw new Error(`cannot make ${path}`);
     // Members learn of it later than the leader.
     await this.pass(2_000);
   }

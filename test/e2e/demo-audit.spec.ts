@@ -78,6 +78,7 @@ describe('the verdict of the demo', () => {
 
   it.each<[string, object]>([
     ['a late failover after SIGKILL', { killed: { electedMs: 10_001 } }],
+    ['a next master from before the signal', { killed: { electedMs: -1 } }],
     ['a late failover after SIGTERM', { drained: { electedMs: 5_001 } }],
     ['an exit code that is not 0', { drained: { exit: { code: 1, signal: null, atMs: 0 } } }],
     ['an end by a signal', { drained: { exit: { code: null, signal: 'SIGTERM', atMs: 0 } } }],

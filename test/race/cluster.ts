@@ -29,6 +29,8 @@ export class Cluster {
   readonly gone: Replica[] = [];
   private readonly operator: Operator;
   private readonly backups: Backup[] = [];
+  /** The last time the ensemble was put back to an older state or to nothing, if ever. */
+  restored: { readonly kind: 'older' | 'empty'; readonly servesAtMs: number } | undefined;
   private lives = 0;
   private healed = false;
 
@@ -60,6 +62,7 @@ export class Cluster {
     this.world.trace('HEALED');
     this.world.choices.calm = true;
     if (!this.ensemble.serves) this.ensemble.start();
+    if (this.restored?.servesAtMs === Infinity) this.restored = undefined;
     for (const member of this.ensemble.members) if (member.isolated) member.rejoin(this.ensemble.committed);
     this.operator.leave();
     for (const [index, replica] of this.replicas.entries()) {
@@ -134,8 +137,11 @@ export class Cluster {
     if (!this.ensemble.serves) return;
     this.ensemble.stop();
     const from = restored === 'empty' ? EMPTY_BACKUP : restored === 'older' ? this.world.choices.pick(this.backups) : undefined;
+    if (restored !== 'as it was') this.restored = { kind: restored, servesAtMs: Infinity };
     this.later(forMs, () => {
-      if (!this.ensemble.serves) this.ensemble.start(from);
+      if (this.ensemble.serves) return;
+      this.ensemble.start(from);
+      if (restored !== 'as it was') this.restored = { kind: restored, servesAtMs: this.world.nowMs };
     });
   }
 

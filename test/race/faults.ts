@@ -67,8 +67,10 @@ const ofEnsembles: fc.Arbitrary<Fault> = fc.record({
 
 const ofClocks: fc.Arbitrary<Fault> = fc.record({ kind: fc.constant('wall clock' as const), who, byMs: fc.integer({ min: -100_000, max: 100_000 }) });
 
-/** Which kinds of faults a search draws from. */
+/** Which kinds of faults a search draws from, beside those of the network, of processes and of sessions. */
 export interface FaultMix {
+  /** Nothing but restarts of the ensemble, with time between them for every replica to see who is master. */
+  readonly onlyRestarts?: boolean;
   readonly operators?: boolean;
   readonly restarts?: boolean;
   /** Wall clocks that jump. Without suspended machines then: both at once are beyond what a process can notice. */
@@ -76,6 +78,9 @@ export interface FaultMix {
 }
 
 export function faultsOf(mix: FaultMix): fc.Arbitrary<readonly TimedFault[]> {
+  if (mix.onlyRestarts === true) {
+    return fc.array(fc.record({ afterMs: fc.integer({ min: 14_000, max: 16_000 }), fault: ofEnsembles }), { minLength: 1, maxLength: 3 });
+  }
   const kinds: { weight: number; arbitrary: fc.Arbitrary<Fault> }[] = [
     { weight: 6, arbitrary: mix.wallClocks === true ? plain.filter(({ kind }) => kind !== 'suspend') : plain },
     ...(mix.operators === true ? [{ weight: 6, arbitrary: ofOperators }] : []),

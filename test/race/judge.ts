@@ -1,5 +1,6 @@
 import type { HeldTenure } from '../../src/zookeeper/mastership/election.js';
-import type { Cluster } from './cluster.js';
+import { leaseMsOf } from '../../src/zookeeper/mastership/timing.js';
+import { SESSION_TIMEOUT_MS, type Cluster } from './cluster.js';
 import type { Replica } from './model/replica.js';
 
 /** What must hold at every instant (safety.md of the project calls them I1, I3 and I4), and was broken. */
@@ -15,20 +16,33 @@ interface Handed {
 /** A listener hears in the first turn of the loop after the deadline; a timer of the simulation is at most this late. */
 const TOLD_WITHIN_MS = 60;
 
+const RESTORE_GRACE_MS = leaseMsOf(SESSION_TIMEOUT_MS) * 1.05;
+
+export interface JudgeOptions {
+  /** Asks a replica whether it is master, as an application does. */
+  readonly isMaster: (replica: Replica) => boolean;
+  /**
+   * Tokens grow even across a restore. That can hold only if a replica that has seen them takes part again before the next tenure
+   * begins; in general a replica knows its own tokens at least.
+   */
+  readonly tokensOutliveRestore: boolean;
+}
+
 /** Looks at every replica as often as anything can have changed, by the replica's own clocks. */
 export class Judge {
   private readonly handed: Handed[] = [];
   private readonly seen = new Set<string>();
-  private highest: { readonly token: bigint; readonly by: Replica } | undefined;
+  private readonly tokens: { readonly token: bigint; readonly by: Replica; readonly restored: Cluster['restored'] }[] = [];
 
   constructor(
     private readonly cluster: Cluster,
-    private readonly isMaster: (replica: Replica) => boolean,
+    private readonly options: JudgeOptions,
   ) {}
 
   /** Throws a `Violation`. */
   look(): void {
-    const masters = this.cluster.replicas.filter((replica) => !replica.process.dead && this.isMaster(replica));
+    const masters = this.cluster.replicas.filter((replica) => !replica.process.dead && this.options.isMaster(replica));
+    if (this.inRestore()) return;
     if (masters.length > 1) throw new Violation(`I1: ${masters.map(({ name }) => name).join(' and ')} are master at the same instant`);
     for (const replica of this.cluster.replicas) if (!replica.process.dead) this.takeTenure(replica);
     for (const handed of this.handed) this.judge(handed, masters[0]);
@@ -47,11 +61,23 @@ export class Judge {
     this.handed.push(handed);
     if (this.seen.has(tenure.id)) return;
     this.seen.add(tenure.id);
-    const { highest } = this;
-    if (highest !== undefined && tenure.token <= highest.token) {
-      throw new Violation(`I3: ${replica.name} was handed token ${tenure.token} after ${highest.by.name} had ${highest.token}`);
+    const { restored } = this.cluster;
+    for (const known of this.tokens) {
+      const mustKnow = known.restored === restored || known.by === replica || this.options.tokensOutliveRestore;
+      if (mustKnow && tenure.token <= known.token) {
+        throw new Violation(`I3: ${replica.name} was handed token ${tenure.token} after ${known.by.name} had ${known.token}`);
+      }
     }
-    this.highest = { token: tenure.token, by: replica };
+    this.tokens.push({ token: tenure.token, by: replica, restored });
+  }
+
+  /**
+   * An older state can show a resignation that has been overtaken. No replica can know better until the leases of the lost
+   * time have run out.
+   */
+  private inRestore(): boolean {
+    const { restored, world } = this.cluster;
+    return restored?.kind === 'older' && world.nowMs < restored.servesAtMs + RESTORE_GRACE_MS;
   }
 
   private judge(handed: Handed, master: Replica | undefined): void {

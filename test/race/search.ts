@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { leaseMsOf } from '../../src/zookeeper/mastership/timing.js';
 import { Cluster, SESSION_TIMEOUT_MS, TICK_MS, type ClusterOptions } from './cluster.js';
 import { faultsOf, type FaultMix, type TimedFault } from './faults.js';
-import { Judge, Violation } from './judge.js';
+import { Judge, Violation, type JudgeOptions } from './judge.js';
 import { Choices } from './model/choices.js';
 import type { ClockFault } from './model/process.js';
 import type { Replica } from './model/replica.js';
@@ -17,10 +17,7 @@ export interface Scenario {
 }
 
 /** What a search looks at. */
-export interface SearchOptions extends FaultMix, Omit<ClusterOptions, 'clocks'> {
-  /** Asks a replica whether it is master. Default: as an application does. */
-  readonly isMaster?: (replica: Replica) => boolean;
-}
+export interface SearchOptions extends FaultMix, Omit<ClusterOptions, 'clocks'>, Partial<JudgeOptions> {}
 
 /** I6, and what the simulation's own delays add. */
 const HEALED_WITHIN_MS = SESSION_TIMEOUT_MS + leaseMsOf(SESSION_TIMEOUT_MS) + 1.5 * TICK_MS + 2_000 + 500;
@@ -57,7 +54,8 @@ export async function play(scenario: Scenario, options: SearchOptions): Promise<
 
 async function playIn(world: World, scenario: Scenario, options: SearchOptions): Promise<void> {
   const cluster = new Cluster(world, { ...options, clocks: scenario.clocks });
-  const judge = new Judge(cluster, options.isMaster ?? ((replica) => replica.election.isMaster()));
+  const { isMaster = (replica: Replica): boolean => replica.election.isMaster(), tokensOutliveRestore = false } = options;
+  const judge = new Judge(cluster, { isMaster, tokensOutliveRestore });
   cluster.start();
   let atMs = 2_500;
   for (const { afterMs, fault } of scenario.faults) {

@@ -15,9 +15,15 @@ export class Attached<T> {
   }
 
   /** Everything in the prototype chain of `instance`, the most derived class first. `overridden`: a more derived class has its own method of that name. */
-  *of(instance: object): Generator<{ readonly key: PropertyKey; readonly what: T; readonly prototype: object; readonly overridden: boolean }> {
+  *of(
+    instance: object,
+  ): Generator<{ readonly key: PropertyKey; readonly what: T; readonly prototype: object; readonly overridden: boolean }> {
     const seen = new Set<PropertyKey>();
-    for (let prototype = Object.getPrototypeOf(instance) as object | null; prototype !== null; prototype = Object.getPrototypeOf(prototype) as object | null) {
+    for (
+      let prototype = Object.getPrototypeOf(instance) as object | null;
+      prototype !== null;
+      prototype = Object.getPrototypeOf(prototype) as object | null
+    ) {
       for (const [key, what] of this.byPrototype.get(prototype) ?? []) yield { key, what, prototype, overridden: seen.has(key) };
       for (const key of Reflect.ownKeys(prototype)) seen.add(key);
     }

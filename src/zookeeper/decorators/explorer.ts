@@ -50,16 +50,27 @@ export class Explorer implements OnModuleInit {
       };
       imitate(direct, reached);
       if (Reflect.defineProperty(instance, method.key, { value: direct, configurable: true, writable: true, enumerable: false })) {
-        this.unwires.push(() => void ((instance as Record<PropertyKey, unknown>)[method.key] === direct && Reflect.deleteProperty(instance, method.key)));
+        this.unwires.push(
+          () => void ((instance as Record<PropertyKey, unknown>)[method.key] === direct && Reflect.deleteProperty(instance, method.key)),
+        );
       } else {
-        this.tell('warn', 'job.sealed', `${job.identity.method}: the instance cannot be extended, so calls by other code count as the schedule's.`, { job: job.identity.name });
+        this.tell(
+          'warn',
+          'job.sealed',
+          `${job.identity.method}: the instance cannot be extended, so calls by other code count as the schedule's.`,
+          { job: job.identity.name },
+        );
       }
     }
   }
 
-  /** Takes the own properties away again, so that another application in this process can use the same instance. */
+  /**
+   * Takes the own properties away again, so that another application in this process can use the same instance. No schedule fires any more, so
+   * every later call is other code's.
+   */
   unwire(): void {
     for (const unwire of this.unwires.splice(0)) unwire();
+    for (const { instance, method, job } of this.found) method.jobs.set(instance, this.gate.job({ ...job.identity, schedule: undefined }));
   }
 
   private bindAll(): string[] {
@@ -102,21 +113,40 @@ export class Explorer implements OnModuleInit {
   /** The same object under a second token: ScheduleModule registers its schedules once per token. */
   private twice({ instance, where }: Provided, earlier: string): string[] {
     const jobs = this.found.filter((each) => each.instance === instance && each.job.identity.schedule !== undefined);
-    return jobs.map(({ job }) => `${job.identity.method} would fire twice at each tick: ScheduleModule finds the same instance as ${earlier} and as ${where}. Take the alias (useExisting) away, or move the job to a class without one.`);
+    return jobs.map(
+      ({ job }) =>
+        `${job.identity.method} would fire twice at each tick: ScheduleModule finds the same instance as ${earlier} and as ${where}. Take the alias (useExisting) away, or move the job to a class without one.`,
+    );
   }
 
   private notSingleton({ instance, where }: Provided): string[] {
-    const scheduled = [...guarded.of(instance)].filter(({ what, overridden }) => !overridden && identityOf(instance, what).schedule !== undefined);
-    const problems = scheduled.map(({ what }) => `${what.where} (${where}) has a schedule, but its provider is request-scoped or transient, so there is no one instance to run it on. Make the provider a singleton.`);
-    if (hasHooks(instance)) problems.push(`${where} has @OnMasterElected or @OnMasterLost, but is request-scoped or transient. Make the provider a singleton.`);
+    const scheduled = [...guarded.of(instance)].filter(
+      ({ what, overridden }) => !overridden && identityOf(instance, what).schedule !== undefined,
+    );
+    const problems = scheduled.map(
+      ({ what }) =>
+        `${what.where} (${where}) has a schedule, but its provider is request-scoped or transient, so there is no one instance to run it on. Make the provider a singleton.`,
+    );
+    if (hasHooks(instance))
+      problems.push(`${where} has @OnMasterElected or @OnMasterLost, but is request-scoped or transient. Make the provider a singleton.`);
     return problems;
   }
 
   private tellWhatWasFound(): void {
-    const names = this.found.map(({ job: { identity } }) => `${identity.name} (${[identity.schedule ?? 'called', identity.disabled ? 'disabled' : ''].filter(Boolean).join(', ')})`);
-    this.tell('info', 'jobs.found', names.length === 0 ? 'No @MasterOnly methods were found.' : `@MasterOnly: ${names.join('; ')}.`, { count: names.length });
+    const names = this.found.map(
+      ({ job: { identity } }) =>
+        `${identity.name} (${[identity.schedule ?? 'called', identity.disabled ? 'disabled' : ''].filter(Boolean).join(', ')})`,
+    );
+    this.tell('info', 'jobs.found', names.length === 0 ? 'No @MasterOnly methods were found.' : `@MasterOnly: ${names.join('; ')}.`, {
+      count: names.length,
+    });
     for (const name of minifiedNames(this.found)) {
-      this.tell('warn', 'job.minified', `The job name ${JSON.stringify(name)} looks minified and may change with the next build. Name it with @MasterOnly({ name }).`, { job: name });
+      this.tell(
+        'warn',
+        'job.minified',
+        `The job name ${JSON.stringify(name)} looks minified and may change with the next build. Name it with @MasterOnly({ name }).`,
+        { job: name },
+      );
     }
   }
 

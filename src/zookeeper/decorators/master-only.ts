@@ -53,7 +53,7 @@ const KNOWN_OPTIONS = ['name', 'election'];
 export function MasterOnly(options: MasterOnlyOptions = {}): MethodDecorator {
   return (target, key, descriptor) => {
     const where = `${typeof target === 'function' ? `static ${target.name}` : target.constructor.name}.${String(key)}`;
-    check(where, typeof target === 'function', descriptor as PropertyDescriptor | undefined, options);
+    check(where, typeof target === 'function', descriptor, options);
     const original = descriptor.value as Method;
     const method: Guarded = { key, options, where, original, wrapper: original, jobs: new WeakMap() };
     method.wrapper = wrap(method);
@@ -72,7 +72,8 @@ export function guardedBehind(method: unknown): Guarded | undefined {
 
 /** Copies what tools read off a method: its metadata, name and length. */
 export function imitate(copy: Method, original: Method): void {
-  for (const key of Reflect.getOwnMetadataKeys(original) as unknown[]) Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, original), copy);
+  for (const key of Reflect.getOwnMetadataKeys(original) as unknown[])
+    Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, original), copy);
   Object.defineProperty(copy, 'name', { value: original.name, configurable: true });
   Object.defineProperty(copy, 'length', { value: original.length, configurable: true });
 }
@@ -113,13 +114,20 @@ function jobOf(instance: unknown, method: Guarded): GatedJob {
 function check(where: string, isStatic: boolean, descriptor: PropertyDescriptor | undefined, options: MasterOnlyOptions): void {
   const problems: string[] = [];
   if (isStatic) problems.push(`@MasterOnly on ${where}: a static method belongs to no application. Make it a method of a provider.`);
-  if (typeof descriptor?.value !== 'function') problems.push(`@MasterOnly on ${where}: only methods can be gated, not properties or accessors.`);
+  if (typeof descriptor?.value !== 'function')
+    problems.push(`@MasterOnly on ${where}: only methods can be gated, not properties or accessors.`);
   else if (guardedBehind(descriptor.value) !== undefined) problems.push(`@MasterOnly stands twice on ${where}. Take one away.`);
   for (const [option, value] of Object.entries(options)) {
-    if (!KNOWN_OPTIONS.includes(option)) problems.push(`@MasterOnly on ${where}: there is no option "${option}". Known: ${KNOWN_OPTIONS.join(', ')}.`);
-    else if (value !== undefined && typeof value !== 'string') problems.push(`@MasterOnly on ${where}: "${option}" must be text, received ${typeof value}.`);
-    else if (typeof value === 'string' && nameProblem(value) !== undefined) problems.push(`@MasterOnly on ${where}: ${option} ${JSON.stringify(value)} cannot be used: ${nameProblem(value)}.`);
-    else if (option === 'election' && value?.includes(':')) problems.push(`@MasterOnly on ${where}: election ${JSON.stringify(value)} must not contain ":", which separates it from the service.`);
+    if (!KNOWN_OPTIONS.includes(option))
+      problems.push(`@MasterOnly on ${where}: there is no option "${option}". Known: ${KNOWN_OPTIONS.join(', ')}.`);
+    else if (value !== undefined && typeof value !== 'string')
+      problems.push(`@MasterOnly on ${where}: "${option}" must be text, received ${typeof value}.`);
+    else if (typeof value === 'string' && nameProblem(value) !== undefined)
+      problems.push(`@MasterOnly on ${where}: ${option} ${JSON.stringify(value)} cannot be used: ${nameProblem(value)}.`);
+    else if (option === 'election' && value?.includes(':'))
+      problems.push(
+        `@MasterOnly on ${where}: election ${JSON.stringify(value)} must not contain ":", which separates it from the service.`,
+      );
   }
   if (problems.length > 0) throw new JobSetupError(problems);
 }

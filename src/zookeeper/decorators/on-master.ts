@@ -35,9 +35,11 @@ export function OnMasterLost(election?: string): MethodDecorator {
 function hook(decorator: string, hooks: Attached<Hook>, election: string | undefined): MethodDecorator {
   return (target, key, descriptor) => {
     const where = `${decorator} on ${target.constructor.name}.${String(key)}`;
-    if (typeof target === 'function' || typeof descriptor?.value !== 'function') throw new JobSetupError([`${where}: only methods of providers can be hooks.`]);
+    if (typeof target === 'function' || typeof descriptor?.value !== 'function')
+      throw new JobSetupError([`${where}: only methods of providers can be hooks.`]);
     const problem = election === undefined ? undefined : nameProblem(election);
-    if (problem !== undefined) throw new JobSetupError([`${where}: the election name ${JSON.stringify(election)} cannot be used: ${problem}.`]);
+    if (problem !== undefined)
+      throw new JobSetupError([`${where}: the election name ${JSON.stringify(election)} cannot be used: ${problem}.`]);
     const own = hooks.own(target, key);
     if (own === undefined) hooks.add(target, key, { elections: [election] });
     else own.elections.push(election);

@@ -23,7 +23,9 @@ export function namingProblems(found: readonly FoundJob[]): string[] {
     const mustBeUnique = schedule !== undefined || each.method.options.name !== undefined;
     const problem = classNameOf(each.instance) === '' && name === method ? 'its class has no name' : nameProblem(name);
     if (mustBeUnique && problem !== undefined) {
-      problems.push(`The job ${JSON.stringify(name)} (${method}, ${each.where}) cannot have this name: ${problem}. Give it another with @MasterOnly({ name }).`);
+      problems.push(
+        `The job ${JSON.stringify(name)} (${method}, ${each.where}) cannot have this name: ${problem}. Give it another with @MasterOnly({ name }).`,
+      );
     }
     const other = byName.get(name);
     if (other === undefined) byName.set(name, each);
@@ -40,7 +42,10 @@ export function namingProblems(found: readonly FoundJob[]): string[] {
 /** Names that the next build may change, with everything that is kept under them. */
 export function minifiedNames(found: readonly FoundJob[]): string[] {
   return found
-    .filter(({ job: { identity }, instance }) => identity.schedule !== undefined && identity.name === identity.method && looksMinified(classNameOf(instance)))
+    .filter(
+      ({ job: { identity }, instance }) =>
+        identity.schedule !== undefined && identity.name === identity.method && looksMinified(classNameOf(instance)),
+    )
     .map(({ job }) => job.identity.name);
 }
 
@@ -61,10 +66,14 @@ export function unregistered(found: readonly FoundJob[], kinds: RegisteredKinds 
             : `a decorator above, or a proxy, wraps the method without its metadata. Move ${DECORATOR[declared.kind]} and @MasterOnly above that decorator.`),
       );
     } else if (identity.schedule !== undefined && kinds === undefined) {
-      problems.push(`${identity.method} (${where}) has ${DECORATOR[identity.schedule]}, but ScheduleModule is missing, so it would never fire. Import ScheduleModule.forRoot() of @nestjs/schedule.`);
+      problems.push(
+        `${identity.method} (${where}) has ${DECORATOR[identity.schedule]}, but ScheduleModule is missing, so it would never fire. Import ScheduleModule.forRoot() of @nestjs/schedule.`,
+      );
     } else if (identity.schedule !== undefined && kinds?.[OPTION[identity.schedule]] === false) {
       const option = OPTION[identity.schedule];
-      problems.push(`${identity.method} (${where}) has ${DECORATOR[identity.schedule]}, but ScheduleModule was imported with ${option}: false, so it would never fire. Set ${option}: true, or candidate: false on replicas that run no jobs.`);
+      problems.push(
+        `${identity.method} (${where}) has ${DECORATOR[identity.schedule]}, but ScheduleModule was imported with ${option}: false, so it would never fire. Set ${option}: true, or candidate: false on replicas that run no jobs.`,
+      );
     }
   }
   return problems;

@@ -82,10 +82,15 @@ export class ElectionGate {
     if (await this.inProgress.settled(this.parts.drainTimeoutMs)) return true;
     for (const work of this.inProgress.list()) {
       const runningMs = this.runningMs(work.startedMs);
-      this.tell('warn', 'drain.aborting', `Aborting "${work.what}" of ${this.election.key}, which has been running for ${runningMs} ms (${why}).`, {
-        job: work.what,
-        runningMs,
-      });
+      this.tell(
+        'warn',
+        'drain.aborting',
+        `Aborting "${work.what}" of ${this.election.key}, which has been running for ${runningMs} ms (${why}).`,
+        {
+          job: work.what,
+          runningMs,
+        },
+      );
       work.abort(new RunAbortedError(work.what, this.parts.drainTimeoutMs, why));
     }
     if (await this.inProgress.settled(ABORT_GRACE_MS)) return true;
@@ -110,7 +115,12 @@ export class ElectionGate {
     return Math.round(this.parts.clock.nowMs() - startedMs);
   }
 
-  private tell(level: 'info' | 'warn' | 'error', event: string, message: string, fields: Readonly<Record<string, string | number | undefined>>): void {
+  private tell(
+    level: 'info' | 'warn' | 'error',
+    event: string,
+    message: string,
+    fields: Readonly<Record<string, string | number | undefined>>,
+  ): void {
     this.parts.observer.observe({ level, event, message, fields: { election: this.election.key, ...fields } });
   }
 }

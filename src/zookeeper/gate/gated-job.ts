@@ -132,7 +132,16 @@ export class GatedJob {
     const election = this.gate.election.key;
     const signal = new RunSignal(tenure, (why) => new MastershipLostError(election, tenure.token, why));
     const run = new JobRun({ job: name, election, firedTime: new Date(this.parts.clock.wallMs()), cause, tenure, signal });
-    const work: Live = { what: name, startedMs: this.parts.clock.nowMs(), abort: (reason) => signal.abort(reason), tenure, signal, gate: this.gate, instance, method: this.identity.method };
+    const work: Live = {
+      what: name,
+      startedMs: this.parts.clock.nowMs(),
+      abort: (reason) => signal.abort(reason),
+      tenure,
+      signal,
+      gate: this.gate,
+      instance,
+      method: this.identity.method,
+    };
     live.set(run, work);
     this.gate.inProgress.add(work);
     this.counts.started += 1;
@@ -158,7 +167,12 @@ export class GatedJob {
     const { observer } = this.parts;
     if (endedByAbort(thrown, run.signal)) {
       const why = messageOf(run.signal.reason);
-      return observer.observe({ level: 'warn', event: 'run.aborted', message: `The run of "${run.job}" stopped on its abort: ${why}`, fields: this.fields(run) });
+      return observer.observe({
+        level: 'warn',
+        event: 'run.aborted',
+        message: `The run of "${run.job}" stopped on its abort: ${why}`,
+        fields: this.fields(run),
+      });
     }
     observer.observe({
       level: 'error',

@@ -29,9 +29,7 @@ export interface HookOwner {
 }
 
 /** Whether the hooks were last told "elected" or "lost". */
-type Phase =
-  | { readonly kind: 'lost' }
-  | { readonly kind: 'elected'; readonly tenure: HeldTenure; readonly signals: RunSignal[] };
+type Phase = { readonly kind: 'lost' } | { readonly kind: 'elected'; readonly tenure: HeldTenure; readonly signals: RunSignal[] };
 
 interface Owner {
   readonly hooks: HookOwner;
@@ -102,7 +100,13 @@ export class MasterHooks {
       if (this.phase !== phase) return;
       const signal = new RunSignal(phase.tenure, (why) => new MastershipLostError(this.election.key, phase.tenure.token, why));
       phase.signals.push(signal);
-      this.call(owner, hook.what, (reason) => signal.abort(reason), () => hook.run(signal.signal), signal.signal);
+      this.call(
+        owner,
+        hook.what,
+        (reason) => signal.abort(reason),
+        () => hook.run(signal.signal),
+        signal.signal,
+      );
     }
   }
 
@@ -132,7 +136,10 @@ export class MasterHooks {
   }
 
   private report(what: string, thrown: unknown): void {
-    this.tell('error', 'hook.failed', `${what} threw: ${messageOf(thrown)}. The election and the other hooks go on.`, { hook: what, stack: stackOf(thrown) });
+    this.tell('error', 'hook.failed', `${what} threw: ${messageOf(thrown)}. The election and the other hooks go on.`, {
+      hook: what,
+      stack: stackOf(thrown),
+    });
   }
 
   private tell(level: 'warn' | 'error', event: string, message: string, fields: Readonly<Record<string, string | undefined>>): void {

@@ -3,7 +3,10 @@ import { ClusterCronError } from '../support/errors.js';
 /** The abort reason of a run that was still going when the time to drain was over. The replica is still master while it reads this. */
 export class RunAbortedError extends ClusterCronError {
   constructor(job: string, waitedMs: number, why: string) {
-    super('ZK_RUN_ABORTED', `The run of "${job}" is aborted: ${why}, and it was still running after ${waitedMs} ms. Stop at the next safe point; raise drainTimeoutMs if it needs longer.`);
+    super(
+      'ZK_RUN_ABORTED',
+      `The run of "${job}" is aborted: ${why}, and it was still running after ${waitedMs} ms. Stop at the next safe point; raise drainTimeoutMs if it needs longer.`,
+    );
   }
 }
 
@@ -20,7 +23,12 @@ export class UnboundError extends ClusterCronError {
 /** The jobs or hooks of the application cannot be set up as they are written. Thrown at boot; lists every problem. */
 export class JobSetupError extends ClusterCronError {
   constructor(readonly problems: readonly string[]) {
-    super('ZK_JOB_SETUP', problems.length === 1 ? String(problems[0]) : `${problems.length} problems:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      'ZK_JOB_SETUP',
+      problems.length === 1
+        ? String(problems[0])
+        : `${problems.length} problems:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
   }
 }
 

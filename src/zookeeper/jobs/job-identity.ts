@@ -24,7 +24,8 @@ export function nameProblem(name: string): string | undefined {
   if (name === '.' || name === '..') return 'ZooKeeper reserves it';
   // ZooKeeper forbids these in paths (ZooKeeper Programmer's Guide, "Data model"); "/" would be a path of its own.
   // oxlint-disable-next-line no-control-regex
-  if (/[/\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/u.test(name)) return 'it contains "/" or a character that ZooKeeper does not allow in names';
+  if (/[/\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/u.test(name))
+    return 'it contains "/" or a character that ZooKeeper does not allow in names';
   return undefined;
 }
 

@@ -100,7 +100,12 @@ export class Belief {
     if (state === was) return;
     this.current = state;
     this.follow(state);
-    if (was.kind !== state.kind || tenureIdOf(was) !== tenureIdOf(state) || state.kind === 'standby') this.listeners.tell(state);
+    if (was.kind !== state.kind || tenureIdOf(was) !== tenureIdOf(state) || state.kind === 'standby') this.tell(state);
+  }
+
+  /** When a listener changes the state (by resigning, say), the others have heard of the newer one already. */
+  private tell(state: Mastership): void {
+    this.listeners.tellWhile(() => this.current === state, state);
   }
 
   /** Tells holders of the tenure, and arms the deadline's timer. */
@@ -114,7 +119,9 @@ export class Belief {
         this.arm(state.lease);
         return;
       case 'doubtful':
-        this.drop('the lease ran out before ZooKeeper acknowledged a renewal');
+        // Kept, though over: an order to leave that comes now must still drain the runs that it was handed to.
+        this.disarm();
+        this.held?.invalidate('the lease ran out before ZooKeeper acknowledged a renewal');
         return;
       case 'observing':
       case 'electing':
@@ -128,9 +135,13 @@ export class Belief {
   private drop(why: string): void {
     const held = this.held;
     this.held = undefined;
+    this.disarm();
+    held?.invalidate(why);
+  }
+
+  private disarm(): void {
     this.timer?.cancel();
     this.timer = undefined;
-    held?.invalidate(why);
   }
 
   /** One timer a tenure: it finds the lease extended and waits for the rest. */

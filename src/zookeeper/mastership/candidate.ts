@@ -17,6 +17,7 @@ export class Candidate implements Election {
   private readonly belief: Belief;
   private readonly parts: CandidateParts;
   private drain: Drain | undefined;
+  private closed = false;
   private contest: { readonly it: Contest; readonly over: Promise<void> } | undefined;
 
   constructor(
@@ -86,7 +87,7 @@ export class Candidate implements Election {
 
   /** Begins to campaign over this session, as soon as the contest over the one before it has wound up. */
   campaign(session: Session, keeper: LeaseKeeper): void {
-    if (session.ended.aborted) return;
+    if (this.closed || session.ended.aborted) return;
     if (this.contest !== undefined) {
       if (this.contest.it.session !== session) void this.contest.over.then(() => this.campaign(session, keeper));
       return;
@@ -113,6 +114,7 @@ export class Candidate implements Election {
 
   /** Drains and resigns if it holds the node, and takes no further part. */
   async close(why: string, reason: Error): Promise<'resigned' | 'stuck' | 'idle'> {
+    this.closed = true;
     const outcome = await (this.contest?.it.leave('close', why) ?? 'idle');
     if (outcome === 'stuck') return 'stuck';
     await this.endContest(reason);

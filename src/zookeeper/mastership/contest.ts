@@ -10,7 +10,7 @@ import type { LeaseKeeper } from './lease.js';
 import { Line } from './line.js';
 import { NodeWatch, type NodeView } from './node-watch.js';
 import { makeParents } from './parents.js';
-import { addressesInLine } from './reassignment.js';
+import { placesInLine } from './reassignment.js';
 import { encodeRecord, type ElectionRecord, type RecordRead } from './record.js';
 import { Reign } from './reign.js';
 import { removeForeignNode } from './remove-node.js';
@@ -168,6 +168,7 @@ export class Contest {
     const { scene } = this;
     const read = await readRecord(scene.session, scene.znodes);
     if (read?.record?.state !== 'held' || node.stat.version === 0) return undefined;
+    scene.memory.sawRecord(read.record);
     const named = node.text.trim();
     scene.memory.sawEdit(named === read.record.address ? undefined : { address: named, after: read.record.tenure });
     const token = tokenOf(read.record.floor, node.stat.czxid);
@@ -186,11 +187,13 @@ export class Contest {
 
   private async attempt(read: RecordRead): Promise<void> {
     const { scene } = this;
+    if (read.record !== undefined) scene.memory.sawRecord(read.record);
     if (scene.memory.standsBack(read, scene.address)) {
       report(scene, 'info', 'stands-back', `stands back up to ${STAND_BACK_MS} ms for ${scene.memory.preferred(read)?.address}, named as successor.`);
       return this.standBack();
     }
-    const proof = scene.memory.proofOf(read, scene.keeper.lengthMs);
+    // The epoch is judged after the win, which alone knows the present one.
+    const proof = scene.memory.proofOf(read, scene.keeper.lengthMs, read.stat.mzxid);
     await this.contend(this.plan(read.stat.version, read.record?.floor, proof.waitMs), Promise.resolve(read));
   }
 
@@ -202,7 +205,7 @@ export class Contest {
   private async attemptAhead({ record, version }: KnownRecord): Promise<void> {
     const { scene } = this;
     const reading = readRecord(scene.session, scene.znodes).catch(() => undefined);
-    await this.contend(this.plan(version + 1, record.floor, scene.memory.unknown(scene.keeper.lengthMs, record).waitMs), reading);
+    await this.contend(this.plan(version + 1, record.floor, scene.memory.unproven(scene.keeper.lengthMs, record, '').waitMs), reading);
   }
 
   private plan(recordVersion: number, recordFloor: bigint | undefined, unprovenMs: number): Attempt {
@@ -227,12 +230,16 @@ export class Contest {
     // Withdrawn meanwhile: nobody reigns, and the node goes with the session, which is being closed.
     if (this.stopping.signal.aborted) return;
     const read = await reading;
-    // What stood in the record at the version that the win replaced; anything else proves nothing.
-    const replaced = read?.stat.version === attempt.recordVersion ? read : undefined;
-    const proof = replaced === undefined ? scene.memory.unknown(scene.keeper.lengthMs, attempt.record) : scene.memory.proofOf(replaced, scene.keeper.lengthMs);
-    this.reign = new Reign(scene, withFloor(won, replaced?.record?.floor ?? 0n), proof);
-    const ended = await this.reign.run(this.stopping.signal, (thrown) => this.pause(thrown));
-    this.reign = undefined;
+    // What the win replaced: the same node at the same version. Anything else proves nothing.
+    const replaced = read?.stat.version === attempt.recordVersion && read.stat.czxid === won.recordCzxid ? read : undefined;
+    const ownMs = scene.keeper.lengthMs;
+    const proof =
+      replaced === undefined
+        ? scene.memory.unproven(ownMs, attempt.record, 'the record moved before the win')
+        : scene.memory.proofOf(replaced, ownMs, won.czxid);
+    const reign = new Reign(scene, withFloor(won, replaced?.record?.floor ?? 0n), proof);
+    this.reign = reign;
+    const ended = await reign.run(this.stopping.signal, (thrown) => this.pause(thrown)).finally(() => (this.reign = undefined));
     if (!this.stopping.signal.aborted) await this.afterReign(attempt.tenureId, ended);
   }
 
@@ -246,7 +253,7 @@ export class Contest {
     const { scene } = this;
     // After a deletion of the election node by hand the tenure node must not stay until the session ends.
     if (ended === 'lost') await scene.session.delete(scene.znodes.tenure(tenureId), ANY_VERSION).catch(() => undefined);
-    if ((await addressesInLine(scene)).length > 0) await this.standBack();
+    if ((await placesInLine(scene)).some((place) => place.id !== scene.line.id)) await this.standBack();
   }
 
   /** Leaves the node to others for a moment, or until one of them has it. */

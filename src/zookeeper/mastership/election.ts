@@ -16,10 +16,11 @@ export interface HeldTenure extends Tenure {
 /** Lets runs finish before the node is given up. */
 export interface Drain {
   /**
-   * Waits for the runs of this tenure, aborts them when the limit is reached, and answers whether all have settled.
+   * Waits for the runs of this election, aborts them when the limit is reached, and answers whether all have settled.
+   * Also asked in doubt and while waiting (`tenure` is undefined then): a run of the tenure before may have ignored its abort.
    * `'stuck'`: a run has ignored its abort; the node must then not be resigned.
    */
-  (tenure: HeldTenure, why: string): Promise<'drained' | 'stuck'>;
+  (tenure: HeldTenure | undefined, why: string): Promise<'drained' | 'stuck'>;
 }
 
 /** One election, as the gate, the hooks and `MasterElection` see it. */

@@ -27,6 +27,9 @@ export interface ElectionsOptions {
   readonly newId?: () => string;
 }
 
+/** However long the rest took: the attempt to close the session gets this. */
+const MIN_CLOSE_MS = 500;
+
 const WITHDRAWN = 'this replica shuts down';
 
 /** The withdrawal of this replica: the reason that ends every contest. */
@@ -53,6 +56,7 @@ class ElectionSet implements Elections {
   private round: Round | undefined;
   private phase: 'idle' | 'campaigning' | 'stopped' = 'idle';
   private unsubscribe: () => void = () => undefined;
+  private stopping: Promise<'resigned' | 'stuck' | 'abandoned'> | undefined;
 
   constructor(private readonly options: ElectionsOptions) {
     this.clock = options.clock ?? systemClock;
@@ -80,8 +84,12 @@ class ElectionSet implements Elections {
     this.unsubscribe = this.options.sessions.onSession((session) => this.onSession(session));
   }
 
-  async stop(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
-    if (this.phase === 'stopped') return 'resigned';
+  stop(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
+    this.stopping ??= this.stopOnce(limitMs);
+    return this.stopping;
+  }
+
+  private async stopOnce(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
     this.phase = 'stopped';
     this.unsubscribe();
     const startedMs = this.clock.nowMs();
@@ -89,9 +97,11 @@ class ElectionSet implements Elections {
     const outcome = await this.withinLimit(Promise.all(closings), limitMs);
     // A run that goes on: its node and the session are left to end with the process.
     if (outcome === 'late' ? this.isDraining() : outcome.includes('stuck')) return 'stuck';
-    await this.endRound(new WithdrawnError());
-    const leftMs = Math.max(500, limitMs - (this.clock.nowMs() - startedMs));
-    const closed = await this.options.sessions.stop(leftMs);
+    const ending = this.endRound(new WithdrawnError());
+    // Late: contests may be waiting for replies that only the end of the session will answer.
+    if (outcome !== 'late') await ending;
+    const closed = await this.options.sessions.stop(Math.max(MIN_CLOSE_MS, limitMs - (this.clock.nowMs() - startedMs)));
+    await ending;
     return outcome === 'late' || closed === 'abandoned' ? 'abandoned' : 'resigned';
   }
 

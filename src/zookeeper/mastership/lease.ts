@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../support/clock.js';
 import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION } from '../wire/operations.js';
 import type { Session } from '../session/session.js';
-import type { Lease } from './mastership.state.js';
+import { believable, type Lease } from './mastership.state.js';
 import { RENEWALS_PER_LEASE } from './timing.js';
 
 /** A tenure that wants its lease renewed. */
@@ -21,7 +21,9 @@ export interface LeaseHolder {
  * Why a write: a follower cut off from its peers keeps its connections and answers pings and reads by itself, for seconds after the
  * leader has expired their sessions. A transaction is forwarded to the leader, checked there against the session, and logged by
  * a quorum. One that contains only a `check` does all this and changes nothing (ZooKeeper 3.8 source: PrepRequestProcessor,
- * `OpCode.multi`, calls `checkSession` for each operation and proposes the transaction even when one of them fails).
+ * `OpCode.multi`, calls `checkSession` for each operation, before it looks for the path, and proposes the transaction even when one
+ * of them fails). Where local sessions are enabled the leader lets sessions pass that it does not know; then the proof is that the
+ * reply has made the round through the quorum, behind the deletion of the node by the session's end.
  *
  * Why one acknowledgement speaks for every tenure: a connection delivers the watch events of earlier transactions before a later
  * reply. So when the reply arrives and no event has, each node watched since before the request was still there when the
@@ -35,6 +37,7 @@ export class LeaseKeeper {
   private readonly unsubscribe: () => void;
   /** How long an acknowledged write lets a tenure of this session believe, milliseconds. */
   readonly lengthMs: number;
+  private readonly periodMs: number;
 
   constructor(
     private readonly session: Session,
@@ -43,6 +46,7 @@ export class LeaseKeeper {
     lengthMs: number,
   ) {
     this.lengthMs = lengthMs;
+    this.periodMs = lengthMs / RENEWALS_PER_LEASE;
     this.unsubscribe = session.onAttached(() => this.renewNow());
   }
 
@@ -56,10 +60,15 @@ export class LeaseKeeper {
     return { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: this.lengthMs };
   }
 
-  /** Starts to renew for this holder. `nowToo`: it has no lease yet. The function returned stops it. */
-  hold(holder: LeaseHolder, options?: { readonly nowToo: boolean }): () => void {
+  /** Whether mastership may be believed under this lease now. */
+  isBelievable(lease: Lease): boolean {
+    return believable(lease, this.clock.nowMs(), this.clock.wallMs());
+  }
+
+  /** Starts to renew for this holder, whose first lease is given; the function returned stops it. */
+  hold(holder: LeaseHolder, lease: Lease): () => void {
     this.holders.add(holder);
-    if (options?.nowToo === true) this.renewNow();
+    if (this.clock.nowMs() - lease.sentAtMs > this.periodMs) this.renewNow();
     else this.schedule();
     return () => {
       this.holders.delete(holder);
@@ -81,7 +90,7 @@ export class LeaseKeeper {
 
   private schedule(): void {
     if (this.timer !== undefined || this.inFlight || this.holders.size === 0) return;
-    this.timer = this.clock.after(this.lengthMs / RENEWALS_PER_LEASE, () => {
+    this.timer = this.clock.after(this.periodMs, () => {
       this.timer = undefined;
       void this.renew();
     });
@@ -100,7 +109,8 @@ export class LeaseKeeper {
     const lease = this.leaseFromNow();
     const acknowledged = await this.write();
     this.inFlight = false;
-    if (acknowledged) this.spread(sent, lease);
+    // An answer later than its lease says nothing about now.
+    if (acknowledged && this.isBelievable(lease)) this.spread(sent, lease);
     this.schedule();
   }
 

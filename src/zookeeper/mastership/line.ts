@@ -45,7 +45,7 @@ export class Line {
     private readonly session: Session,
     private readonly znodes: ElectionZnodes,
     private readonly address: string,
-    private readonly id: string,
+    readonly id: string,
     private readonly wake: Wake,
   ) {}
 

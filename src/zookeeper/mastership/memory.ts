@@ -10,14 +10,13 @@ export interface Proof {
   readonly why: string;
 }
 
-const MAX_ENDED = 16;
-
 /** What a candidate remembers of an election from session to session; lost with the process, and safe to lose. */
 export class Memory {
   /** The highest fencing token of this election that this replica has held or read. */
   tokenSeen = 0n;
-  private readonly ended = new Map<string, number>();
-  private foreignCzxid: bigint | undefined;
+  private leaseSeenMs = 0;
+  private lastNodeCzxid = 0n;
+  private ended: { readonly tenureId: string; readonly recordVersion: number; readonly untilMs: number } | undefined;
   private edit: { readonly address: string; readonly after: string } | undefined;
   private stoodBackAfter: string | undefined;
 
@@ -27,16 +26,21 @@ export class Memory {
     this.tokenSeen = maxOf(this.tokenSeen, token);
   }
 
-  /** A tenure of this very process is over: nothing of it believes any more. `untilMs`: when its own wait would have ended. */
-  endedHere(tenureId: string, untilMs: number): void {
-    this.ended.set(tenureId, untilMs);
-    const [oldest] = this.ended.keys();
-    if (this.ended.size > MAX_ENDED && oldest !== undefined) this.ended.delete(oldest);
+  /** Replicas may be configured with different session timeouts, hence leases. */
+  sawRecord(record: ElectionRecord): void {
+    this.leaseSeenMs = Math.max(this.leaseSeenMs, record.leaseMs);
   }
 
-  /** A node with version 0 was not made by this library, which sets its node once: its holder keeps no record. */
+  /**
+   * A tenure of this very process is over: nothing of it believes any more. `untilMs`: when its own wait would have ended. Known again by the
+   * record's version as well: an older record put back by hand names an older tenure.
+   */
+  endedHere(tenureId: string, recordVersion: number, untilMs: number): void {
+    this.ended = { tenureId, recordVersion, untilMs };
+  }
+
   sawNode(stat: Stat): void {
-    if (stat.version === 0) this.foreignCzxid = stat.czxid;
+    this.lastNodeCzxid = maxOf(this.lastNodeCzxid, stat.czxid);
   }
 
   /** A master's node was edited to name another replica; if that master dies before it hands over, its standbys know. */
@@ -54,31 +58,29 @@ export class Memory {
     return this.edit !== undefined;
   }
 
-  /** The wait when nothing certain is known of the predecessor, but that it may have been the tenure of this record. */
-  unknown(ownLeaseMs: number, record?: ElectionRecord): Proof {
-    const waitMs = Math.max(waitMsFor(Math.max(ownLeaseMs, record?.leaseMs ?? 0)), record?.unprovenMs ?? 0);
-    return { waitMs, why: 'nothing certain is known of the predecessor' };
+  /** The wait when the predecessor's end is not proven; `record` may be its own. */
+  unproven(ownLeaseMs: number, record: ElectionRecord | undefined, why: string): Proof {
+    const leaseMs = Math.max(ownLeaseMs, this.leaseSeenMs, record?.leaseMs ?? 0);
+    return { waitMs: Math.max(waitMsFor(leaseMs), record?.unprovenMs ?? 0), why };
   }
 
   /**
-   * The proof-or-wait rule. A renewal of the predecessor that was ever acknowledged was sent before its node vanished, hence
-   * before the win; so its belief ends within its lease of the win, whatever session timeouts, ticks and pings did. Only three
-   * things need no wait: a resignation, an end within this very process, and what is left of an inherited wait.
+   * The proof-or-wait rule, for the winner of the node created at `wonCzxid` who replaced the record as read. A renewal of the predecessor
+   * that was ever acknowledged was sent before its node vanished, hence before the win; so its belief ends within its lease
+   * of the win, whatever session timeouts, ticks and pings did. Only three things need no wait: a resignation, an end within this
+   * very process, and what is left of an inherited wait.
    */
-  proofOf(read: RecordRead, ownLeaseMs: number): Proof {
-    const own = waitMsFor(ownLeaseMs);
-    const { record } = read;
-    if (record === undefined) return { waitMs: own, why: 'nothing is known of a predecessor' };
-    if (this.foreignCzxid !== undefined && this.foreignCzxid > read.stat.mzxid) {
-      return { waitMs: Math.max(own, record.unprovenMs), why: 'the last holder was a participant that keeps no record' };
+  proofOf(read: RecordRead, ownLeaseMs: number, wonCzxid: bigint): Proof {
+    const { record, stat } = read;
+    if (record === undefined) return this.unproven(ownLeaseMs, record, 'nothing is known of a predecessor');
+    // A win writes the record in the node's own transaction, so a node younger than the record's last write was not won by us.
+    if (this.lastNodeCzxid > stat.mzxid) return this.unproven(ownLeaseMs, record, 'the last holder was a participant that keeps no record');
+    if (provesResignation(read, wonCzxid)) return { waitMs: record.unprovenMs, why: `${record.address} has resigned` };
+    const { ended } = this;
+    if (ended?.tenureId === record.tenure && ended.recordVersion === stat.version) {
+      return { waitMs: Math.max(0, ended.untilMs - this.clock.nowMs()), why: 'the predecessor was this process, and has ended' };
     }
-    if (provesResignation(read)) return { waitMs: record.unprovenMs, why: `${record.address} has resigned` };
-    const endedUntil = this.ended.get(record.tenure);
-    if (endedUntil !== undefined) {
-      return { waitMs: Math.max(0, endedUntil - this.clock.nowMs()), why: 'the predecessor was this process, and has ended' };
-    }
-    const waitMs = Math.max(own, waitMsFor(record.leaseMs), record.unprovenMs);
-    return { waitMs, why: `the end of ${record.address}'s tenure is not proven` };
+    return this.unproven(ownLeaseMs, record, `the end of ${record.address}'s tenure is not proven`);
   }
 
   /** The address that a hand-over prefers now, if any: the record's word, or an edit that its master did not live to carry out. */

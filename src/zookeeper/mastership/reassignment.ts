@@ -1,5 +1,5 @@
 import { isZooKeeperError } from '../wire/errors.js';
-import { sortedPlaces } from './line.js';
+import { sortedPlaces, type Place } from './line.js';
 import type { NodeView } from './node-watch.js';
 import { report, type Scene } from './scene.js';
 
@@ -9,15 +9,19 @@ export type Edit =
   /** It names this replica, or nobody who could take over. */
   | { readonly kind: 'restore'; readonly why: string };
 
-/** The addresses that stand in line now; empty when there is no line. */
-export async function addressesInLine(scene: Pick<Scene, 'session' | 'znodes'>): Promise<string[]> {
+/** The places in the line now, first first; empty when there is no line. */
+export async function placesInLine(scene: Pick<Scene, 'session' | 'znodes'>): Promise<Place[]> {
   try {
-    const { names } = await scene.session.children(scene.znodes.line);
-    return [...new Set(sortedPlaces(names).map((place) => place.address))];
+    return sortedPlaces((await scene.session.children(scene.znodes.line)).names);
   } catch (thrown) {
     if (isZooKeeperError(thrown, 'no-node')) return [];
     throw thrown;
   }
+}
+
+/** The addresses that stand in line now. */
+export async function addressesInLine(scene: Pick<Scene, 'session' | 'znodes'>): Promise<string[]> {
+  return [...new Set((await placesInLine(scene)).map((place) => place.address))];
 }
 
 /** Nobody becomes master because of data: an edit only makes the present master hand over, and only to a living standby. */
@@ -34,16 +38,14 @@ export async function judgeEdit(scene: Scene, node: NodeView): Promise<Edit> {
  * Writes the master's own address back, conditional on the version read, and answers the node's version. An edit that comes between makes the
  * write fail; the watch is then disarmed, so that the master reads and judges again.
  */
-export async function restoreNode(scene: Scene, node: NodeView | undefined, edit: Extract<Edit, { kind: 'restore' }>): Promise<number> {
-  const current = node ?? (await scene.watch.read());
-  if (current === undefined) return 0;
-  if (current.text === scene.address) return current.stat.version;
-  report(scene, 'warn', 'edit-refused', `${edit.why}; restores ${scene.address}.`, { data: current.text.slice(0, 100) });
+export async function restoreNode(scene: Scene, node: NodeView, edit: Extract<Edit, { kind: 'restore' }>): Promise<number> {
+  if (node.text === scene.address) return node.stat.version;
+  report(scene, 'warn', 'edit-refused', `${edit.why}; restores ${scene.address}.`, { data: node.text.slice(0, 100) });
   try {
-    return (await scene.session.set(scene.znodes.node, Buffer.from(scene.address), current.stat.version)).version;
+    return (await scene.session.set(scene.znodes.node, Buffer.from(scene.address), node.stat.version)).version;
   } catch (thrown) {
     if (!isZooKeeperError(thrown, 'bad-version', 'no-node')) throw thrown;
     scene.watch.disarm();
-    return current.stat.version;
+    return node.stat.version;
   }
 }

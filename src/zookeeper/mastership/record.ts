@@ -1,5 +1,5 @@
 import type { Stat } from '../wire/operations.js';
-import { MAX_LEASE_MS } from './timing.js';
+import { MAX_LEASE_MS, waitMsFor } from './timing.js';
 
 /**
  * The election's persistent memory: who won last, whether that tenure is over, and the floor of the fencing tokens.
@@ -60,7 +60,7 @@ export function decodeRecord(data: Buffer): ElectionRecord | undefined {
     address,
     state,
     leaseMs: Math.min(leaseMs, MAX_LEASE_MS),
-    unprovenMs: Math.min(unprovenMs, MAX_LEASE_MS),
+    unprovenMs: Math.min(unprovenMs, waitMsFor(MAX_LEASE_MS)),
     floor: BigInt(floor),
     ...(isSuccessor(successor) ? { successor } : {}),
   };
@@ -77,10 +77,17 @@ function isSuccessor(value: unknown): value is { address: string; after: string 
 }
 
 /**
- * Whether the record proves that its tenure has resigned. `mzxid === pzxid` holds after the transaction that resigns (it writes
- * the record and deletes its child, the tenure node) and is broken by any later edit and by the tenure node's end with its
- * session. A record *created* as resigned (`czxid === mzxid`) could have been made by hand and proves nothing.
+ * Whether the record proves, to the winner of the node created at `wonCzxid`, that its tenure has resigned. `mzxid === pzxid` holds
+ * after the transaction that resigns (it writes the record and deletes its child, the tenure node) and is broken by any edit by
+ * hand. A record *created* as resigned (`czxid === mzxid`) could have been made by hand. And a resignation from an earlier
+ * epoch of the ensemble may come out of an older snapshot: a restart of the quorum opens a new epoch, the upper half of each zxid.
+ * (A standalone server has no epochs, so a snapshot restored there proves what it proved when it was taken.)
  */
-export function provesResignation(read: RecordRead): boolean {
-  return read.record?.state === 'resigned' && read.stat.mzxid === read.stat.pzxid && read.stat.mzxid !== read.stat.czxid;
+export function provesResignation({ record, stat }: RecordRead, wonCzxid: bigint): boolean {
+  if (record?.state !== 'resigned') return false;
+  return stat.mzxid === stat.pzxid && stat.mzxid !== stat.czxid && epochOf(stat.mzxid) === epochOf(wonCzxid);
+}
+
+function epochOf(zxid: bigint): bigint {
+  return zxid >> 32n;
 }

@@ -6,12 +6,14 @@ import type { NodeView } from './node-watch.js';
 import { Leaving, type LeavingKind } from './leaving.js';
 import type { Proof } from './memory.js';
 import type { ElectionRecord } from './record.js';
-import { judgeEdit, restoreNode } from './reassignment.js';
+import { judgeEdit, restoreNode, type Edit } from './reassignment.js';
 import { resign } from './resign.js';
 import { report, type Scene } from './scene.js';
 import { seal } from './seal.js';
 import { tokenOf } from './token.js';
 import { ownerOf, WON_VERSION, type Win } from './win.js';
+
+const HAND_OVER_FAILED: Edit = { kind: 'restore', why: 'the hand-over failed' };
 
 /** What of a won election can change while it is held: written here and by the steps that `Reign` calls. */
 export interface Holding {
@@ -39,6 +41,8 @@ export class Reign implements LeaseHolder {
   private resigning = false;
   private leaving: Leaving | undefined;
   private untilMs = 0;
+  /** The version of an edit that this master has not been able to follow. */
+  private refusedVersion: number | undefined;
   private release: (() => void) | undefined;
 
   constructor(
@@ -96,7 +100,7 @@ export class Reign implements LeaseHolder {
     const { scene, win, proof } = this;
     this.untilMs = scene.clock.nowMs() + proof.waitMs;
     const facts = { tenure: win.tenureId, czxid: String(win.czxid), waitMs: Math.round(proof.waitMs) };
-    if (proof.waitMs <= 0 && win.lease !== undefined) {
+    if (proof.waitMs <= 0 && win.lease !== undefined && scene.keeper.isBelievable(win.lease)) {
       report(scene, 'info', 'won', `won the election node; ${proof.why}.`, facts);
       return this.believe(win.lease);
     }
@@ -120,14 +124,14 @@ export class Reign implements LeaseHolder {
     if (this.resigning) return this.resign();
     if (scene.watch.armedSince() === undefined) return this.verify();
     const isWaiting = scene.belief.state().kind === 'waiting';
-    if (leaving?.outcome === 'drained' || (leaving !== undefined && isWaiting)) return this.resign();
+    if (leaving?.outcome === 'drained') return this.resign();
     if (leaving?.outcome === 'stuck') return this.stuck(leaving);
-    if (!isWaiting) return scene.wake.wait(signal);
+    if (!isWaiting || leaving !== undefined) return scene.wake.wait(signal);
     const leftMs = this.untilMs - scene.clock.nowMs();
     if (leftMs > 0) return scene.wake.wait(signal, leftMs);
     const lease = await seal(scene, this.holding);
-    // What happened during the seal (an event, an order to leave) is met by the next step.
-    if (lease !== undefined && !this.over) this.believe(lease);
+    // An event or an order to leave during the seal is met by the next step; an answer later than its lease is sealed again.
+    if (lease !== undefined && !this.over && !signal.aborted && this.leaving === undefined && scene.keeper.isBelievable(lease)) this.believe(lease);
   }
 
   private believe(lease: Lease): void {
@@ -135,7 +139,7 @@ export class Reign implements LeaseHolder {
     const tenure = this.tenure();
     scene.memory.sawToken(tenure.token);
     scene.belief.apply({ kind: 'believed', tenure, lease });
-    this.release ??= scene.keeper.hold(this);
+    this.release ??= scene.keeper.hold(this, lease);
     report(scene, 'info', 'master', `is master now, with fencing token ${tenure.token}.`, { tenure: tenure.id, token: String(tenure.token) });
   }
 
@@ -148,14 +152,28 @@ export class Reign implements LeaseHolder {
     return ownerOf(node, this.scene.session.id) === 'this session' && node.stat.czxid === this.holding.czxid;
   }
 
-  /** Reads the node and arms the watch again; what it finds may end the tenure or be an edit. */
+  /**
+   * Reads the node and arms the watch again; what it finds may end the tenure or be an edit. Whatever fails before an edit is dealt
+   * with disarms the watch: no further event would tell of that edit.
+   */
   private async verify(): Promise<void> {
+    try {
+      await this.lookAtNode();
+    } catch (thrown) {
+      this.scene.watch.disarm();
+      throw thrown;
+    }
+    if (!this.over) this.scene.keeper.renewNow();
+  }
+
+  private async lookAtNode(): Promise<void> {
     const node = await this.scene.watch.read();
     if (this.over) return;
     if (node === undefined) return this.lost('the election node is gone');
     if (!this.isOwn(node)) return this.lost('the election node now belongs to somebody else');
-    if (node.stat.version === this.holding.nodeVersion) return;
-    const edit = await judgeEdit(this.scene, node);
+    const isRefused = node.stat.version === this.refusedVersion;
+    if (node.stat.version === this.holding.nodeVersion && !isRefused) return;
+    const edit = isRefused ? HAND_OVER_FAILED : await judgeEdit(this.scene, node);
     if (edit.kind === 'hand over') {
       this.holding.nodeVersion = node.stat.version;
       this.holding.record = { ...this.holding.record, successor: { address: edit.to, after: this.holding.tenureId } };
@@ -164,13 +182,13 @@ export class Reign implements LeaseHolder {
       return;
     }
     this.holding.nodeVersion = await restoreNode(this.scene, node, edit);
+    this.refusedVersion = undefined;
     this.callOffTransfer();
   }
 
   /** The last edit counts: one that names nobody else takes an earlier hand-over back, unless there are other reasons to leave. */
   private callOffTransfer(): void {
-    const { successor: _dropped, ...record } = this.holding.record;
-    this.holding.record = record;
+    this.forgetSuccessor();
     if (this.leaving?.kind !== 'transfer') return;
     this.leaving.settle('ended');
     this.leaving = undefined;
@@ -178,8 +196,13 @@ export class Reign implements LeaseHolder {
     report(this.scene, 'info', 'resumed', 'the hand-over was taken back; goes on as master.');
   }
 
+  private forgetSuccessor(): void {
+    const { successor: _dropped, ...record } = this.holding.record;
+    this.holding.record = record;
+  }
+
   /** A run ignored its abort. At shutdown the node stays until the process, and with it the session, has ended. */
-  private async stuck(leaving: Leaving): Promise<void> {
+  private stuck(leaving: Leaving): void {
     const tenure = this.holding.tenureId;
     report(this.scene, 'error', 'run-ignores-abort', `ZK_RUN_IGNORES_ABORT: does not resign, because a run goes on after its abort (${leaving.why}).`, { tenure });
     leaving.settle('stuck');
@@ -188,8 +211,11 @@ export class Reign implements LeaseHolder {
       return;
     }
     this.leaving = undefined;
+    this.forgetSuccessor();
     this.scene.belief.apply({ kind: 'resumed' });
-    this.holding.nodeVersion = await restoreNode(this.scene, undefined, { kind: 'restore', why: 'the hand-over failed' });
+    // The next look restores the address, should an edit have asked for this.
+    this.refusedVersion = this.holding.nodeVersion;
+    this.scene.watch.disarm();
   }
 
   private async resign(): Promise<void> {
@@ -229,6 +255,6 @@ export class Reign implements LeaseHolder {
   private finish(): void {
     this.over = true;
     this.release?.();
-    this.scene.memory.endedHere(this.holding.tenureId, this.untilMs);
+    this.scene.memory.endedHere(this.holding.tenureId, this.holding.recordVersion, this.untilMs);
   }
 }

@@ -30,11 +30,12 @@ export async function resign(scene: Scene, holding: Holding, unprovenMs: number)
 
 async function meet(scene: Scene, holding: Holding, refusedAt: number | undefined): Promise<'resigned' | 'ended' | 'again'> {
   const { session, znodes } = scene;
-  const [node, read] = await Promise.all([session.exists(znodes.node), readRecord(session, znodes)]);
+  // The record first: if the node, read after it, is still this tenure's, then no successor has written that record.
+  const [read, node] = await Promise.all([readRecord(session, znodes), session.exists(znodes.node)]);
   if (read?.record?.tenure === holding.tenureId && read.record.state === 'resigned') return 'resigned';
   if (node === undefined || node.czxid !== holding.czxid) return 'ended';
   if (refusedAt === 0) holding.nodeVersion = node.version;
-  else if (refusedAt === 1) await adoptRecord(scene, holding);
+  else if (refusedAt === 1) await adoptRecord(scene, holding, read);
   // The tenure node was taken by an operator: put it back, so that the resignation can be proven by its going.
   else await session.create(znodes.tenure(holding.tenureId), Buffer.alloc(0), 'ephemeral');
   return 'again';

@@ -1,7 +1,7 @@
 import { isZooKeeperError } from '../wire/errors.js';
 import type { Lease } from './mastership.state.js';
 import { makeParents } from './parents.js';
-import { encodeRecord } from './record.js';
+import { encodeRecord, type RecordRead } from './record.js';
 import type { Holding } from './reign.js';
 import type { Scene } from './scene.js';
 import { floorAbove, maxOf } from './token.js';
@@ -14,7 +14,7 @@ import { readRecord } from './win.js';
  */
 export async function seal(scene: Scene, holding: Holding): Promise<Lease | undefined> {
   const { session, znodes, keeper, memory } = scene;
-  const floor = floorAbove(holding.record.floor, maxOf(memory.tokenSeen, 0n), holding.czxid);
+  const floor = floorAbove(holding.record.floor, memory.tokenSeen, holding.czxid);
   const record = { ...holding.record, unprovenMs: 0, floor };
   const lease = keeper.leaseFromNow();
   try {
@@ -24,7 +24,8 @@ export async function seal(scene: Scene, holding: Holding): Promise<Lease | unde
     ]);
   } catch (thrown) {
     if (!isZooKeeperError(thrown, 'bad-version', 'no-node')) throw thrown;
-    if (thrown.details.opIndex === 1) await adoptRecord(scene, holding);
+    // A successor's record cannot be adopted here: its win implies the deleted event, which ends this tenure before any reply.
+    if (thrown.details.opIndex === 1) await adoptRecord(scene, holding, await readRecord(session, znodes));
     else scene.watch.disarm();
     return undefined;
   }
@@ -33,12 +34,12 @@ export async function seal(scene: Scene, holding: Holding): Promise<Lease | unde
   return lease;
 }
 
-/** Takes over the record's present version, and a floor that another replica has raised. A missing record is made again. */
-export async function adoptRecord(scene: Scene, holding: Holding): Promise<void> {
-  const read = await readRecord(scene.session, scene.znodes);
+/** Takes over the record's version as read, and a floor that another replica has raised. A missing record is made again. */
+export async function adoptRecord(scene: Scene, holding: Holding, read: RecordRead | undefined): Promise<void> {
   if (read === undefined) {
     await makeParents(scene.session, scene.znodes.parents);
-    return adoptRecord(scene, holding);
+    holding.recordVersion = 0;
+    return;
   }
   holding.recordVersion = read.stat.version;
   holding.record = { ...holding.record, floor: maxOf(holding.record.floor, read.record?.floor ?? 0n) };

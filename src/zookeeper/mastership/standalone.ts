@@ -101,7 +101,12 @@ export class StandaloneElection implements Election {
   }
 
   async resign(): Promise<void> {
-    if (this.now.kind !== 'master') throw new NotMasterError(this.key, this.now.kind === 'standby' ? this.now.master : undefined, `it is ${this.now.kind}, so there is nothing to resign`);
+    if (this.now.kind !== 'master')
+      throw new NotMasterError(
+        this.key,
+        this.now.kind === 'standby' ? this.now.master : undefined,
+        `it is ${this.now.kind}, so there is nothing to resign`,
+      );
     const end = await this.giveUp('resigned by call', 'resigned by call');
     if (end === 'stuck') throw new RunIgnoresAbortError(this.key);
     this.win();
@@ -116,7 +121,11 @@ export class StandaloneElection implements Election {
     if (this.isMaster()) return;
     const token = nextToken(this.clock.wallMs());
     this.held = new LocalTenure({ id: randomUUID(), token, czxid: 0n });
-    this.become({ kind: 'master', tenure: this.held, lease: { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: Number.POSITIVE_INFINITY } });
+    this.become({
+      kind: 'master',
+      tenure: this.held,
+      lease: { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: Number.POSITIVE_INFINITY },
+    });
   }
 
   /** Stops being master at once, as if another replica had taken over: no drain. */

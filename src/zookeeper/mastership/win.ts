@@ -1,3 +1,4 @@
+import { invariant } from '../support/invariant.js';
 import { isZooKeeperError } from '../wire/errors.js';
 import { CONTAINER_OWNER, type Op, type OpResult } from '../wire/operations.js';
 import type { Session } from '../session/session.js';
@@ -14,6 +15,8 @@ export interface Win {
   readonly record: ElectionRecord;
   /** The record's version after the win; every later write of the record is conditional on it. */
   readonly recordVersion: number;
+  /** The record node's creating transaction: tells a record that was wiped and made again from the one that was read. */
+  readonly recordCzxid: bigint;
   /** From the winning write itself; undefined when its reply was lost: then the seal gives the first one. */
   readonly lease: Lease | undefined;
   /** The read that arms the watch, sent right behind the winning write; undefined when the win's reply was lost. */
@@ -60,7 +63,7 @@ function operationsOf(znodes: ElectionZnodes, attempt: Attempt): Op[] {
 
 /**
  * Tries to win, in one transaction: the election node (created, then set, to get version 1), the record, the tenure node, the
- * place in the line. The read of the node that arms the watch is sent right behind it and is of use whoever wins.
+ * place in the line. The read of the node that arms the winner's watch is sent right behind it.
  *
  * A lost reply is resolved by the same conditional transaction again, and only then by reading: a first attempt still in flight
  * could commit after a read that did not see it, but not after a repeat that the leader has processed.
@@ -100,10 +103,10 @@ export async function tryToWin(
 }
 
 function winOf(attempt: Attempt, results: readonly OpResult[], lease: Lease, view: Promise<NodeView | undefined>): Win {
-  const set = results[1];
-  if (set?.kind !== 'set') throw new TypeError('The winning transaction answered without the stat of its second operation.');
+  const [, node, written] = results;
+  invariant(node?.kind === 'set' && written?.kind === 'set', 'the winning transaction answered without the stats of what it set');
   const { tenureId, record } = attempt;
-  return { tenureId, record, czxid: set.stat.czxid, recordVersion: attempt.recordVersion + 1, lease, view };
+  return { tenureId, record, czxid: node.stat.czxid, recordVersion: attempt.recordVersion + 1, recordCzxid: written.stat.czxid, lease, view };
 }
 
 function reasonOfRefusal(thrown: unknown): NotWon {
@@ -121,7 +124,8 @@ async function wonAfterAll(session: Session, znodes: ElectionZnodes, attempt: At
   const [node, read] = await Promise.all([session.exists(znodes.node), readRecord(session, znodes)]);
   if (node === undefined || node.ephemeralOwner !== session.id || read?.record?.tenure !== attempt.tenureId) return undefined;
   const { tenureId } = attempt;
-  return { tenureId, czxid: node.czxid, record: read.record, recordVersion: read.stat.version, lease: undefined, view: undefined };
+  const { record, stat } = read;
+  return { tenureId, czxid: node.czxid, record, recordVersion: stat.version, recordCzxid: stat.czxid, lease: undefined, view: undefined };
 }
 
 /** The record; undefined when there is no such node. */
@@ -135,7 +139,10 @@ export async function readRecord(session: Session, znodes: ElectionZnodes): Prom
   }
 }
 
-/** Whose node this is, by its owner; never by its data, which anybody may have written and two replicas may share. */
+/**
+ * Whose node this is, by its owner; never by its data, which anybody may have written and two replicas may share. A TTL node
+ * (only with `extendedTypesEnabled`) looks like another session's until its time is over.
+ */
 export function ownerOf(node: NodeView, sessionId: bigint): 'this session' | 'another session' | 'nobody' {
   const owner = node.stat.ephemeralOwner;
   if (owner === sessionId) return 'this session';

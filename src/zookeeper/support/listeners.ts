@@ -15,7 +15,13 @@ export class Listeners<A extends readonly unknown[]> {
   }
 
   tell(...args: A): void {
+    this.tellWhile(() => true, ...args);
+  }
+
+  /** Stops before the first listener at which `holds` is false: one before it may have changed what is told. */
+  tellWhile(holds: () => boolean, ...args: A): void {
     for (const listener of this.set) {
+      if (!holds()) return;
       try {
         listener(...args);
       } catch (thrown) {

@@ -59,11 +59,24 @@ export function closeRequest(): WireRequest {
 
 // The package has no records for these two; GetACLRequest (path) and DeleteRequest (path, int) have the same shape.
 export function syncRequest(path: string): WireRequest {
+  checkPath(path);
   return request(OP.sync, new jute.protocol.GetACLRequest(path));
 }
 
 export function removeWatchesRequest(path: string, type: number): WireRequest {
   return request(OP.removeWatches, new jute.protocol.DeleteRequest(path, type));
+}
+
+/**
+ * Throws unless `path` is absolute and has no empty or relative part. The package checks the paths that its client is given; in
+ * the requests made here an unchecked one could lead out of the chroot, which is put in front of it.
+ */
+export function checkPath(path: string): void {
+  if (path === '/') return;
+  const names = path.split('/');
+  if (names.shift() !== '' || names.length === 0 || names.some((name) => name === '' || name === '.' || name === '..')) {
+    throw new TypeError(`${JSON.stringify(path)} is not an absolute path without empty or relative parts`);
+  }
 }
 
 export function request(type: number, payload: unknown, xid = 0): WireRequest {

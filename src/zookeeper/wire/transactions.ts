@@ -3,7 +3,7 @@ import { WireFailure } from './failure.js';
 import type { Access, CreateMode, Op, OpResult } from './operations.js';
 import { jute, type PackageAcl, type PackageOp, type WireRequest } from './package.js';
 import type { MultiResult } from './replies.js';
-import { OP, request } from './requests.js';
+import { checkPath, OP, request } from './requests.js';
 
 /** The flags of a create request (CreateMode). */
 export const MODES: Readonly<Record<CreateMode, number>> = { persistent: 0, ephemeral: 1, 'persistent-sequential': 2, 'ephemeral-sequential': 3 };
@@ -17,6 +17,7 @@ export function multiRequest(ops: readonly Op[], acls: Readonly<Record<Access, r
 }
 
 function packageOp(op: Op, acls: Readonly<Record<Access, readonly PackageAcl[]>>): PackageOp {
+  checkPath(op.path);
   switch (op.kind) {
     case 'create':
       return { type: OP.create, path: op.path, data: op.data, acls: acls[op.access ?? 'own'], mode: MODES[op.mode] };

@@ -54,7 +54,7 @@ export class Watches {
     const others = this.pending.get(pending.path);
     others?.delete(pending);
     if (others?.size === 0) this.pending.delete(pending.path);
-    if (pending.removeAfter && !this.wanted(pending.path, pending.kind)) this.removeOnServer(pending.path, WATCH_TYPE[pending.kind]);
+    if (pending.removeAfter) this.forgetIfUnused(pending.path, pending.kind);
   }
 
   /** The caller of the read has given it up: it shall leave no watch. */
@@ -149,12 +149,6 @@ export class Watches {
       underWay = true;
     }
     if (!underWay) this.removeOnServer(path, WATCH_TYPE[kind]);
-  }
-
-  private wanted(path: string, kind: ServerKind): boolean {
-    if (this.registered(path, kind)) return true;
-    for (const pending of this.pending.get(path) ?? []) if (pending.kind === kind) return true;
-    return false;
   }
 
   private registered(path: string, kind: ServerKind): boolean {

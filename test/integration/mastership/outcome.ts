@@ -14,7 +14,7 @@ export interface Outcome {
 
 /** What all scenarios can be given: where they find the library under test, if it is not the project's own. */
 export interface Subject {
-  readonly dist?: string;
+  readonly dist?: string | undefined;
 }
 
 export function outcomeOf(fleet: Fleet): Outcome {

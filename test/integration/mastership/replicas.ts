@@ -21,6 +21,7 @@ export type ReplicaOptions = Partial<Pick<ElectionsOptions, 'address' | 'candida
 };
 
 let lastPort = 9_000;
+let lastRoot = 0;
 
 /** One replica as the library has it: its sessions, its elections, and what it told. */
 export class Replica {
@@ -123,11 +124,17 @@ export class Replicas {
   readonly breaches: string[] = [];
   readonly #sampler = setInterval(() => this.#sample(), 1);
 
+  /** The tree that these replicas have to themselves. */
+  readonly rootPath = `/soa-${(lastRoot += 1)}`;
+  readonly node = `${this.rootPath}/master/services/Bank:1`;
+  readonly record = `${this.rootPath}/elections/Bank:1`;
+  readonly linePath = `${this.record}/line`;
+
   constructor(readonly connectString: string) {}
 
   /** Starts one. */
   add(options: ReplicaOptions = {}): Replica {
-    const replica = new Replica(this.connectString, options);
+    const replica = new Replica(this.connectString, { rootPath: this.rootPath, ...options });
     this.all.push(replica);
     this.follow(replica);
     replica.start();
@@ -144,13 +151,13 @@ export class Replicas {
     return election;
   }
 
-  /** Starts the first, waits until it is master, then starts the others and waits until they stand in line. */
-  async line(size: number, options: ReplicaOptions = {}): Promise<[Replica, ...Replica[]]> {
-    const first = this.add(options);
+  /** Starts one, waits until it is master, then starts two more, which stand in line one after the other. */
+  async line(masterOptions: ReplicaOptions = {}, ...others: ReplicaOptions[]): Promise<[Replica, Replica, Replica]> {
+    const first = this.add(masterOptions);
     await this.master();
-    const others: Replica[] = [];
-    for (let i = 1; i < size; i += 1) others.push(await this.add(options).standsBy());
-    return [first, ...others];
+    const second = await this.add(others[0] ?? {}).standsBy();
+    const third = await this.add(others[1] ?? {}).standsBy();
+    return [first, second, third];
   }
 
   get masters(): Replica[] {

@@ -49,9 +49,12 @@ describe.each([
     await fire(app, 'job');
     expect(Jobs.runs).toEqual([]);
     expect(log.with('error')).toEqual([]);
-    expect(app.get<Gate>(GATE).list().map(({ identity, counts }) => [identity.name, counts])).toEqual([
-      ['job', { started: 0, failed: 0, skipped: 1, refused: 0 }],
-    ]);
+    expect(
+      app
+        .get<Gate>(GATE)
+        .list()
+        .map(({ identity, counts }) => [identity.name, counts]),
+    ).toEqual([['job', { started: 0, failed: 0, skipped: 1, refused: 0 }]]);
   });
 
   it('follows the mastership', async () => {
@@ -85,12 +88,18 @@ describe('@MasterOnly with @Interval and @Timeout', () => {
 
   it('runs on the master', async () => {
     const { app } = await boot({ ...master, providers: [Jobs] });
-    await eventually(() => expect(app.get(Jobs).seen).toEqual(expect.arrayContaining(['Jobs.often', 'Jobs.once'])), { what: 'a run of each' });
+    await eventually(() => expect(app.get(Jobs).seen).toEqual(expect.arrayContaining(['Jobs.often', 'Jobs.once'])), {
+      what: 'a run of each',
+    });
   });
 
   it('stays away on a standby, and counts', async () => {
     const { app } = await boot({ ...standby, providers: [Jobs] });
-    const skipped = (): number[] => app.get<Gate>(GATE).list().map(({ counts }) => counts.skipped);
+    const skipped = (): number[] =>
+      app
+        .get<Gate>(GATE)
+        .list()
+        .map(({ counts }) => counts.skipped);
     await eventually(() => expect(skipped().every((count) => count > 0)).toBe(true), { what: 'a tick of each' });
     expect(app.get(Jobs).seen).toEqual([]);
   });
@@ -113,7 +122,9 @@ describe('@MasterOnly with @Interval and @Timeout', () => {
     const { app, log } = await boot({ ...master, providers: [Failing] });
     await eventually(() => expect(app.get(Failing).calls).toBeGreaterThan(2), { what: 'runs after the first failure' });
     const [line] = log.with('no paper');
-    expect(line).toMatch(/^error The run of "Failing\.fail" failed: no paper\. .*event=run\.failed job=Failing\.fail election=Test:0 token=\d+ cause=schedule Error: no paper\n\s+at/u);
+    expect(line).toMatch(
+      /^error The run of "Failing\.fail" failed: no paper\. .*event=run\.failed job=Failing\.fail election=Test:0 token=\d+ cause=schedule Error: no paper\n\s+at/u,
+    );
     expect(log.with('no ink')).toHaveLength(1);
   });
 });
@@ -233,7 +244,12 @@ describe('inheritance', () => {
 
   it('makes an inherited method one job per subclass', async () => {
     const { app } = await boot({ ...master, providers: [Letters, Parcels] });
-    expect(app.get<Gate>(GATE).list().map(({ identity }) => identity.name)).toEqual(['Letters.send', 'Parcels.send']);
+    expect(
+      app
+        .get<Gate>(GATE)
+        .list()
+        .map(({ identity }) => identity.name),
+    ).toEqual(['Letters.send', 'Parcels.send']);
     for (const job of app.get(SchedulerRegistry).getCronJobs().values()) await job.fireOnTick();
     expect(app.get(Letters).seen).toEqual(['base Letters.send']);
     expect(app.get(Parcels).seen).toEqual(['base Parcels.send']);
@@ -243,7 +259,12 @@ describe('inheritance', () => {
     const { app } = await boot({ ...master, providers: [Loud] });
     await fire(app, 'loud');
     expect(app.get(Loud).seen).toEqual(['loud', 'base loud']);
-    expect(app.get<Gate>(GATE).list().map(({ identity, counts }) => [identity.name, counts.started])).toEqual([['loud', 1]]);
+    expect(
+      app
+        .get<Gate>(GATE)
+        .list()
+        .map(({ identity, counts }) => [identity.name, counts.started]),
+    ).toEqual([['loud', 1]]);
   });
 });
 
@@ -389,7 +410,10 @@ describe('what cannot work fails at boot, naming the parties', () => {
     );
   });
 
-  it.each([['REQUEST', Scope.REQUEST], ['TRANSIENT', Scope.TRANSIENT]])('a schedule in a provider of scope %s', async (_name, scope) => {
+  it.each([
+    ['REQUEST', Scope.REQUEST],
+    ['TRANSIENT', Scope.TRANSIENT],
+  ])('a schedule in a provider of scope %s', async (_name, scope) => {
     @Injectable({ scope })
     class Jobs {
       @Cron(NEVER)
@@ -416,7 +440,9 @@ describe('what cannot work fails at boot, naming the parties', () => {
     }
     const testing = ZookeeperTestingModule.forRoot({ master: true });
     await expect(boot({ imports: [testing], providers: [Jobs] })).rejects.toThrow(/Jobs\.run .*ScheduleModule is missing/u);
-    await expect(boot({ imports: [testing, ScheduleModule.forRoot({ cronJobs: false })], providers: [Jobs] })).rejects.toThrow(/cronJobs: false/u);
+    await expect(boot({ imports: [testing, ScheduleModule.forRoot({ cronJobs: false })], providers: [Jobs] })).rejects.toThrow(
+      /cronJobs: false/u,
+    );
   });
 
   it('a schedule that a decorator hides', async () => {
@@ -436,8 +462,13 @@ describe('what cannot work fails at boot, naming the parties', () => {
   });
 
   it('static methods, properties, twice, and unknown options, when the class is defined', () => {
-    const on = (decorate: MethodDecorator, target: object, value: unknown): (() => void) => () => void decorate(target, 'x', { value });
-    class Some {}
+    const on =
+      (decorate: MethodDecorator, target: object, value: unknown): (() => void) =>
+      () =>
+        void decorate(target, 'x', { value });
+    class Some {
+      readonly some = true;
+    }
     expect(on(MasterOnly(), Some, () => 1)).toThrow(/static method/u);
     expect(on(MasterOnly(), Some.prototype, undefined)).toThrow(/only methods/u);
     expect(on(MasterOnly({ claim: 'tick' } as object), Some.prototype, () => 1)).toThrow(/no option "claim". Known: name, election/u);
@@ -516,7 +547,9 @@ describe('the testing kit', () => {
   });
 
   it('runs a job that loses its mastership', async () => {
-    await expect(runJob(new Jobs(new Repository()), 'send', { lost: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ZK_MASTERSHIP_LOST' });
+    await expect(runJob(new Jobs(new Repository()), 'send', { lost: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'ZK_MASTERSHIP_LOST',
+    });
   });
 
   it('runs a job of an application', async () => {

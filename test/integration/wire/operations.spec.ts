@@ -126,7 +126,6 @@ describe('a transaction', () => {
 
 it('catches up with the leader by sync', async () => {
   await wire.sync('/');
-  expect(await failureOf(wire.sync('no-slash'))).toMatchObject({ reason: 'bad-arguments' });
   expect(wire.attachments).toHaveLength(1);
 });
 
@@ -134,6 +133,9 @@ it('rejects, and throws nothing, when the arguments are bad, and sends nothing',
   for (const refused of [
     wire.create('no-slash', empty, 'persistent'),
     wire.get('/trailing/'),
+    wire.sync('no-slash'),
+    wire.multi([{ kind: 'delete', path: 'no-slash', version: 0 }]),
+    wire.multi([{ kind: 'delete', path: '/a/../b', version: 0 }]),
     wire.delete('/a', 2 ** 40),
     wire.multi([{ kind: 'check', path: '/a', version: 2 ** 40 }]),
   ]) {
@@ -148,7 +150,7 @@ it('refuses data beyond the limit of the server before it is sent, with both siz
   for (const refused of [wire.create(fresh(), large, 'persistent'), wire.set(path, large, 0), wire.multi([{ kind: 'set', path, data: large, version: 0 }])]) {
     const failure = await failureOf(refused);
     expect(failure).toMatchObject({ reason: 'bad-arguments', details: { sent: false } });
-    expect(String(failure)).toMatch(/the request has 10485\d\d bytes and the limit is 1044479/);
+    expect(String(failure)).toMatch(/the request has 1048\d\d\d bytes and the limit is 1044479/);
   }
   const overhead = 100;
   expect(await wire.set(path, Buffer.alloc(1_044_479 - overhead), 0)).toMatchObject({ version: 1 });

@@ -1,6 +1,6 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { expect } from 'vitest';
-import { systemClock } from '../../../src/zookeeper/support/clock.js';
+import { systemClock, type Clock, type Timer } from '../../../src/zookeeper/support/clock.js';
 import type { AuthOptions } from '../../../src/zookeeper/wire/acl.js';
 import { WireClient } from '../../../src/zookeeper/wire/client.js';
 import { parseConnectString } from '../../../src/zookeeper/wire/connect-string.js';
@@ -21,6 +21,30 @@ export interface RecordedWireOptions {
 /** Keeps the order of the connect string: with these draws the shuffle of ServerList changes nothing. */
 export const IN_ORDER = (): number => 0.999_999;
 
+/** The process's clocks, and how many of its timers wait. */
+class CountingClock implements Clock {
+  pending = 0;
+
+  nowMs(): number {
+    return systemClock.nowMs();
+  }
+
+  wallMs(): number {
+    return systemClock.wallMs();
+  }
+
+  after(delayMs: number, run: () => void, options?: { readonly keepAlive?: boolean }): Timer {
+    let waits = true;
+    const done = (): void => {
+      if (waits) this.pending--;
+      waits = false;
+    };
+    this.pending++;
+    const timer = systemClock.after(delayMs, () => (done(), run()), options);
+    return { cancel: () => (done(), timer.cancel()) };
+  }
+}
+
 /** A wire client that remembers what it was told. `await using` it. */
 export class RecordedWire extends WireClient implements AsyncDisposable {
   readonly attachments: string[];
@@ -28,6 +52,7 @@ export class RecordedWire extends WireClient implements AsyncDisposable {
   readonly failures: string[];
   readonly ends: ConnectionEnd[];
   readonly callbackFailures: string[];
+  readonly clock: CountingClock;
 
   constructor(connectString: string, options: RecordedWireOptions = {}) {
     const attachments: string[] = [];
@@ -35,6 +60,7 @@ export class RecordedWire extends WireClient implements AsyncDisposable {
     const failures: string[] = [];
     const ends: ConnectionEnd[] = [];
     const callbackFailures: string[] = [];
+    const clock = new CountingClock();
     const { servers, chroot } = parseConnectString(connectString);
     super({
       servers: new ServerList(servers, options.lookup, options.random),
@@ -42,7 +68,7 @@ export class RecordedWire extends WireClient implements AsyncDisposable {
       sessionTimeoutMs: options.sessionTimeoutMs ?? 4000,
       auth: options.auth,
       tls: options.tls,
-      clock: systemClock,
+      clock,
       events: {
         attached: (server) => attachments.push(server),
         detached: (server, why) => detachments.push(`${server}: ${why}`),
@@ -56,6 +82,7 @@ export class RecordedWire extends WireClient implements AsyncDisposable {
     this.failures = failures;
     this.ends = ends;
     this.callbackFailures = callbackFailures;
+    this.clock = clock;
   }
 
   static async open(connectString: string, options?: RecordedWireOptions): Promise<RecordedWire> {

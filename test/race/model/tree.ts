@@ -35,6 +35,9 @@ class Refused extends Error {
   }
 }
 
+/** The owner that a server writes into a container (EphemeralType, 3.8). */
+export const CONTAINER = -(2n ** 63n);
+
 const NONE = Buffer.alloc(0);
 
 /** What decides a write beside its operations. */
@@ -55,7 +58,8 @@ export function statOf(node: Znode): Stat {
     // DataNode.copyStat (3.8): from the count of creates to the count of changes.
     cversion: node.made * 2 - node.children.size,
     aversion: 0,
-    ephemeralOwner: node.owner,
+    // DataNode.getClientEphemeralOwner (3.8): clients are not shown that a node is a container.
+    ephemeralOwner: node.owner === CONTAINER ? 0n : node.owner,
     dataLength: node.data.length,
     numChildren: node.children.size,
   };

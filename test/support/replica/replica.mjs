@@ -59,7 +59,9 @@ class Witness {
     this.run = new Stream('run', index);
     /** Tenures handed out and not over: with how many turns each was invalid without anybody having been told. */
     this.held = new Map();
+    /** The token of the run in progress. It ends by a drain, or with the process. */
     this.runToken = undefined;
+    this.runEnded = undefined;
     this.election.onChange((state) =>
       say({ k: 'state', e: index, s: state.kind, token: state.tenure && String(state.tenure.token), why: state.why, t: nowUs() }),
     );
@@ -93,8 +95,18 @@ class Witness {
     tenure.onInvalid((why) => {
       say({ k: 'invalid', e: this.index, token: String(tenure.token), why, lateTurns: this.held.get(tenure), t: nowUs() });
       this.held.delete(tenure);
-      if (options.drain?.kind === 'finish') this.runToken = undefined;
     });
+  }
+
+  endRun() {
+    this.runToken = undefined;
+    this.sample();
+    this.runEnded?.();
+  }
+
+  /** Resolves when no run is in progress. */
+  async idle() {
+    if (this.runToken !== undefined) await new Promise((resolve) => (this.runEnded = resolve));
   }
 
   drain(tenure, why) {
@@ -103,8 +115,7 @@ class Witness {
     return new Promise((resolve) => {
       setTimeout(() => {
         this.sample();
-        if (kind === 'finish') this.runToken = undefined;
-        this.sample();
+        if (kind === 'finish') this.endRun();
         resolve(kind === 'finish' ? 'drained' : 'stuck');
       }, ms);
     });
@@ -165,7 +176,8 @@ const COMMANDS = {
     const outcome = await elections.stop(limitMs);
     sampleAll();
     for (const { master, valid, run } of witnesses) for (const stream of [master, valid, run]) stream.flush();
-    if (outcome !== 'stuck') setImmediate(() => process.exit(0));
+    // A process goes on as long as it works.
+    if (outcome !== 'stuck') void Promise.all(witnesses.map((witness) => witness.idle())).then(() => setImmediate(() => process.exit(0)));
     return outcome;
   },
   exit: () => process.exit(0),

@@ -22,7 +22,7 @@ export interface ReplicaOptions {
    */
   readonly drain?: { readonly kind: 'finish' | 'stuck'; readonly ms: number };
   /** The built library to run. Default: `REPLICA_DIST`, and without it what is built from src, brought up to date first. */
-  readonly dist?: string;
+  readonly dist?: string | undefined;
   readonly name?: string;
 }
 

@@ -42,7 +42,10 @@ export class Membership {
 
   /** Takes part, unless it does already. Safe to repeat: the name is this replica's alone. Needs the folder. */
   async join(): Promise<void> {
-    if (this.joined) return;
+    while (!this.joined) await this.makeNode();
+  }
+
+  private async makeNode(): Promise<void> {
     await this.session.create(this.path, this.data, 'ephemeral').catch((thrown: unknown) => {
       if (!isZooKeeperError(thrown, 'node-exists')) throw thrown;
     });

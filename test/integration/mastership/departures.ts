@@ -1,0 +1,20 @@
+import { startFleet } from '../../support/replica/replica.js';
+import { outcomeOf, T_MS, type Outcome } from './outcome.js';
+import type { Place } from './pauses.js';
+
+/** The master stops in an orderly way while a run is in progress, which ends a while after it was asked to. */
+export async function gracefulStop(place: Place): Promise<Outcome & { readonly waitMs: unknown; readonly exit: unknown }> {
+  await using fleet = await startFleet(3, {
+    connectString: place.connectString,
+    dist: place.dist,
+    rootPath: '/stopped',
+    sessionTimeoutMs: T_MS,
+    drain: { kind: 'finish', ms: 800 },
+  });
+  const master = await fleet.master();
+  await master.stop();
+  const exit = await master.process.exited;
+  const next = await fleet.master();
+  const won = next.observed('mastership.won').at(-1);
+  return { ...outcomeOf(fleet), waitMs: (won?.['fields'] as { waitMs: unknown } | undefined)?.waitMs, exit };
+}

@@ -1,0 +1,58 @@
+import { startAdmin, type Admin } from '../../support/admin.js';
+import { startProxiedFleet, type ProxiedFleet } from '../../support/replica/proxied.js';
+import type { Replica } from '../../support/replica/replica.js';
+import { outcomeOf, T_MS, type Outcome, type Subject } from './outcome.js';
+
+export interface Server extends Subject {
+  readonly host: string;
+  readonly port: number;
+  readonly connectString: string;
+}
+
+/** What somebody does to the master from outside. */
+export type Blow = (admin: Admin, root: string, proxied: ProxiedFleet, master: Replica) => Promise<unknown>;
+
+export const BLOWS = {
+  'its session is closed by force': (admin, _root, proxied, master) => {
+    const { sessionId, password } = proxied.credentials(master);
+    return admin.endSession(sessionId, password);
+  },
+  'an operator deletes its node': (admin, root) => admin.delete(`${root}/master/services/bank:v1`),
+  'the whole tree is wiped': (admin, root) => admin.wipe(root),
+} as const satisfies Record<string, Blow>;
+
+/** The blow falls while the master hangs behind a half-open link, just after a renewal; later the link heals. */
+export async function struckBehindHalfOpenLink(server: Server, blow: keyof typeof BLOWS): Promise<Outcome> {
+  const root = `/struck-${blow.replaceAll(' ', '-')}`;
+  await using proxied = await startProxiedFleet(3, server, { dist: server.dist, rootPath: root, sessionTimeoutMs: T_MS });
+  await using admin = await startAdmin(server.connectString);
+  const { fleet } = proxied;
+  const master = await fleet.master();
+  const link = proxied.link(master);
+  const renewed = link.hold((frame) => frame.kind === 'request' && frame.op === 'multi');
+  await renewed.held;
+  // The lease that the last renewal has given lasts longest from here: this one never arrives.
+  link.hole();
+  renewed.release();
+  const since = master.messages.length;
+  await BLOWS[blow](admin, root, proxied, master);
+  await fleet.master({ not: master });
+  link.pass();
+  await master.reaches('standby', { since });
+  await fleet.master();
+  return outcomeOf(fleet);
+}
+
+/** The blow falls while all links are well. */
+export async function struck(server: Server, blow: keyof typeof BLOWS): Promise<Outcome> {
+  const root = `/struck-well-${blow.replaceAll(' ', '-')}`;
+  await using proxied = await startProxiedFleet(3, server, { dist: server.dist, rootPath: root, sessionTimeoutMs: T_MS });
+  await using admin = await startAdmin(server.connectString);
+  const { fleet } = proxied;
+  const master = await fleet.master();
+  const since = master.messages.length;
+  await BLOWS[blow](admin, root, proxied, master);
+  await master.reaches('electing', { since });
+  await fleet.master();
+  return outcomeOf(fleet);
+}

@@ -1,0 +1,87 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { startAdmin } from '../../support/admin.js';
+import { tokens, violations } from '../../support/replica/audit.js';
+import { startProxiedFleet } from '../../support/replica/proxied.js';
+import { startFleet } from '../../support/replica/replica.js';
+import { startServer } from '../../support/zookeeper.js';
+import { gracefulStop } from './departures.js';
+import { T_MS } from './outcome.js';
+
+const NODE = '/soa/master/services/bank:v1';
+
+it('has one master of two replicas with the same address, through a kill and a resignation', async () => {
+  await using server = await startServer();
+  await using fleet = await startFleet(2, { connectString: server.connectString, sessionTimeoutMs: T_MS, address: '10.0.0.7:9090' });
+  await fleet.add();
+  const first = await fleet.master();
+  await first.ask('resign');
+  const second = await fleet.master({ not: first });
+  await second.process.kill();
+  await fleet.master();
+  expect(violations(fleet)).toEqual([]);
+  expect(tokens(fleet)).toHaveLength(3);
+});
+
+it('does not let a replica that restarts at once, with the same address, take its own old node for its present one', async () => {
+  await using server = await startServer();
+  await using fleet = await startFleet(1, { connectString: server.connectString, sessionTimeoutMs: T_MS, address: '10.0.0.7:9090' });
+  await using admin = await startAdmin(server.connectString);
+  for (let round = 1; round <= 3; round += 1) {
+    const old = await fleet.master();
+    const left = await admin.info(NODE);
+    await old.process.kill();
+    const again = await fleet.add();
+    await again.reaches('standby');
+    expect((await admin.info(NODE))?.czxid).toBe(left?.czxid);
+    await fleet.master();
+    expect(tokens(fleet)).toHaveLength(round + 1);
+  }
+  expect(violations(fleet)).toEqual([]);
+});
+
+it('gives the mastership up only after the run in progress, and the successor then waits for nothing', async () => {
+  await using server = await startServer();
+  const { violations, tokens, waitMs, exit } = await gracefulStop(server);
+  expect(violations).toEqual([]);
+  expect(tokens).toHaveLength(2);
+  expect(waitMs).toBe(0);
+  expect(exit).toEqual({ code: 0, signal: null });
+});
+
+it('leaves its node to the end of the process when a run ignores its abort', async () => {
+  await using server = await startServer();
+  await using admin = await startAdmin(server.connectString);
+  await using fleet = await startFleet(3, { connectString: server.connectString, sessionTimeoutMs: T_MS, drain: { kind: 'stuck', ms: 300 } });
+  const master = await fleet.master();
+  expect(await master.stop()).toBe('stuck');
+  const node = await admin.info(NODE);
+  await wait(2 * T_MS);
+  expect((await admin.info(NODE))?.czxid).toBe(node?.czxid);
+  expect(fleet.others(master).map((one) => one.isMaster())).toEqual([false, false]);
+  await master.process.kill();
+  await fleet.master();
+  expect(violations(fleet)).toEqual([]);
+});
+
+it('does not resign over a run that ignores its abort when the order to stop comes while the mastership is in doubt', async () => {
+  await using server = await startServer();
+  await using admin = await startAdmin(server.connectString);
+  await using proxied = await startProxiedFleet(2, server, { sessionTimeoutMs: 3 * T_MS, drain: { kind: 'stuck', ms: 300 } });
+  const { fleet } = proxied;
+  const master = await fleet.master();
+  proxied.link(master).hole();
+  await master.reaches('doubtful');
+  const stopped = master.stop();
+  // So that the order is there before the link heals.
+  await master.reaches('draining');
+  proxied.link(master).pass();
+  expect(await stopped).toBe('stuck');
+  const node = await admin.info(NODE);
+  expect(node?.data).toBe(master.address);
+  await wait(T_MS);
+  expect((await admin.info(NODE))?.czxid).toBe(node?.czxid);
+  await master.process.kill();
+  await fleet.master();
+  expect(violations(fleet)).toEqual([]);
+});

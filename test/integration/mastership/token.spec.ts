@@ -1,0 +1,146 @@
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { startAdmin } from '../../support/admin.js';
+import { eventually } from '../../support/eventually.js';
+import { startProxy } from '../../support/proxy.js';
+import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
+import { Replicas } from './replicas.js';
+import { wipeAtOnce } from './wipe.js';
+
+const FAILOVERS = 100;
+
+/** Tokens are compared from tenure to tenure by `Replicas`; this says that there were enough of them. */
+function grew(replicas: Replicas, tenures: number): void {
+  const tokens = replicas.reigns.map((one) => one.token);
+  expect(tokens.length).toBeGreaterThanOrEqual(tenures);
+  expect(tokens).toEqual([...new Set(tokens)].sort((a, b) => (a < b ? -1 : 1)));
+}
+
+/** Waits until no replica has a session, as when the servers have been away for longer than sessions last. */
+async function sessionsAreGivenUp(replicas: Replicas): Promise<void> {
+  await eventually(() => expect(replicas.all.filter((one) => one.sessions.current() !== undefined)).toEqual([]), { what: 'all sessions to be given up' });
+}
+
+it(`grows strictly over ${FAILOVERS} failovers by resignation, loss of the session and deletion by hand`, async () => {
+  await using server = await startServer({ tickTimeMs: 300 });
+  await using admin = await startAdmin(server.connectString);
+  await using replicas = new Replicas(server.connectString);
+  const short = { sessionTimeoutMs: 900 };
+  await replicas.line(short, short, short);
+  for (let i = 0; i < FAILOVERS; i += 1) {
+    const count = replicas.reigns.length;
+    const master = await replicas.master();
+    if (i % 3 === 0) await master.election.resign();
+    else if (i % 3 === 1) await admin.delete(replicas.node);
+    else {
+      replicas.add(short);
+      await master.loseSession();
+    }
+    await replicas.reignAfter(count);
+  }
+  grew(replicas, FAILOVERS + 1);
+});
+
+it('grows over a wipe of the whole tree while nobody is alive to remember', async () => {
+  await using server = await startServer();
+  await using admin = await startAdmin(server.connectString);
+  await using replicas = new Replicas(server.connectString);
+  for (let i = 0; i < 3; i += 1) {
+    const replica = replicas.add();
+    await replicas.reignAfter(i);
+    await replica.stop();
+    await wipeAtOnce(admin, replicas.rootPath);
+  }
+  grew(replicas, 3);
+});
+
+describe.concurrent('in an ensemble that counts from lower again', () => {
+  it('grows when it was restored empty and all replicas have lived on', async () => {
+    await using server = await startServer();
+    await using replicas = new Replicas(server.connectString);
+    await replicas.line();
+    for (let i = 1; i < 3; i += 1) {
+      await server.wipe();
+      await server.start();
+      await replicas.reignAfter(i);
+    }
+    grew(replicas, 3);
+  });
+
+  it('grows when it was restored empty and only a standby has lived on', async () => {
+    await using server = await startServer();
+    await using replicas = new Replicas(server.connectString);
+    const [first, second] = await replicas.line();
+    await churn(server, 50);
+    await first.election.resign();
+    await replicas.reignAfter(1);
+    await server.wipe();
+    await Promise.all([first.stop(0), second.stop(0)]);
+    await server.start();
+    await replicas.reignAfter(2);
+    grew(replicas, 3);
+  });
+
+  it('grows when it was restored from an older state', async () => {
+    await using server = await startServer();
+    await using replicas = new Replicas(server.connectString);
+    const [first] = await replicas.line();
+    const [data, copy] = [join(server.directory, 'data'), join(server.directory, 'copy')];
+    await server.stop();
+    cpSync(data, copy, { recursive: true });
+    await server.start();
+    await replicas.master();
+    const count = replicas.reigns.length;
+    await (await replicas.master()).election.resign();
+    await replicas.reignAfter(count);
+    await first.standsBy();
+    await server.kill();
+    rmSync(data, { recursive: true });
+    cpSync(copy, data, { recursive: true });
+    await server.start();
+    await replicas.reignAfter(count + 1);
+    grew(replicas, count + 2);
+  });
+
+  it('grows when a replica that knows nothing wins first: one that saw the tokens raises the floor while that one waits', async () => {
+    await using server = await startServer();
+    await using proxy = await startProxy(server);
+    await using replicas = new Replicas(server.connectString);
+    const survivor = replicas.add({ connectString: proxy.connectString, sessionTimeoutMs: 9_000 });
+    await replicas.master();
+    await churn(server, 50);
+    await survivor.election.resign();
+    await replicas.reignAfter(1);
+    await server.wipe();
+    proxy.refuse();
+    await sessionsAreGivenUp(replicas);
+    await server.start();
+    const fresh = replicas.add({ sessionTimeoutMs: 9_000 });
+    await eventually(() => expect(fresh.election.state().kind).toBe('waiting'), { what: 'the fresh replica to win', everyMs: 5 });
+    proxy.pass();
+    const { address } = await replicas.reignAfter(2);
+    expect(address).toBe(fresh.address);
+    expect(survivor.observed('mastership.floor-raised')).toHaveLength(1);
+    grew(replicas, 3);
+  });
+
+  it('grows when a replica that knows nothing wins while the others still try to resume their old sessions', async () => {
+    await using server = await startServer();
+    await using replicas = new Replicas(server.connectString);
+    await replicas.line();
+    await churn(server, 50);
+    await server.wipe();
+    await server.start();
+    replicas.add();
+    await replicas.reignAfter(1);
+    grew(replicas, 2);
+  });
+});
+
+/** Uses zxids up, so that an ensemble restored empty counts from much lower. */
+async function churn(server: ZooKeeperServer, writes: number): Promise<void> {
+  await using admin = await startAdmin(server.connectString);
+  await admin.create('/churn');
+  for (let i = 0; i < writes; i += 1) await admin.set('/churn', String(i));
+}

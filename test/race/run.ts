@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+import { play, scenarios, type Scenario, type SearchOptions } from './search.js';
+
+/** How many scenarios each search plays. `RACE_RUNS=20000` for a long search. */
+const RUNS = Number(process.env['RACE_RUNS'] ?? 400);
+
+/** The same scenarios on every machine, unless `RACE_SEED` is a number, or `any` for others each time. */
+const SEED = process.env['RACE_SEED'] === 'any' ? Math.floor(Math.random() * 2 ** 31) : Number(process.env['RACE_SEED'] ?? 20_260_101);
+
+/** As a failure has printed it: plays that scenario alone. */
+const PATH = process.env['RACE_PATH'];
+
+function propertyOf(options: SearchOptions): fc.IAsyncPropertyWithHooks<[Scenario]> {
+  return fc.asyncProperty(scenarios(options), (scenario) => play(scenario, options));
+}
+
+/** Fails with the smallest scenario found that breaks an invariant, what happened in it, and the command that plays it again. */
+export async function search(test: string, options: SearchOptions): Promise<void> {
+  const details = await fc.check(propertyOf(options), { numRuns: RUNS, seed: SEED, ...(PATH === undefined ? {} : { path: PATH, endOnFailure: true }) });
+  if (!details.failed) return;
+  const { counterexample, counterexamplePath, errorInstance } = details;
+  throw new Error(
+    [
+      errorInstance instanceof Error ? errorInstance.message : String(errorInstance),
+      `Scenario: ${JSON.stringify(counterexample?.[0])}`,
+      `Seed ${SEED}, path ${counterexamplePath}. To play it again:`,
+      `RACE_SEED=${SEED} RACE_PATH=${counterexamplePath} npx vitest run --config test/vitest.config.ts --project race -t ${JSON.stringify(test)}`,
+    ].join('\n'),
+  );
+}
+
+/** The first line of what a search finds within its budget; undefined when it finds nothing. Always the same scenarios. */
+export async function counterexampleOf(options: SearchOptions, budget: number): Promise<string | undefined> {
+  const details = await fc.check(propertyOf(options), { numRuns: budget, seed: 7, endOnFailure: true });
+  if (!details.failed) return undefined;
+  const { errorInstance } = details;
+  return (errorInstance instanceof Error ? errorInstance.message : String(errorInstance)).split('\n')[0];
+}

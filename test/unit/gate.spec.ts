@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest';
+import { Gate } from '../../src/zookeeper/gate/gate.js';
+import type { GatedJob, Method } from '../../src/zookeeper/gate/gated-job.js';
+import { insideRun, JobRun } from '../../src/zookeeper/jobs/job-run.js';
+import { looksMinified, nameProblem } from '../../src/zookeeper/jobs/job-identity.js';
+import { RunSignal } from '../../src/zookeeper/jobs/run-signal.js';
+import type { HeldTenure } from '../../src/zookeeper/mastership/election.js';
+import { StandaloneElections } from '../../src/zookeeper/mastership/standalone.js';
+import { systemClock } from '../../src/zookeeper/support/clock.js';
+import { silentObserver, type Observation } from '../../src/zookeeper/support/observer.js';
+import { formatObservation } from '../../src/zookeeper/zookeeper.logger.js';
+
+/** A tenure whose deadline passes without any timer, as after a stalled loop. */
+function tenure(): HeldTenure & { valid: boolean; listeners: Set<(why: string) => void> } {
+  const listeners = new Set<(why: string) => void>();
+  return {
+    id: 'x',
+    token: 7n,
+    czxid: 0n,
+    valid: true,
+    listeners,
+    isValid() {
+      return this.valid;
+    },
+    onInvalid: (listener) => (listeners.add(listener), () => void listeners.delete(listener)),
+  };
+}
+
+describe('the signal of a run', () => {
+  const lost = (why: string): Error => new Error(`lost: ${why}`);
+
+  it.each([
+    ['aborted', (signal: AbortSignal): boolean => signal.aborted],
+    ['reason', (signal: AbortSignal): boolean => signal.reason !== undefined],
+    ['throwIfAborted', (signal: AbortSignal): boolean => throws(() => signal.throwIfAborted())],
+    ['AbortSignal.any', (signal: AbortSignal): boolean => AbortSignal.any([signal]).aborted],
+  ])('compares the deadline when asked: %s', (_name, ask) => {
+    const held = tenure();
+    const { signal } = new RunSignal(held, lost);
+    expect(ask(signal)).toBe(false);
+    held.valid = false;
+    expect(ask(signal)).toBe(true);
+    expect(signal.reason).toEqual(new Error('lost: its lease is over'));
+  });
+
+  it('tells its listeners once, whether it was asked or the tenure told it', () => {
+    const held = tenure();
+    const { signal } = new RunSignal(held, lost);
+    let told = 0;
+    signal.addEventListener('abort', () => (told += 1));
+    for (const listener of held.listeners) listener('cut off');
+    held.valid = false;
+    expect(signal.aborted).toBe(true);
+    expect(told).toBe(1);
+    expect(signal.reason).toEqual(new Error('lost: cut off'));
+  });
+
+  it('is one that the platform takes', async () => {
+    const held = tenure();
+    const { signal } = new RunSignal(held, lost);
+    expect(signal).toBeInstanceOf(AbortSignal);
+    const { setTimeout: wait } = await import('node:timers/promises');
+    const waiting = wait(1_000_000, undefined, { signal });
+    held.valid = false;
+    expect(signal.aborted).toBe(true);
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(fetch('http://127.0.0.1:1', { signal })).rejects.toThrow('lost: its lease is over');
+  });
+
+  it('lets go of the tenure when the run is over', () => {
+    const held = tenure();
+    const signal = new RunSignal(held, lost);
+    signal.release();
+    expect(held.listeners.size).toBe(0);
+    held.valid = false;
+    expect(signal.signal.aborted).toBe(true);
+  });
+
+  function throws(run: () => void): boolean {
+    try {
+      run();
+      return false;
+    } catch {
+      return true;
+    }
+  }
+});
+
+describe('JobRun', () => {
+  it('is current below the run only, and judges its tenure at use', async () => {
+    const held = tenure();
+    const signal = new RunSignal(held, () => new Error('lost'));
+    const run = new JobRun({ job: 'job', election: 'A:1', firedTime: new Date(0), cause: 'schedule', tenure: held, signal });
+    expect(JobRun.current()).toBeUndefined();
+    await insideRun(run, async () => {
+      await new Promise(setImmediate);
+      expect(JobRun.current()).toBe(run);
+    });
+    expect(JobRun.current()).toBeUndefined();
+    expect(() => run.assertMaster()).not.toThrow();
+    held.valid = false;
+    expect(() => run.assertMaster()).toThrow(/ZK_MASTERSHIP_LOST.*"A:1".*token 7/u);
+  });
+});
+
+describe('the gate', () => {
+  const parts = { observer: silentObserver, clock: systemClock, drainTimeoutMs: 60_000 };
+
+  function job(observe?: (seen: Observation) => void): {
+    readonly job: GatedJob;
+    readonly elections: StandaloneElections;
+    readonly gate: Gate;
+  } {
+    const elections = new StandaloneElections({ key: 'A:1', address: 'here:1' });
+    const gate = new Gate(elections, observe === undefined ? parts : { ...parts, observer: { observe } });
+    return { gate, elections, job: gate.job({ name: 'job', method: 'A.b', election: undefined, schedule: 'cron', disabled: false }) };
+  }
+
+  it('tracks a run until its promise settles', async () => {
+    const { job: one, elections } = job();
+    elections.start();
+    let finish!: () => void;
+    const running = one.fire({}, () => new Promise<void>((resolve) => (finish = resolve)), []);
+    expect(one.gate.inProgress.list().map(({ what }) => what)).toEqual(['job']);
+    finish();
+    await running;
+    expect(one.gate.inProgress.isEmpty).toBe(true);
+  });
+
+  it('never lets a scheduled run reject or throw, and counts its failure', async () => {
+    const seen: Observation[] = [];
+    const { job: one, elections } = job((observation) => seen.push(observation));
+    elections.start();
+    await expect(one.fire({}, async () => Promise.reject(new Error('async')), [])).resolves.toBeUndefined();
+    expect(one.fire({}, () => { throw new Error('sync'); }, [])).toBeUndefined(); // prettier-ignore
+    expect(one.counts).toEqual({ started: 2, failed: 2, skipped: 0, refused: 0 });
+    expect(seen.filter(({ event }) => event === 'run.failed').map(({ level, message }) => [level, message.includes('sync')])).toEqual([
+      ['error', true],
+      ['error', true],
+    ]);
+  });
+
+  it('survives an observer that throws', async () => {
+    const { harmless } = await import('../../src/zookeeper/support/observer.js');
+    const observer = harmless({ observe: () => { throw new Error('broken sink'); } }); // prettier-ignore
+    const elections = new StandaloneElections({ key: 'A:1', address: 'here:1' });
+    elections.start();
+    const one = new Gate(elections, { ...parts, observer }).job({
+      name: 'job',
+      method: 'A.b',
+      election: undefined,
+      schedule: 'cron',
+      disabled: false,
+    });
+    expect(one.fire({}, () => { throw new Error('x'); }, [])).toBeUndefined(); // prettier-ignore
+    expect(one.gate.inProgress.isEmpty).toBe(true);
+  });
+
+  it('answers every call the same way once it is closed', () => {
+    const { job: one, elections, gate } = job();
+    elections.start();
+    const method: Method = () => 'ran';
+    expect(one.call({}, method, [1])).toBe('ran');
+    gate.close();
+    expect(one.fire({}, method, [])).toBeUndefined();
+    expect(() => one.call({}, method, [])).toThrow('ZK_NOT_MASTER');
+    expect(() => gate.job({ ...one.identity, name: 'late', election: 'other' }).call({}, method, [])).toThrow('ZK_NOT_MASTER');
+  });
+
+  it('does not take leftovers of a run that is over for the run', async () => {
+    const { job: one, elections } = job();
+    elections.start();
+    let late!: () => unknown;
+    await one.fire({}, () => {
+      const here = JobRun.current();
+      late = () => insideRun(here as JobRun, () => one.call({}, () => 'ran', [1]));
+    }, []); // prettier-ignore
+    one.gate.close();
+    expect(late).toThrow('ZK_NOT_MASTER');
+  });
+});
+
+describe('names', () => {
+  it.each(['', ' ', '.', '..', 'a/b', 'a\u0000b', 'a\nb', '\ud800', 'x'.repeat(201)])('refuses %j', (name) =>
+    expect(nameProblem(name)).toBeDefined(),
+  );
+  it.each(['job', 'a:b', 'Straße 7', '送信', '😀'])('takes %j', (name) => expect(nameProblem(name)).toBeUndefined());
+  it('tells minified class names', () => {
+    expect(['t', 'Te', '$1', 'a12', '_'].map(looksMinified)).toEqual([true, true, true, true, true]);
+    expect(['Jobs', 'Job', 'API'].map(looksMinified)).toEqual([false, false, false]);
+  });
+});
+
+describe('log lines', () => {
+  it('are the sentence and its facts, on one line', () => {
+    const line = formatObservation({
+      level: 'info',
+      event: 'mastership.won',
+      message: 'Won.\nNow master.',
+      fields: { election: 'A:1', token: '12', why: 'said "so"', none: undefined, stack: 'Error\n at' },
+    });
+    expect(line).toBe('Won. Now master. event=mastership.won election=A:1 token=12 why="said \\"so\\""');
+  });
+});

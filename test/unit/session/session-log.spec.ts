@@ -1,0 +1,53 @@
+import { expect, it } from 'vitest';
+import { SessionLog } from '../../../src/zookeeper/session/session-log.js';
+import type { Observation } from '../../../src/zookeeper/support/observer.js';
+import { ManualClock } from '../wire/manual-clock.js';
+
+function logged() {
+  const clock = new ManualClock();
+  const said: Observation[] = [];
+  const log = new SessionLog({ observe: (observation) => said.push(observation) }, clock);
+  return { clock, said, log };
+}
+
+it('says a repeated failure at once and then at most once a minute, with the number of those not shown', () => {
+  const { clock, said, log } = logged();
+  const sinceMs = clock.nowMs();
+  for (let attempt = 1; attempt <= 121; attempt++) {
+    log.attemptFailed('zk1:2181', 'refused', { sinceMs, attempts: attempt });
+    clock.pass(1000);
+  }
+  expect(said.map(({ message }) => message)).toEqual([
+    'Could not connect to ZooKeeper at zk1:2181: refused. Attempt 1, 0 ms without a connection; retrying for as long as it takes.',
+    'Could not connect to ZooKeeper at zk1:2181: refused. Attempt 61, 60000 ms without a connection; retrying for as long as it takes. 59 further failures since the last such line are not shown.',
+    'Could not connect to ZooKeeper at zk1:2181: refused. Attempt 121, 120000 ms without a connection; retrying for as long as it takes. 59 further failures since the last such line are not shown.',
+  ]);
+});
+
+it('says the first failure of the next outage at once', () => {
+  const { said, log } = logged();
+  log.attemptFailed('zk1:2181', 'refused', { sinceMs: 0, attempts: 1 });
+  log.reattached(7n, 'zk1:2181', 10);
+  log.attemptFailed('zk1:2181', 'refused', { sinceMs: 0, attempts: 1 });
+  expect(said.map(({ event }) => event)).toEqual(['session.connect-failed', 'session.reattached', 'session.connect-failed']);
+});
+
+it('writes session numbers as the server does, also those with the highest bit set', () => {
+  const { said, log } = logged();
+  log.expired(-0x7ffe_0000_0000_0001n, 5000);
+  expect(said[0]?.message).toBe(
+    'ZooKeeper has ended session 0x8001ffffffffffff after 5000 ms without a connection: it expired, or was closed by force. Its ephemeral nodes are gone. A new session is being made.',
+  );
+});
+
+it('is not stopped by an observer that throws', () => {
+  const log = new SessionLog(
+    {
+      observe: () => {
+        throw new Error('boom');
+      },
+    },
+    new ManualClock(),
+  );
+  expect(() => log.closed(7n, 'closed', 3)).not.toThrow();
+});
