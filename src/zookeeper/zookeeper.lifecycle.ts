@@ -22,6 +22,9 @@ import type { ZookeeperSettings } from './zookeeper.options.js';
 /** After the limit for runs: their abort, the hooks for lost mastership, the resignation and the end of the session. */
 export const SHUTDOWN_REST_MS = 5_000;
 
+/** What Kubernetes grants by default (`terminationGracePeriodSeconds`). */
+const USUAL_GRACE_MS = 30_000;
+
 /** How long after bootstrap an application has to call `enableShutdownHooks()`, which may follow `listen()`. */
 const SIGTERM_CHECK_MS = 1_000;
 
@@ -61,6 +64,7 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
 
   onApplicationBootstrap(): void {
     this.elections.start();
+    this.gate.start();
     this.tellBoot();
     this.sigtermCheck = this.clock.after(SIGTERM_CHECK_MS, () => this.checkShutdownHooks(), { keepAlive: false });
   }
@@ -87,30 +91,30 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
   }
 
   private tellBoot(): void {
-    const { service, version, address, candidate, standalone } = this.settings;
-    const fields = { service, version, address, candidate, standalone, sessionTimeoutMs: this.settings.sessionTimeoutMs };
-    if (standalone) {
-      this.tell(
-        'warn',
-        'boot.standalone',
-        'STANDALONE: without ZooKeeper this process is master of everything. Never run two of them.',
-        fields,
-      );
-    } else if (candidate) {
-      this.tell(
-        'info',
-        'boot.done',
-        'The application has started and now takes part in the election. It does not wait for ZooKeeper: it serves, and its jobs run once it is master.',
-        fields,
-      );
-    } else {
-      this.tell(
-        'info',
-        'boot.done',
-        'The application has started and observes the election (candidate: false): its jobs never run here.',
-        fields,
-      );
+    const { service, version, address, candidate, standalone, sessionTimeoutMs, drainTimeoutMs } = this.settings;
+    const [level, event, message] = this.bootLine();
+    this.tell(level, event, message, { service, version, address, candidate, standalone, sessionTimeoutMs, drainTimeoutMs });
+    const shutdownMs = drainTimeoutMs + SHUTDOWN_REST_MS;
+    if (shutdownMs <= USUAL_GRACE_MS) return;
+    this.tell(
+      'info',
+      'boot.grace',
+      `A shutdown may take ${shutdownMs} ms, more than most platforms grant (Kubernetes: ${USUAL_GRACE_MS} ms). Grant it that much, and the time of the preStop hook.`,
+      { shutdownMs },
+    );
+  }
+
+  private bootLine(): readonly ['info' | 'warn', string, string] {
+    if (this.settings.standalone) {
+      return ['warn', 'boot.standalone', 'STANDALONE: without ZooKeeper this process is master of everything. Never run two of them.'];
     }
+    return this.settings.candidate
+      ? [
+          'info',
+          'boot.done',
+          'The application has started and takes part in the election from now on. It does not wait for ZooKeeper: it serves, and its jobs run once it is master.',
+        ]
+      : ['info', 'boot.done', 'The application has started and observes the election (candidate: false): its jobs never run here.'];
   }
 
   private checkShutdownHooks(): void {

@@ -18,7 +18,7 @@ import {
   validateSync,
   type ValidationError,
 } from 'class-validator';
-import { nameProblem } from './jobs/job-identity.js';
+import { electionNameProblem, nameProblem } from './jobs/job-identity.js';
 import { messageOf } from './support/errors.js';
 import { parseConnectString } from './wire/connect-string.js';
 
@@ -65,10 +65,10 @@ class OptionsShape {
   @Passes("'host:port[,host:port...][/chroot]', the ensemble's members; or standalone: true to run without ZooKeeper", connectStringProblem)
   connectString?: unknown;
 
-  @Passes(`${NAME}, e.g. 'AccountService'`, electionNameProblem)
+  @Passes(`${NAME}, e.g. 'AccountService'`, keyPartProblem)
   service?: unknown;
 
-  @Passes(`${NAME}, e.g. '1.0.0'`, electionNameProblem)
+  @Passes(`${NAME}, e.g. '1.0.0'`, keyPartProblem)
   version?: unknown;
 
   @IsOptional()
@@ -180,9 +180,8 @@ function connectStringProblem(value: unknown): string | undefined {
   }
 }
 
-function electionNameProblem(value: unknown): string | undefined {
-  if (typeof value !== 'string') return '';
-  return value.includes(':') ? 'it contains ":", which separates service, version and election' : nameProblem(value);
+function keyPartProblem(value: unknown): string | undefined {
+  return typeof value === 'string' ? electionNameProblem(value) : '';
 }
 
 function addressProblem(value: unknown): string | undefined {

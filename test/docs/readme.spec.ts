@@ -55,6 +55,24 @@ describe('the quick start of the README', () => {
     expect(lines.join('\n')).toMatch(/has resigned/);
     reserved.release();
   });
+
+  it('has a module for tests in which the job runs', async () => {
+    using workshop = new Workshop(namedBlocks());
+    const [testing, jobs] = [workshop.emit('testing.ts'), workshop.emit('statement.jobs.ts')].map(
+      (path) => `require(${JSON.stringify(path)})`,
+    );
+    const program = `${testing}.module.compile().then(async (app) => {
+      await app.init();
+      await app.get(${jobs}.StatementJobs).send();
+      await app.close();
+    })`;
+    const child = spawnGuarded(process.execPath, ['-e', program], { cwd: workshop.directory, stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(child, 'exit');
+    const lines: string[] = [];
+    if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+    expect((await exited)[0]).toBe(0);
+    await eventually(() => expect(lines.join('\n')).toMatch(/the master sends the statements/), { what: 'the job to run' });
+  });
 });
 
 /** The blocks that name their file: together the quick start. */

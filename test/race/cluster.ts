@@ -62,7 +62,6 @@ export class Cluster {
     this.world.trace('HEALED');
     this.world.choices.calm = true;
     if (!this.ensemble.serves) this.ensemble.start();
-    if (this.restored?.servesAtMs === Infinity) this.restored = undefined;
     for (const member of this.ensemble.members) if (member.isolated) member.rejoin(this.ensemble.committed);
     this.operator.leave();
     for (const [index, replica] of this.replicas.entries()) {
@@ -137,7 +136,6 @@ export class Cluster {
     if (!this.ensemble.serves) return;
     this.ensemble.stop();
     const from = restored === 'empty' ? EMPTY_BACKUP : restored === 'older' ? this.world.choices.pick(this.backups) : undefined;
-    if (restored !== 'as it was') this.restored = { kind: restored, servesAtMs: Infinity };
     this.later(forMs, () => {
       if (this.ensemble.serves) return;
       this.ensemble.start(from);

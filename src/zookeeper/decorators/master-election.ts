@@ -2,6 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { Election, Elections } from '../mastership/election.js';
 import type { Mastership } from '../mastership/mastership.state.js';
+import { electionNameProblem } from '../jobs/job-identity.js';
+import { ClusterCronError } from '../support/errors.js';
 import { ELECTIONS } from './inject.js';
 
 /**
@@ -56,6 +58,9 @@ export class MasterElection {
   private find(name: string | undefined): Election {
     const known = this.byName.get(name);
     if (known !== undefined) return known;
+    const problem = name === undefined ? undefined : electionNameProblem(name);
+    if (problem !== undefined)
+      throw new ClusterCronError('ZK_BAD_ELECTION_NAME', `The election name ${JSON.stringify(name)} cannot be used: ${problem}.`);
     const found = this.elections.election(name);
     this.byName.set(name, found);
     return found;

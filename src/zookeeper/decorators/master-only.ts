@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { type GatedJob, type Method } from '../gate/gated-job.js';
 import { JobSetupError, UnboundError } from '../jobs/errors.js';
-import { nameProblem } from '../jobs/job-identity.js';
+import { electionNameProblem, nameProblem } from '../jobs/job-identity.js';
 import { Attached } from './attached.js';
 import { gateOf, makeBindable } from './binding.js';
 import { identityOf } from './identity.js';
@@ -35,7 +35,11 @@ export const guarded = new Attached<Guarded>();
 /** On the function, so that it survives decorators that wrap it and copy metadata, as those of Nest's ecosystem do. */
 const GUARDED = Symbol('@MasterOnly');
 
-const KNOWN_OPTIONS = ['name', 'election'];
+/** The options, and what is wrong with a value. */
+const CHECKS = new Map<string, (value: string) => string | undefined>([
+  ['name', nameProblem],
+  ['election', electionNameProblem],
+]);
 
 /**
  * The method runs only on the master of its election.
@@ -118,16 +122,16 @@ function check(where: string, isStatic: boolean, descriptor: PropertyDescriptor 
     problems.push(`@MasterOnly on ${where}: only methods can be gated, not properties or accessors.`);
   else if (guardedBehind(descriptor.value) !== undefined) problems.push(`@MasterOnly stands twice on ${where}. Take one away.`);
   for (const [option, value] of Object.entries(options)) {
-    if (!KNOWN_OPTIONS.includes(option))
-      problems.push(`@MasterOnly on ${where}: there is no option "${option}". Known: ${KNOWN_OPTIONS.join(', ')}.`);
-    else if (value !== undefined && typeof value !== 'string')
-      problems.push(`@MasterOnly on ${where}: "${option}" must be text, received ${typeof value}.`);
-    else if (typeof value === 'string' && nameProblem(value) !== undefined)
-      problems.push(`@MasterOnly on ${where}: ${option} ${JSON.stringify(value)} cannot be used: ${nameProblem(value)}.`);
-    else if (option === 'election' && value?.includes(':'))
-      problems.push(
-        `@MasterOnly on ${where}: election ${JSON.stringify(value)} must not contain ":", which separates it from the service.`,
-      );
+    const problem = value === undefined ? undefined : optionProblem(option, value);
+    if (problem !== undefined) problems.push(`@MasterOnly on ${where}: ${problem}.`);
   }
   if (problems.length > 0) throw new JobSetupError(problems);
+}
+
+function optionProblem(option: string, value: unknown): string | undefined {
+  const check = CHECKS.get(option);
+  if (check === undefined) return `there is no option "${option}". Known: ${[...CHECKS.keys()].join(', ')}`;
+  if (typeof value !== 'string') return `"${option}" must be text, received ${typeof value}`;
+  const problem = check(value);
+  return problem === undefined ? undefined : `${option} ${JSON.stringify(value)} cannot be used: ${problem}`;
 }

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { JobSetupError } from '../jobs/errors.js';
-import { nameProblem } from '../jobs/job-identity.js';
+import { electionNameProblem } from '../jobs/job-identity.js';
 import { Attached } from './attached.js';
 
 /** A method with `@OnMasterElected` or `@OnMasterLost`, and the elections that it listens to. */
@@ -37,7 +37,7 @@ function hook(decorator: string, hooks: Attached<Hook>, election: string | undef
     const where = `${decorator} on ${target.constructor.name}.${String(key)}`;
     if (typeof target === 'function' || typeof descriptor?.value !== 'function')
       throw new JobSetupError([`${where}: only methods of providers can be hooks.`]);
-    const problem = election === undefined ? undefined : nameProblem(election);
+    const problem = election === undefined ? undefined : electionNameProblem(election);
     if (problem !== undefined)
       throw new JobSetupError([`${where}: the election name ${JSON.stringify(election)} cannot be used: ${problem}.`]);
     const own = hooks.own(target, key);

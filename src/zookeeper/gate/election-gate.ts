@@ -27,7 +27,7 @@ export class ElectionGate {
     private readonly parts: GateParts,
   ) {
     this.inProgress = new InProgress(parts.clock);
-    this.hooks = new MasterHooks(election, this.inProgress, parts);
+    this.hooks = new MasterHooks(election, () => this.ask(), this.inProgress, parts);
     election.setDrain((tenure, why) => this.drain(why, tenure));
   }
 

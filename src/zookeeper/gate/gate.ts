@@ -44,6 +44,11 @@ export class Gate {
     return [...this.jobs.values()];
   }
 
+  /** Tells the hooks of elections that were decided before the application had started. */
+  start(): void {
+    for (const gate of this.gates.values()) gate.hooks.look();
+  }
+
   /** For good: nothing starts any more. What is in progress goes on. */
   close(): void {
     if (this.closed) return;

@@ -5,6 +5,7 @@ import { RunSignal } from '../jobs/run-signal.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { MastershipLostError } from '../mastership/errors.js';
 import { messageOf } from '../support/errors.js';
+import type { Observation } from '../support/observer.js';
 import type { ElectionGate, GateParts } from './election-gate.js';
 import type { Work } from './in-progress.js';
 import { endedByAbort, isThenable, stackOf } from './outcome.js';
@@ -145,6 +146,7 @@ export class GatedJob {
     live.set(run, work);
     this.gate.inProgress.add(work);
     this.counts.started += 1;
+    this.tell('debug', 'run.started', `A run of "${name}" has started.`, run);
     return run;
   }
 
@@ -155,34 +157,21 @@ export class GatedJob {
     if (thrown !== undefined && !endedByAbort(thrown, run.signal)) this.counts.failed += 1;
     work.signal.release();
     this.gate.inProgress.delete(work);
-    this.parts.observer.observe({
-      level: 'debug',
-      event: 'run.ended',
-      message: `A run of "${run.job}" has ended.`,
-      fields: { ...this.fields(run), durationMs: Math.round(this.parts.clock.nowMs() - work.startedMs) },
-    });
+    const durationMs = Math.round(this.parts.clock.nowMs() - work.startedMs);
+    this.tell('debug', 'run.ended', `A run of "${run.job}" has ended after ${durationMs} ms.`, run, { durationMs });
   }
 
   private report(run: JobRun, thrown: unknown): void {
-    const { observer } = this.parts;
     if (endedByAbort(thrown, run.signal)) {
-      const why = messageOf(run.signal.reason);
-      return observer.observe({
-        level: 'warn',
-        event: 'run.aborted',
-        message: `The run of "${run.job}" stopped on its abort: ${why}`,
-        fields: this.fields(run),
-      });
+      this.tell('warn', 'run.aborted', `The run of "${run.job}" stopped on its abort: ${messageOf(run.signal.reason)}`, run);
+    } else {
+      const message = `The run of "${run.job}" failed: ${messageOf(thrown)}. The schedule goes on.`;
+      this.tell('error', 'run.failed', message, run, { stack: stackOf(thrown) });
     }
-    observer.observe({
-      level: 'error',
-      event: 'run.failed',
-      message: `The run of "${run.job}" failed: ${messageOf(thrown)}. The schedule goes on.`,
-      fields: { ...this.fields(run), stack: stackOf(thrown) },
-    });
   }
 
-  private fields(run: JobRun): Readonly<Record<string, string>> {
-    return { job: run.job, election: this.gate.election.key, token: run.fencingToken.toString(), cause: run.cause };
+  private tell(level: Observation['level'], event: string, message: string, run: JobRun, more: Observation['fields'] = {}): void {
+    const fields = { job: run.job, election: this.gate.election.key, token: run.fencingToken.toString(), cause: run.cause };
+    this.parts.observer.observe({ level, event, message, fields: { ...fields, ...more } });
   }
 }

@@ -49,13 +49,15 @@ export class MasterHooks {
 
   constructor(
     private readonly election: Election,
+    /** The tenure under which work may start now. */
+    private readonly ask: () => HeldTenure | undefined,
     private readonly inProgress: InProgress,
     private readonly parts: { readonly observer: Observer; readonly clock: Clock },
   ) {
     election.onChange(() => this.look());
   }
 
-  /** Adds a provider's hooks. Before the campaign starts; an elected one that is added later waits for the next election. */
+  /** Adds a provider's hooks. Before `look` is first called; an elected one that is added later waits for the next election. */
   add(hooks: HookOwner): void {
     this.owners.push({ hooks, busy: 0, whenFree: undefined });
   }
@@ -77,9 +79,10 @@ export class MasterHooks {
     }
   }
 
-  private look(): void {
+  /** Calls the hooks for what has changed since they were last told. */
+  look(): void {
     if (this.phase.kind === 'elected' && !this.phase.tenure.isValid()) this.lost('the lease is over');
-    const tenure = this.election.tenure();
+    const tenure = this.ask();
     if (this.phase.kind === 'elected' || tenure === undefined) return;
     const phase: Phase = { kind: 'elected', tenure, signals: [] };
     this.phase = phase;

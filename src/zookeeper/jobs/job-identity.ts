@@ -29,6 +29,11 @@ export function nameProblem(name: string): string | undefined {
   return undefined;
 }
 
+/** As `nameProblem`, for what is put together with colons into the key of an election: service, version and the election's own name. */
+export function electionNameProblem(name: string): string | undefined {
+  return name.includes(':') ? 'it contains ":", which separates service, version and election' : nameProblem(name);
+}
+
 /**
  * True for a class name as a minifier writes it ("t", "Te", "$1"): a job named after it changes its name with the next build, and with it
  * everything that is kept under that name.

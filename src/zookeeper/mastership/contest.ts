@@ -44,6 +44,8 @@ export class Contest {
   private reign: Reign | undefined;
   /** The record of the master whose node has just gone, when this candidate is the first in line. */
   private vacant: KnownRecord | undefined;
+  /** The last attempt found the node taken. */
+  private taken = false;
   private failures = 0;
   private readonly unsubscribe: () => void;
 
@@ -96,7 +98,10 @@ export class Contest {
     if (vacant !== undefined) return this.attemptAhead(vacant);
     const read = await readRecord(scene.session, scene.znodes);
     if (read === undefined) return makeParents(scene.session, scene.znodes.parents);
-    const node = read.record?.state === 'resigned' ? undefined : await scene.watch.read();
+    // After a resignation the node is most likely gone; unless the last attempt has shown that somebody has it.
+    const isLikelyVacant = read.record?.state === 'resigned' && !this.taken;
+    this.taken = false;
+    const node = isLikelyVacant ? undefined : await scene.watch.read();
     if (node === undefined) return this.attempt(read);
     const owner = ownerOf(node, scene.session.id);
     switch (owner) {
@@ -244,6 +249,7 @@ export class Contest {
   }
 
   private async afterRefusal(refused: NotWon): Promise<void> {
+    this.taken = refused === 'taken';
     if (refused === 'parents missing') await makeParents(this.scene.session, this.scene.znodes.parents);
     if (refused === 'place missing') this.scene.line.forget();
   }

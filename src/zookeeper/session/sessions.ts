@@ -7,6 +7,7 @@ import type { AuthOptions } from '../wire/acl.js';
 import { WireClient } from '../wire/client.js';
 import { parseConnectString, type ConnectString } from '../wire/connect-string.js';
 import type { ConnectionEnd } from '../wire/connection-options.js';
+import { checkPackage } from '../wire/package.js';
 import { ServerList, type Lookup } from '../wire/servers.js';
 import { LiveSession } from './live-session.js';
 import { SessionLog } from './session-log.js';
@@ -35,8 +36,9 @@ const GIVE_UP_AFTER_TIMEOUT_MS = 2000;
 /** A session that lasted less is followed by a pause, so that a server that ends each one at once is not called in a storm. */
 const SHORT_LIFE_MS = 5000;
 
-/** Makes the supervisor; nothing happens before `start`. Throws `ConnectStringError`, and `ZK_UNFIT_PACKAGE` at `start`. */
+/** Makes the supervisor; nothing happens before `start`. Throws `ConnectStringError`, and `ZK_UNFIT_PACKAGE` (wire/package.ts). */
 export function createSessions(options: SessionsOptions): Sessions {
+  checkPackage();
   return new Supervisor(options, parseConnectString(options.connectString));
 }
 
@@ -192,7 +194,8 @@ class Supervisor implements Sessions {
       return;
     }
     if (session !== undefined && end === 'expired') this.log.expired(session.id, detachedForMs);
-    if (session !== undefined && end === 'abandoned') this.log.givenUp(session.id, detachedForMs ?? 0, now.kind === 'detached' ? now.lastError : undefined);
+    if (session !== undefined && end === 'abandoned')
+      this.log.givenUp(session.id, detachedForMs ?? 0, now.kind === 'detached' ? now.lastError : undefined);
     session?.end(end === 'expired' ? 'expired' : 'given up');
     this.next(session === undefined ? 0 : clock.nowMs() - this.bornAtMs);
   }

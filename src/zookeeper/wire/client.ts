@@ -7,7 +7,7 @@ import { MAX_REQUEST_BYTES, tooLarge } from './exchange.js';
 import { reasonOf, ZooKeeperError } from './errors.js';
 import { refused, WireFailure } from './failure.js';
 import type { Access, CreateMode, Op, OperationOptions, Operations, OpResult, ReadOptions, Stat, Watcher } from './operations.js';
-import { checkPackage, zookeeper, type CodedError, type PackageAcl, type PackageClient } from './package.js';
+import { zookeeper, type CodedError, type PackageAcl, type PackageClient } from './package.js';
 import type { MultiResult } from './replies.js';
 import { syncRequest } from './requests.js';
 import { MODES, multiRequest, readResults } from './transactions.js';
@@ -19,11 +19,8 @@ export interface WireClientOptions extends Omit<ConnectionOptions, 'credentials'
 
 type Done<T> = (error: CodedError | null | undefined, value?: T) => void;
 
-let packageChecked = false;
-
 /**
  * The operations of one session, as promises: the package's `Client` builds and sends the requests, over a connection of ours.
- * Throws `ZK_UNFIT_PACKAGE` when the installed package is not the one that this is made for.
  */
 export class WireClient implements Operations {
   readonly connection: Connection;
@@ -32,8 +29,6 @@ export class WireClient implements Operations {
   private readonly abandonment = new Abandonment();
 
   constructor(private readonly options: WireClientOptions) {
-    if (!packageChecked) checkPackage();
-    packageChecked = true;
     this.connection = new Connection({ ...options, credentials: credentialsOf(options.auth) });
     this.acls = aclsOf(options.auth);
     // The client makes a connection manager of its own from this string; it is replaced before it has done anything.
@@ -43,7 +38,7 @@ export class WireClient implements Operations {
 
   create(path: string, data: Buffer, mode: CreateMode, options?: OperationOptions & { readonly access?: Access }): Promise<string> {
     return this.call<string>('create', path, options, (done) => {
-      checkSize(data);
+      if (data.length > MAX_REQUEST_BYTES) return done(tooLarge(data.length));
       this.client.create(path, data, this.acls[options?.access ?? 'own'], MODES[mode], done);
     });
   }
@@ -80,7 +75,7 @@ export class WireClient implements Operations {
 
   set(path: string, data: Buffer, version: number, options?: OperationOptions): Promise<Stat> {
     return this.call<Stat>('set', path, options, (done) => {
-      checkSize(data);
+      if (data.length > MAX_REQUEST_BYTES) return done(tooLarge(data.length));
       this.client.setData(path, data, version, done);
     });
   }
@@ -92,8 +87,8 @@ export class WireClient implements Operations {
   multi(ops: readonly Op[], options?: OperationOptions): Promise<readonly OpResult[]> {
     return this.call<readonly OpResult[]>('multi', undefined, options, (done) =>
       this.connection.queue(multiRequest(ops, this.acls), (error, reply) => {
-        if (error !== null) return done(error);
-        const results = readResults(ops, (reply?.payload as { readonly results: readonly MultiResult[] }).results);
+        if (error !== null || reply === undefined) return done(error);
+        const results = readResults(ops, (reply.payload as { readonly results: readonly MultiResult[] }).results);
         return results instanceof WireFailure ? done(results) : done(null, results);
       }),
     );
@@ -120,11 +115,15 @@ export class WireClient implements Operations {
     const { watches } = this.connection;
     return new Promise<T>((resolve, reject) => {
       const pending =
-        watchKind === undefined || options?.watch === undefined || path === undefined ? undefined : watches.expect(path, watchKind, options.watch);
-      const release = signal && this.abandonment.add(signal, (why) => {
-        if (pending !== undefined) watches.giveUp(pending);
-        reject(why as Error);
-      });
+        watchKind === undefined || options?.watch === undefined || path === undefined
+          ? undefined
+          : watches.expect(path, watchKind, options.watch);
+      const release =
+        signal &&
+        this.abandonment.add(signal, (why) => {
+          if (pending !== undefined) watches.giveUp(pending);
+          reject(why);
+        });
       let sent = true;
       const done: Done<T> = (error, value) => {
         release?.();
@@ -137,7 +136,7 @@ export class WireClient implements Operations {
       try {
         start(done);
       } catch (thrown) {
-        done(thrown instanceof WireFailure ? thrown : refused('bad-arguments', messageOf(thrown)));
+        done(refused('bad-arguments', messageOf(thrown)));
       }
       if (options?.onSent !== undefined && sent) this.tellSent(options.onSent, sentAtMs);
     });
@@ -162,9 +161,4 @@ function errorOf(failure: WireFailure, operation: string, path: string | undefin
     ...(failure.fromServer && { zkCode: failure.code }),
     ...(failure.hint !== undefined && { hint: failure.hint }),
   });
-}
-
-/** Before the package copies the data; the connection checks the whole request. */
-function checkSize(data: Buffer): void {
-  if (data.length > MAX_REQUEST_BYTES) throw tooLarge(data.length);
 }

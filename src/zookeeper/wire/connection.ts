@@ -70,7 +70,7 @@ export class Connection implements ConnectionManager {
   }
 
   get attached(): boolean {
-    return this.state.kind === 'attached';
+    return this.state.kind === 'attached' && this.closing === undefined;
   }
 
   connect(): void {
@@ -148,7 +148,12 @@ export class Connection implements ConnectionManager {
 
   private attempt(state: Extract<State, { kind: 'seeking' }>, endpoint: Endpoint, limitMs: number): Promise<boolean> {
     const { clock, tls, events, sessionTimeoutMs } = this.options;
-    const hello = connectFrame({ id: this.sessionId, password: this.password, lastZxid: this.exchange.lastZxid, timeoutMs: sessionTimeoutMs });
+    const hello = connectFrame({
+      id: this.sessionId,
+      password: this.password,
+      lastZxid: this.exchange.lastZxid,
+      timeoutMs: sessionTimeoutMs,
+    });
     return attempt(
       { endpoint, limitMs, clock, tls, hello },
       {
@@ -177,7 +182,12 @@ export class Connection implements ConnectionManager {
     this.password = welcome.password;
     this.negotiatedMs = welcome.timeoutMs;
     const { clock } = this.options;
-    const liveness = new Liveness(clock, welcome.timeoutMs, () => link.write(PING_FRAME), (why) => link.destroy(why));
+    const liveness = new Liveness(
+      clock,
+      welcome.timeoutMs,
+      () => link.write(PING_FRAME),
+      (why) => link.destroy(why),
+    );
     const state: State = { kind: 'preparing', owed: 0, link, liveness, sinceMs: clock.nowMs() };
     this.state = state;
     if (this.closing !== undefined) return this.sendClose(link);

@@ -27,7 +27,13 @@ export interface AttemptEvents {
 
 /** Connects to `endpoint` and says `hello`; answers whether it was welcomed within the limit. */
 export function attempt(
-  options: { readonly endpoint: Endpoint; readonly limitMs: number; readonly clock: Clock; readonly tls: TlsOptions | undefined; readonly hello: Buffer },
+  options: {
+    readonly endpoint: Endpoint;
+    readonly limitMs: number;
+    readonly clock: Clock;
+    readonly tls: TlsOptions | undefined;
+    readonly hello: Buffer;
+  },
   events: AttemptEvents,
 ): Promise<boolean> {
   return new Promise((resolve) => {

@@ -25,7 +25,8 @@ export class InFlight {
   /** Why no further request is taken, as a clause; undefined while there is room. */
   refusal(): string | undefined {
     if (this.size >= MAX_IN_FLIGHT) return `${this.size} requests already wait for replies, which is the limit`;
-    if (this.bytes >= MAX_IN_FLIGHT_BYTES) return `${this.bytes} bytes of requests already wait for replies; the limit is ${MAX_IN_FLIGHT_BYTES}`;
+    if (this.bytes >= MAX_IN_FLIGHT_BYTES)
+      return `${this.bytes} bytes of requests already wait for replies; the limit is ${MAX_IN_FLIGHT_BYTES}`;
     return undefined;
   }
 

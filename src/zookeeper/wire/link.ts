@@ -71,7 +71,8 @@ export class Link {
     try {
       this.frames.push(chunk);
       // A frame's handler may take the link down; what follows it in the buffer is then nobody's.
-      for (let frame = this.frames.next(); frame !== undefined; frame = this.isDown ? undefined : this.frames.next()) this.events.frame(frame);
+      for (let frame = this.frames.next(); frame !== undefined; frame = this.isDown ? undefined : this.frames.next())
+        this.events.frame(frame);
     } catch (thrown) {
       this.destroy(`the server sent what cannot be understood: ${messageOf(thrown)}`);
     }

@@ -64,6 +64,7 @@ export interface OperationOptions {
 }
 
 export interface ReadOptions extends OperationOptions {
+  /** Left on the node when the read succeeds; not when it fails or its signal aborts. */
   readonly watch?: Watcher;
 }
 

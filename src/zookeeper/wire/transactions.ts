@@ -6,7 +6,12 @@ import type { MultiResult } from './replies.js';
 import { checkPath, OP, request } from './requests.js';
 
 /** The flags of a create request (CreateMode). */
-export const MODES: Readonly<Record<CreateMode, number>> = { persistent: 0, ephemeral: 1, 'persistent-sequential': 2, 'ephemeral-sequential': 3 };
+export const MODES: Readonly<Record<CreateMode, number>> = {
+  persistent: 0,
+  ephemeral: 1,
+  'persistent-sequential': 2,
+  'ephemeral-sequential': 3,
+};
 
 /**
  * A transaction as one request, made directly from the codec's `TransactionRequest`: the package's `Transaction` insists on its own

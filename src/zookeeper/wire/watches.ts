@@ -31,7 +31,11 @@ const EVENTS = new Map<number, { readonly type: WatchEvent['type']; readonly fir
  * throws on event types that it does not know, and warns of a leak from the eleventh watcher of a path on.
  */
 export class Watches {
-  private readonly byKind: Readonly<Record<WatchKind, Map<string, Set<Watcher>>>> = { data: new Map(), exists: new Map(), children: new Map() };
+  private readonly byKind: Readonly<Record<WatchKind, Map<string, Set<Watcher>>>> = {
+    data: new Map(),
+    exists: new Map(),
+    children: new Map(),
+  };
   private readonly pending = new Map<string, Set<PendingWatch>>();
 
   constructor(

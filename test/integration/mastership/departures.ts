@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { startAdmin } from '../../support/admin.js';
 import { startFleet } from '../../support/replica/replica.js';
 import { outcomeOf, T_MS, type Outcome } from './outcome.js';
 import type { Place } from './pauses.js';
@@ -17,4 +19,26 @@ export async function gracefulStop(place: Place): Promise<Outcome & { readonly w
   const next = await fleet.master();
   const won = next.observed('mastership.won').at(-1);
   return { ...outcomeOf(fleet), waitMs: (won?.['fields'] as { waitMs: unknown } | undefined)?.waitMs, exit };
+}
+
+/** The master stops while a run is in progress that ignores its abort. */
+export async function stuckStop(place: Place): Promise<Outcome & { readonly answer: unknown; readonly nodeStayed: boolean }> {
+  const rootPath = '/stuck';
+  await using admin = await startAdmin(place.connectString);
+  await using fleet = await startFleet(3, {
+    connectString: place.connectString,
+    dist: place.dist,
+    rootPath,
+    sessionTimeoutMs: T_MS,
+    drain: { kind: 'stuck', ms: 300 },
+  });
+  const path = `${rootPath}/master/services/bank:v1`;
+  const master = await fleet.master();
+  const before = await admin.info(path);
+  const answer = await master.stop();
+  await wait(2 * T_MS);
+  const after = await admin.info(path);
+  await master.process.kill();
+  await fleet.master();
+  return { ...outcomeOf(fleet), answer, nodeStayed: after?.czxid === before?.czxid };
 }

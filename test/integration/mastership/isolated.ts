@@ -31,9 +31,12 @@ export async function isolatedFollower({ dist }: Subject): Promise<Isolation> {
   // The follower gives up after syncLimit ticks of silence, and drops its clients.
   const detached = await idle.process.message((one) => one['event'] === 'session.detached', 'the loss of its server', { withinMs: 60_000 });
   networked.heal(follower.id);
-  await eventually(async () => {
-    if ((await follower.mode()) === undefined) throw new Error('it serves nobody');
-  }, { what: 'the healed follower to serve', withinMs: 60_000 });
+  await eventually(
+    async () => {
+      if ((await follower.mode()) === undefined) throw new Error('it serves nobody');
+    },
+    { what: 'the healed follower to serve', withinMs: 60_000 },
+  );
   await old.reaches('standby', { withinMs: 60_000 });
   await fleet.master();
   return { ...outcomeOf(fleet), answeredForMs: ((detached['t'] as number) - firstUs) / 1000 };

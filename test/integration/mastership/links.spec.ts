@@ -3,24 +3,8 @@ import { expect, it } from 'vitest';
 import { violations } from '../../support/replica/audit.js';
 import { startProxiedFleet } from '../../support/replica/proxied.js';
 import { startServer } from '../../support/zookeeper.js';
-import { outcomeOf, T_MS, type Outcome } from './outcome.js';
-
-type Server = Awaited<ReturnType<typeof startServer>>;
-
-async function halfOpenMaster(server: Server, direction: 'to-server' | 'to-client' | undefined): Promise<Outcome> {
-  await using proxied = await startProxiedFleet(3, server, { rootPath: `/half-open-${direction ?? 'both'}`, sessionTimeoutMs: T_MS });
-  const { fleet } = proxied;
-  const master = await fleet.master();
-  proxied.link(master).hole(direction);
-  const next = await fleet.master({ not: master });
-  // Long enough for the old one to have given its session up.
-  await wait(T_MS);
-  proxied.link(master).pass();
-  await master.reaches('standby', { since: master.messages.length - 1 });
-  await fleet.master();
-  expect(next.isMaster()).toBe(true);
-  return outcomeOf(fleet);
-}
+import { halfOpenMaster } from './links.js';
+import { outcomeOf, T_MS } from './outcome.js';
 
 it('never has two masters while the link to the master is half-open, in either direction or both, nor when it heals', async () => {
   await using server = await startServer();

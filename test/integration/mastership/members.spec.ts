@@ -33,7 +33,10 @@ it('never has two masters while the server of the master hangs, nor when it goes
     const master = await fleet.master();
     const hung = memberOf(master);
     await hung.pause();
-    await eventually(() => expect(serverOf(master)).not.toBe(hung.connectString), { what: 'the master to leave the hung server', withinMs: 45_000 });
+    await eventually(() => expect(serverOf(master)).not.toBe(hung.connectString), {
+      what: 'the master to leave the hung server',
+      withinMs: 45_000,
+    });
     await fleet.master();
     await hung.resume();
     await ensemble.start();

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import { startServer } from '../../support/zookeeper.js';
-import { gracefulStop } from './departures.js';
+import { gracefulStop, stuckStop } from './departures.js';
 import { BLOWS, struckBehindHalfOpenLink } from './forced.js';
 import { isolatedFollower } from './isolated.js';
+import { halfOpenMaster } from './links.js';
 import { mutantOf } from './mutants.js';
 import { pausedMaster, stalledMaster } from './pauses.js';
 
@@ -51,4 +52,19 @@ it("a run is seen beside the successor when the node is given up before the mast
   await using server = await startServer();
   const { violations } = await gracefulStop({ connectString: server.connectString, dist: mutant.dist });
   expect(violations).toContainEqual(expect.stringMatching(/"run" .* was seen [\d.]+ ms after/));
+});
+
+it('a run is seen beside the successor when the node is given up although a run goes on after its abort', async () => {
+  using mutant = await mutantOf({ file: 'leaving.js', guard: 'this.outcome = outcome;', instead: "this.outcome = 'drained';" });
+  await using server = await startServer();
+  const { violations } = await stuckStop({ connectString: server.connectString, dist: mutant.dist });
+  expect(violations).toContainEqual(expect.stringMatching(/"run" .* was seen [\d.]+ ms after/));
+});
+
+it('late news is seen behind a half-open link when no timer waits for the deadline', async () => {
+  using mutant = await mutantOf({ file: 'belief.js', guard: '    arm(lease) {', instead: '    arm(lease) { if (lease) return;' });
+  await using server = await startServer();
+  const { connectString, host, port } = server;
+  const { violations } = await halfOpenMaster({ connectString, host, port, dist: mutant.dist });
+  expect(violations).toContainEqual(expect.stringMatching(/was told of the end of token \d+ only after \d+ turns/));
 });

@@ -44,7 +44,13 @@ function replica(service: string, port: number): Promise<Running> {
   return boot({
     imports: [
       ScheduleModule.forRoot(),
-      ZookeeperModule.forRoot({ connectString: server.connectString, service, version: '1', address: `127.0.0.1:${port}`, sessionTimeoutMs: 6_000 }),
+      ZookeeperModule.forRoot({
+        connectString: server.connectString,
+        service,
+        version: '1',
+        address: `127.0.0.1:${port}`,
+        sessionTimeoutMs: 6_000,
+      }),
     ],
     providers: [{ provide: Jobs, useFactory: () => new Jobs(String(port)) }],
   });
@@ -56,7 +62,9 @@ describe('replicas on a real server', () => {
     await eventually(() => expect(runs.length).toBeGreaterThan(3), { what: 'runs of the first replica' });
     const second = await replica('Failover', 2);
     const election = second.app.get(MasterElection);
-    await eventually(() => expect(election.mastership()).toMatchObject({ kind: 'standby', master: '127.0.0.1:1' }), { what: 'the second to stand by' });
+    await eventually(() => expect(election.mastership()).toMatchObject({ kind: 'standby', master: '127.0.0.1:1' }), {
+      what: 'the second to stand by',
+    });
     await expect(election.master()).resolves.toEqual({ address: '127.0.0.1:1', isThis: false });
     expect(() => second.app.get(Jobs).tick(undefined as never)).toThrow(/ZK_NOT_MASTER.*127\.0\.0\.1:1/u);
     await first.app.close();

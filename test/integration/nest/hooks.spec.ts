@@ -38,6 +38,11 @@ describe('@OnMasterElected and @OnMasterLost', () => {
     expect(events).toEqual(['start', 'abort', 'stop, aborted: true', 'start']);
   });
 
+  it('are told at boot, when it was decided before', async () => {
+    const { app } = await boot({ imports: [ZookeeperTestingModule.forRoot({ master: true })], providers: [Consumer] });
+    expect(app.get(Consumer).events).toEqual(['start']);
+  });
+
   it('are told before a shutdown gives the mastership up, and waited for', async () => {
     const seen: string[] = [];
     class Slow {
@@ -155,6 +160,11 @@ describe('MasterElection', () => {
     expect(election.mastership()).toMatchObject({ kind: 'master' });
     await expect(election.master()).resolves.toEqual({ address: 'this.test:9090', isThis: true });
     await expect(election.master('reports')).resolves.toEqual({ address: 'other.test:9090', isThis: false });
+  });
+
+  it('refuses names that no election can have', async () => {
+    const { app } = await boot({ ...standby, providers: [User] });
+    expect(() => app.get(User).election.isMaster('a:b')).toThrow(/ZK_BAD_ELECTION_NAME.*"a:b"/u);
   });
 
   it('resigns after the hooks, and refuses it elsewhere', async () => {

@@ -6,6 +6,7 @@ import {
   JobRun,
   MasterElection,
   MasterOnly,
+  OnMasterElected,
   ZookeeperModule,
   type ZookeeperModuleOptions,
   type ZookeeperOptionsFactory,
@@ -86,6 +87,7 @@ describe('boot', () => {
       .compile();
     const app = module.createNestApplication({ logger: false });
     await expect(app.init()).rejects.toThrow('no database');
+    await app.close().catch(() => undefined);
     expect(started).toBe(0);
   });
 
@@ -102,6 +104,13 @@ describe('boot', () => {
     ]);
     expect(app.get(MasterElection).mastership()).toMatchObject({ kind: 'electing' });
     await expect(app.get(MasterElection).master()).rejects.toMatchObject({ code: expect.stringMatching(/^ZK_/u) as string });
+  });
+
+  it('says how much time a shutdown may take, when that is more than platforms usually grant', async () => {
+    const { log } = await boot({ imports: [ZookeeperModule.forRoot({ ...standalone, drainTimeoutMs: 60_000 })] });
+    expect(log.with('event=boot.grace')).toEqual([expect.stringContaining('shutdownMs=65000')]);
+    const usual = await boot({ imports: [ZookeeperModule.forRoot(standalone)] });
+    expect(usual.log.with('event=boot.grace')).toEqual([]);
   });
 
   it('is loud about standalone mode, and master of everything in it', async () => {
@@ -249,12 +258,20 @@ describe('shutdown', () => {
   });
 
   it('does not resign while a run ignores its abort, and names it with its duration', async () => {
-    const { app, log } = await boot({ imports: imports(50), providers: [Jobs] });
+    const elected: string[] = [];
+    class Hooks {
+      @OnMasterElected()
+      elected(): void {
+        elected.push('elected');
+      }
+    }
+    const { app, log } = await boot({ imports: imports(50), providers: [Jobs, Hooks] });
     const election = app.get(TestElections).election();
     const run = fire(app, 'job');
     await app.get(Jobs).started.opened;
     await app.close();
     expect(election.isMaster()).toBe(true);
+    expect(elected).toEqual(['elected']);
     expect(log.with('ZK_RUN_IGNORES_ABORT')).toEqual([
       expect.stringMatching(/^error "job" has been running for \d+ ms .*is not resigned.*job=job runningMs=\d{4}/u),
     ]);

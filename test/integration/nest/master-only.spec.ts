@@ -472,7 +472,7 @@ describe('what cannot work fails at boot, naming the parties', () => {
     expect(on(MasterOnly(), Some, () => 1)).toThrow(/static method/u);
     expect(on(MasterOnly(), Some.prototype, undefined)).toThrow(/only methods/u);
     expect(on(MasterOnly({ claim: 'tick' } as object), Some.prototype, () => 1)).toThrow(/no option "claim". Known: name, election/u);
-    expect(on(MasterOnly({ election: 'a:b' }), Some.prototype, () => 1)).toThrow(/must not contain ":"/u);
+    expect(on(MasterOnly({ election: 'a:b' }), Some.prototype, () => 1)).toThrow(/election "a:b" cannot be used: it contains ":"/u);
     const descriptor: PropertyDescriptor = { value: () => 1 };
     MasterOnly()(Some.prototype, 'x', descriptor);
     expect(() => MasterOnly()(Some.prototype, 'x', descriptor)).toThrow(/stands twice/u);

@@ -24,14 +24,21 @@ describe('a session', () => {
     observed.supervisor.onSession((one) => late.push(one));
     expect(late).toEqual([session]);
     expect(session).toMatchObject({ timeoutMs: 4000, attached: true });
-    expect(observed.supervisor.state()).toMatchObject({ kind: 'attached', sessionId: session.id, timeoutMs: 4000, server: server.connectString });
+    expect(observed.supervisor.state()).toMatchObject({
+      kind: 'attached',
+      sessionId: session.id,
+      timeoutMs: 4000,
+      server: server.connectString,
+    });
     expect(observed.kinds).toEqual(['connecting', 'attached']);
     expect(observed.observations).toEqual([
       expect.objectContaining({
         level: 'info',
         event: 'session.attached',
         message: expect.stringMatching(
-          new RegExp(`^ZooKeeper session 0x${session.id.toString(16)} is established at ${server.connectString} after \\d+ ms; its timeout is 4000 ms\\.$`),
+          new RegExp(
+            `^ZooKeeper session 0x${session.id.toString(16)} is established at ${server.connectString} after \\d+ ms; its timeout is 4000 ms\\.$`,
+          ),
         ) as unknown,
       }),
     ]);
@@ -87,7 +94,10 @@ describe('a session', () => {
     expect(first.ended.reason).toBeInstanceOf(SessionEndedError);
     expect(first.ended.reason).toMatchObject({ end: 'expired', sessionId: first.id });
     expect(observed.supervisor.current()).toBe(second);
-    expect(await failureOf(first.create('/zombie', empty, 'ephemeral'))).toMatchObject({ reason: 'session-expired', details: { sent: false } });
+    expect(await failureOf(first.create('/zombie', empty, 'ephemeral'))).toMatchObject({
+      reason: 'session-expired',
+      details: { sent: false },
+    });
     await second.create('/other', empty, 'ephemeral');
     await second.sync('/');
     expect(await second.exists('/zombie')).toBeUndefined();
@@ -129,13 +139,18 @@ describe('while no server can be reached', () => {
     await server.kill();
     await using observed = new ObservedSessions(server.connectString);
     observed.supervisor.start();
-    await eventually(() => expect(observed.supervisor.state()).toMatchObject({ kind: 'connecting', attempts: 5 }), { what: 'five attempts', everyMs: 2 });
+    await eventually(() => expect(observed.supervisor.state()).toMatchObject({ kind: 'connecting', attempts: 5 }), {
+      what: 'five attempts',
+      everyMs: 2,
+    });
     expect(observed.supervisor.state()).toMatchObject({ lastError: expect.stringContaining('ECONNREFUSED') as unknown });
     expect(observed.observations).toEqual([
       expect.objectContaining({
         level: 'warn',
         event: 'session.connect-failed',
-        message: expect.stringMatching(/^Could not connect to ZooKeeper at 127\.0\.0\.1:\d+: connect ECONNREFUSED .*\. Attempt 1, \d+ ms without a connection; retrying for as long as it takes\.$/) as unknown,
+        message: expect.stringMatching(
+          /^Could not connect to ZooKeeper at 127\.0\.0\.1:\d+: connect ECONNREFUSED .*\. Attempt 1, \d+ ms without a connection; retrying for as long as it takes\.$/,
+        ) as unknown,
       }),
     ]);
     await server.start();
@@ -150,7 +165,9 @@ describe('refused credentials', () => {
     const auth = { scheme: 'nosuch', credentials: ['a:b'] } as unknown as AuthOptions;
     await using observed = new ObservedSessions(server.connectString, { auth });
     observed.supervisor.start();
-    await eventually(() => expect(observed.supervisor.state()).toEqual({ kind: 'failed', why: 'ZooKeeper has refused the credentials' }), { what: 'the refusal' });
+    await eventually(() => expect(observed.supervisor.state()).toEqual({ kind: 'failed', why: 'ZooKeeper has refused the credentials' }), {
+      what: 'the refusal',
+    });
     expect(observed.observations.find(({ event }) => event === 'session.authentication-failed')).toMatchObject({ level: 'error' });
     expect(observed.sessions).toEqual([]);
     expect(await observed.supervisor.stop(1000)).toBe('abandoned');
@@ -197,7 +214,11 @@ describe('stop', () => {
     const observed = await ObservedSessions.start(proxy.connectString);
     proxy.hole();
     expect(await within(observed.supervisor.stop(500), 'the stop')).toBe('abandoned');
-    expect(observed.observations.at(-1)).toMatchObject({ level: 'warn', event: 'session.closed', message: expect.stringContaining('Its ephemeral nodes go when it times out') as unknown });
+    expect(observed.observations.at(-1)).toMatchObject({
+      level: 'warn',
+      event: 'session.closed',
+      message: expect.stringContaining('Its ephemeral nodes go when it times out') as unknown,
+    });
   });
 
   it('stops also while a listener of the session’s end calls it', async () => {
@@ -205,7 +226,7 @@ describe('stop', () => {
     const observed = await ObservedSessions.start(server.connectString, { sessionTimeoutMs: 10_000 });
     const session = await observed.session(1);
     let stopped: Promise<string> | undefined;
-    session.ended.addEventListener('abort', () => (stopped = observed.supervisor.stop(2000)));
+    session.ended.addEventListener('abort', () => void (stopped = observed.supervisor.stop(2000)));
     await closeByForce(server.connectString, session);
     await eventually(() => expect(stopped).toBeDefined(), { what: 'the end of the session' });
     expect(await stopped).toBe('closed');
@@ -251,8 +272,12 @@ async function closeByForce(connectString: string, session: Session): Promise<vo
   const connection = Reflect.get(Reflect.get(session, 'wire') as object, 'connection') as object;
   const sessionId = Buffer.alloc(8);
   sessionId.writeBigInt64BE(session.id);
-  const create = (zookeeper as unknown as { createClient(to: string, options: object): BareClient }).createClient;
-  const thief = create(connectString, { sessionId, sessionPassword: Reflect.get(connection, 'password') as Buffer, sessionTimeout: 10_000 });
+  const create = (zookeeper as { createClient(to: string, options: object): BareClient }).createClient;
+  const thief = create(connectString, {
+    sessionId,
+    sessionPassword: Reflect.get(connection, 'password') as Buffer,
+    sessionTimeout: 10_000,
+  });
   await within(new Promise<void>((resolve) => (thief.once('connected', resolve), thief.connect())), 'the other client to attach');
   const gone = new Promise<void>((resolve) => thief.once('disconnected', resolve));
   thief.close();

@@ -28,15 +28,17 @@ interface BareClient {
   close(): void;
   once(event: 'connected', listener: () => void): void;
   addAuthInfo(scheme: string, auth: Buffer): void;
-  getACL(path: string, done: (error: unknown, acls: readonly Acl[]) => void): void;
+  getACL(path: string, done: (error: Error | null, acls: readonly Acl[]) => void): void;
 }
 
 /** What the package's own client, with the right of alice, reads of a node's rights: `scheme:id` and permission bits. */
 async function rightsOf(path: string): Promise<readonly string[]> {
-  const client = (zookeeper as unknown as { createClient(connectString: string): BareClient }).createClient(server.connectString);
+  const client = (zookeeper as { createClient(connectString: string): BareClient }).createClient(server.connectString);
   client.addAuthInfo('digest', Buffer.from('alice:one'));
   await within(new Promise<void>((resolve) => (client.once('connected', resolve), client.connect())), 'a bare client');
-  const acls = await new Promise<readonly Acl[]>((resolve, reject) => client.getACL(path, (error, found) => (error ? reject(error as Error) : resolve(found))));
+  const acls = await new Promise<readonly Acl[]>((resolve, reject) =>
+    client.getACL(path, (error, found) => (error === null || error === undefined ? resolve(found) : reject(error))),
+  );
   client.close();
   return acls.map(({ permission, id }) => `${id.scheme}:${id.id.split(':')[0]} ${permission}`);
 }

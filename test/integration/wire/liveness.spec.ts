@@ -19,7 +19,10 @@ function block(forMs: number): void {
 it('drops a half-open link within the session timeout, answers what waits, and attaches elsewhere with the same session', async () => {
   await using server = await startServer();
   await using broken = await startProxy({ host: server.host, port: server.port });
-  await using wire = await RecordedWire.open(`${broken.connectString},${server.connectString}`, { sessionTimeoutMs: 6000, random: IN_ORDER });
+  await using wire = await RecordedWire.open(`${broken.connectString},${server.connectString}`, {
+    sessionTimeoutMs: 6000,
+    random: IN_ORDER,
+  });
   expect(wire.attachments).toEqual([broken.connectString]);
   const { id } = wire.connection;
   await wire.create('/mine', empty, 'ephemeral');
@@ -29,7 +32,11 @@ it('drops a half-open link within the session timeout, answers what waits, and a
   const waiting = failureOf(wire.exists('/mine'));
   await wire.toDetach(1);
   const detachedAfterMs = performance.now() - fromMs;
-  expect(await waiting).toMatchObject({ reason: 'connection-loss', details: { sent: true }, message: expect.stringContaining('no answer for') as unknown });
+  expect(await waiting).toMatchObject({
+    reason: 'connection-loss',
+    details: { sent: true },
+    message: expect.stringContaining('no answer for') as unknown,
+  });
   await wire.toAttach(2);
   expect(wire.attachments[1]).toBe(server.connectString);
   expect(wire.connection.id).toBe(id);
@@ -43,10 +50,14 @@ it('drops a server that hangs, and comes back to it when it goes on', async () =
   await using wire = await RecordedWire.open(server.connectString, { sessionTimeoutMs: 6000 });
   await server.pause();
   await wire.toDetach(1);
-  await eventually(() => expect(wire.failures.join()).toContain('no session after'), { what: 'an attempt that the hung server does not answer' });
+  await eventually(() => expect(wire.failures.join()).toContain('no session after'), {
+    what: 'an attempt that the hung server does not answer',
+  });
   await server.resume();
   // The server may have found the session's time over first.
-  await eventually(() => expect(wire.attachments.length === 2 || wire.ends[0] === 'expired').toBe(true), { what: 'the server to be heard again' });
+  await eventually(() => expect(wire.attachments.length === 2 || wire.ends[0] === 'expired').toBe(true), {
+    what: 'the server to be heard again',
+  });
 });
 
 it('gives a server that accepts connections and says nothing its share of the session timeout, then takes the next', async () => {
@@ -102,5 +113,7 @@ async function addPersistentWatch(wire: RecordedWire, path: string): Promise<voi
       return Buffer.concat([int(body.length), body]);
     },
   };
-  await new Promise<void>((resolve, reject) => wire.connection.queue(request, (error) => (error === null ? resolve() : reject(new Error(String(error.code))))));
+  await new Promise<void>((resolve, reject) =>
+    wire.connection.queue(request, (error) => (error === null ? resolve() : reject(new Error(String(error.code))))),
+  );
 }

@@ -39,7 +39,9 @@ it('creates, reads, sets and deletes a node', async () => {
 it('makes nodes of all four modes, and an empty one', async () => {
   const parent = await wire.create(fresh(), empty, 'persistent');
   const made = await Promise.all(
-    (['persistent', 'persistent-sequential', 'ephemeral', 'ephemeral-sequential'] as const).map((mode) => wire.create(`${parent}/${mode}-`, empty, mode)),
+    (['persistent', 'persistent-sequential', 'ephemeral', 'ephemeral-sequential'] as const).map((mode) =>
+      wire.create(`${parent}/${mode}-`, empty, mode),
+    ),
   );
   expect(made.map((path) => path.slice(parent.length))).toEqual([
     '/persistent-',
@@ -72,9 +74,16 @@ it('names the reason, the path and the code of a refusal', async () => {
 it('reports an error that the package does not know, from the real server', async () => {
   const path = await wire.create(fresh(), empty, 'persistent');
   await wire.create(`/zookeeper/quota${path}`, empty, 'persistent');
-  await wire.create(`/zookeeper/quota${path}/zookeeper_limits`, Buffer.from('count=-1,bytes=-1,byteHardLimit=5,countHardLimit=2'), 'persistent');
+  await wire.create(
+    `/zookeeper/quota${path}/zookeeper_limits`,
+    Buffer.from('count=-1,bytes=-1,byteHardLimit=5,countHardLimit=2'),
+    'persistent',
+  );
   await wire.create(`/zookeeper/quota${path}/zookeeper_stats`, Buffer.from('count=1,bytes=0'), 'persistent');
-  expect(await failureOf(wire.set(path, Buffer.alloc(100), ANY_VERSION))).toMatchObject({ reason: 'quota-exceeded', details: { zkCode: -125 } });
+  expect(await failureOf(wire.set(path, Buffer.alloc(100), ANY_VERSION))).toMatchObject({
+    reason: 'quota-exceeded',
+    details: { zkCode: -125 },
+  });
   expect(wire.attachments).toHaveLength(1);
 });
 
@@ -147,7 +156,11 @@ it('rejects, and throws nothing, when the arguments are bad, and sends nothing',
 it('refuses data beyond the limit of the server before it is sent, with both sizes, and keeps the connection', async () => {
   const path = await wire.create(fresh(), empty, 'persistent');
   const large = Buffer.alloc(2 ** 20);
-  for (const refused of [wire.create(fresh(), large, 'persistent'), wire.set(path, large, 0), wire.multi([{ kind: 'set', path, data: large, version: 0 }])]) {
+  for (const refused of [
+    wire.create(fresh(), large, 'persistent'),
+    wire.set(path, large, 0),
+    wire.multi([{ kind: 'set', path, data: large, version: 0 }]),
+  ]) {
     const failure = await failureOf(refused);
     expect(failure).toMatchObject({ reason: 'bad-arguments', details: { sent: false } });
     expect(String(failure)).toMatch(/the request has 1048\d\d\d bytes and the limit is 1044479/);
@@ -177,10 +190,12 @@ it('works below a chroot as if it were the root', async () => {
   expect(await below.create('/a', empty, 'persistent')).toBe('/a');
   const seen = await below.get('/a', { watch });
   await below.set('/a', Buffer.from('x'), seen.stat.version);
-  expect(await below.multi([{ kind: 'check', path: '/a', version: 1 }, { kind: 'create', path: '/b-', data: empty, mode: 'ephemeral-sequential' }])).toEqual([
-    { kind: 'check' },
-    { kind: 'create', path: expect.stringMatching(/^\/b-\d{10}$/) },
-  ]);
+  expect(
+    await below.multi([
+      { kind: 'check', path: '/a', version: 1 },
+      { kind: 'create', path: '/b-', data: empty, mode: 'ephemeral-sequential' },
+    ]),
+  ).toEqual([{ kind: 'check' }, { kind: 'create', path: expect.stringMatching(/^\/b-\d{10}$/) }]);
   await below.sync('/');
   await below.sync('/a');
   await below.delete('/a', 1);

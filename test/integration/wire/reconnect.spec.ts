@@ -121,7 +121,9 @@ it('tries every server before it pauses, and spreads over them', async () => {
   const refusing = async (index: number) => await startPeer({ onConnect: (socket) => (hits.push(index), socket.destroy()) });
   await using first = await refusing(1);
   await using second = await refusing(2);
-  await using wire = await RecordedWire.open(`${first.connectString},${second.connectString},${server.connectString}`, { random: IN_ORDER });
+  await using wire = await RecordedWire.open(`${first.connectString},${second.connectString},${server.connectString}`, {
+    random: IN_ORDER,
+  });
   expect(hits).toEqual([1, 2]);
   expect(wire.failures).toHaveLength(2);
   expect(wire.attachments).toEqual([server.connectString]);
@@ -131,7 +133,9 @@ it('names the cause of each failed attempt', async () => {
   await using closing = await startPeer({ onConnect: (socket) => socket.end() });
   await using wire = new RecordedWire(closing.connectString);
   wire.connection.connect();
-  await eventually(() => expect(wire.failures[0]).toBe(`${closing.connectString}: the server closed the connection`), { what: 'a failed attempt' });
+  await eventually(() => expect(wire.failures[0]).toBe(`${closing.connectString}: the server closed the connection`), {
+    what: 'a failed attempt',
+  });
 });
 
 it('offers the session, and the last zxid seen, to the next server', async () => {

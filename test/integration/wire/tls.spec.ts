@@ -23,7 +23,23 @@ function makeKeys(): void {
   writeFileSync(file('names'), 'subjectAltName=IP:127.0.0.1,DNS:zk.example');
   for (const who of ['server', 'client']) {
     openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${who}.key`, '-out', `${who}.csr`, '-subj', `/CN=${who}`);
-    openssl('x509', '-req', '-in', `${who}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', `${who}.crt`, '-days', '2', '-extfile', 'names');
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${who}.csr`,
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-out',
+      `${who}.crt`,
+      '-days',
+      '2',
+      '-extfile',
+      'names',
+    );
   }
   openssl('pkcs12', '-export', '-in', 'server.crt', '-inkey', 'server.key', '-out', 'server.p12', '-passout', 'pass:password');
 }
@@ -80,15 +96,27 @@ it('checks the certificate against the name as written, not against the address 
   const lookup = (): Promise<readonly string[]> => Promise.resolve(['127.0.0.1']);
   await using wire = await RecordedWire.open(secure.replace('127.0.0.1', 'zk.example'), { tls: mutual, lookup });
   expect(wire.attachments).toEqual([`zk.example:${secure.split(':')[1]} (127.0.0.1)`]);
-  await expectRefused(secure.replace('127.0.0.1', 'elsewhere.example'), { tls: mutual, lookup }, /Hostname\/IP does not match certificate's altnames.*elsewhere\.example/);
+  await expectRefused(
+    secure.replace('127.0.0.1', 'elsewhere.example'),
+    { tls: mutual, lookup },
+    /Hostname\/IP does not match certificate's altnames.*elsewhere\.example/,
+  );
 });
 
 it('names the cause when a certificate is not trusted, is missing or cannot be read', async () => {
-  await expectRefused(secure, { tls: { cert: mutual.cert, key: mutual.key } }, /unable to verify the first certificate|unable to get local issuer certificate|self.signed/);
+  await expectRefused(
+    secure,
+    { tls: { cert: mutual.cert, key: mutual.key } },
+    /unable to verify the first certificate|unable to get local issuer certificate|self.signed/,
+  );
   await expectRefused(secure, { tls: { ca: mutual.ca } }, /certificate required|bad certificate|handshake failure|closed the connection/);
   await expectRefused(secure, { tls: { ...mutual, cert: 'no certificate' } }, /PEM|no start line/i);
 });
 
 it('says so when the port does not speak TLS', async () => {
-  await expectRefused(server.connectString, { tls: mutual, sessionTimeoutMs: 2000 }, /no session after|closed the connection|disconnected before secure|wrong version/);
+  await expectRefused(
+    server.connectString,
+    { tls: mutual, sessionTimeoutMs: 2000 },
+    /no session after|closed the connection|disconnected before secure|wrong version/,
+  );
 });

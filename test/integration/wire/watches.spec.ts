@@ -162,7 +162,8 @@ describe('unwatch', () => {
     const before = await watchesOnServer();
     const { watch } = recorder();
     const paths = Array.from({ length: 10_000 }, (_, index) => `/ten-thousand-${index}`);
-    for (let from = 0; from < paths.length; from += 5000) await Promise.all(paths.slice(from, from + 5000).map((path) => wire.exists(path, { watch })));
+    for (let from = 0; from < paths.length; from += 5000)
+      await Promise.all(paths.slice(from, from + 5000).map((path) => wire.exists(path, { watch })));
     expect(await watchesOnServer()).toBe(before + 10_000);
     for (const path of paths) wire.unwatch(path, watch);
     await wire.sync('/');
@@ -202,7 +203,9 @@ describe('after a reconnect', () => {
 
     await operator.set(chroot + at('quiet'), empty, 0);
     await operator.create(chroot + at('unmade'), empty, 'persistent');
-    await eventually(() => expect(events.slice(6)).toEqual([`changed ${at('quiet')}`, `created ${at('unmade')}`]), { what: 'the watches that stayed' });
+    await eventually(() => expect(events.slice(6)).toEqual([`changed ${at('quiet')}`, `created ${at('unmade')}`]), {
+      what: 'the watches that stayed',
+    });
   });
 
   it('more watches than fit into one request are all set again, at the first try', async () => {
@@ -211,7 +214,8 @@ describe('after a reconnect', () => {
     const { events, watch } = recorder();
     // 12 000 names of 100 bytes: 1.2 MB, and a server reads at most 1 MiB in one piece.
     const paths = Array.from({ length: 12_000 }, (_, index) => `/${'x'.repeat(90)}-${index}`);
-    for (let from = 0; from < paths.length; from += 4000) await Promise.all(paths.slice(from, from + 4000).map((path) => wire.exists(path, { watch })));
+    for (let from = 0; from < paths.length; from += 4000)
+      await Promise.all(paths.slice(from, from + 4000).map((path) => wire.exists(path, { watch })));
     proxy.refuse();
     proxy.resetAll();
     await wire.toDetach(1);

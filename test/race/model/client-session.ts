@@ -89,7 +89,7 @@ export class SimSession implements Session {
           seen(zxid);
           if (outcome.ok) return done(outcome.results);
           const { reason, opIndex } = outcome;
-          const whole = reason === 'session-expired' || reason === 'session-moved';
+          const whole = reason === 'session-expired';
           fail(failure(reason, 'multi', whole ? undefined : ops[opIndex]?.path, whole ? undefined : opIndex));
         },
       }),

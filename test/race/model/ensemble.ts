@@ -16,6 +16,8 @@ export interface EnsembleOptions {
 export interface ServerSession {
   readonly id: bigint;
   readonly timeoutMs: number;
+  /** The member that the leader takes the session's requests from. */
+  owner: Member | undefined;
   attachment: Attachment | undefined;
   expiry: Scheduled | undefined;
 }
@@ -61,7 +63,7 @@ export class Ensemble {
   /** A client's connection asks for a new session; `answer` runs at the leader's decision, once the member has it too. */
   openSession(member: Member, timeoutMs: number, answer: (session: ServerSession) => void): void {
     member.forward(() => {
-      const session: ServerSession = { id: (this.nextSession += 1n), timeoutMs, attachment: undefined, expiry: undefined };
+      const session: ServerSession = { id: (this.nextSession += 1n), timeoutMs, owner: member, attachment: undefined, expiry: undefined };
       this.sessions.set(session.id, session);
       this.commit(this.tree.decide([], this.stamp(session.id)), member, () => answer(session));
       this.review();
@@ -73,12 +75,14 @@ export class Ensemble {
     if (member.isolated === 'old leader') return answer(this.sessions.get(id));
     member.forward(() => {
       const session = this.sessions.get(id);
-      member.back(() => answer(session === undefined || this.sessions.get(id) !== session ? undefined : session));
+      if (session !== undefined) session.owner = member;
+      member.back(() => answer(session));
     });
   }
 
   attach(attachment: Attachment): void {
     const { session, member } = attachment;
+    if (!attachment.link.served) return;
     const before = session.attachment;
     if (before !== undefined && before.member === member) member.detach(before);
     session.attachment = attachment;
@@ -104,9 +108,10 @@ export class Ensemble {
     }
     if (request.kind !== 'write') return;
     const alive = this.sessions.get(session.id) === session;
-    const moved = session.attachment !== undefined && session.attachment.member !== member;
+    // FinalRequestProcessor (3.8): a request of a session that has moved is not answered, its connection is closed.
+    if (alive && session.owner !== member) return member.back(() => member.detach(by));
     const stamp = this.stamp(session.id);
-    const txn = alive && !moved ? this.tree.decide(request.ops, stamp) : refusal(stamp.zxid, alive ? 'session-moved' : 'session-expired');
+    const txn = alive ? this.tree.decide(request.ops, stamp) : expired(stamp.zxid);
     this.commit(txn, member, () => by.proceed(() => request.reply(txn.outcome, txn.zxid)));
   }
 
@@ -125,9 +130,8 @@ export class Ensemble {
     session.expiry?.cancel();
     this.sessions.delete(id);
     const ops = this.tree.ownedBy(id).map((path): Op => ({ kind: 'delete', path, version: -1 }));
-    const { attachment } = session;
     this.commit(this.tree.decide(ops, this.stamp(id)), answerOn, answer);
-    attachment?.member.back(() => attachment.member.detach(attachment));
+    for (const member of this.members) member.back(() => member.drop(session));
   }
 
   /** Starts, or stops, the clock of every session by whether the leader can hear of it. */
@@ -149,7 +153,7 @@ export class Ensemble {
     this.world.trace('ensemble: down');
     this.serves = false;
     for (const member of this.members) member.rejoin(this.tree);
-    for (const session of this.sessions.values()) session.attachment = undefined;
+    for (const session of this.sessions.values()) Object.assign(session, { owner: undefined, attachment: undefined });
     this.review();
   }
 
@@ -168,7 +172,7 @@ export class Ensemble {
 
   private restore(from: Backup): void {
     this.tree = from.tree.copy();
-    this.sessions = new Map(from.sessions.map((session) => [session.id, { ...session, attachment: undefined, expiry: undefined }]));
+    this.sessions = new Map(from.sessions.map((session) => [session.id, { ...session, owner: undefined, attachment: undefined, expiry: undefined }]));
   }
 
   /** How long after the last sign of life the leader ends a session: mostly about the timeout, at times much earlier. */
@@ -194,8 +198,8 @@ export class Ensemble {
   }
 }
 
-function refusal(zxid: bigint, reason: 'session-moved' | 'session-expired'): Txn {
-  return { zxid, puts: new Map(), events: [], outcome: { ok: false, reason, opIndex: 0 } };
+function expired(zxid: bigint): Txn {
+  return { zxid, puts: new Map(), events: [], outcome: { ok: false, reason: 'session-expired', opIndex: 0 } };
 }
 
 export const EMPTY_BACKUP: Backup = { tree: Tree.empty(), sessions: [] };

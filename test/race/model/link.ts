@@ -25,6 +25,11 @@ export class Link {
     return this.clientOpen && this.serverOpen && !this.mute && !this.isCut && this.client.running;
   }
 
+  /** The member has it open. */
+  get served(): boolean {
+    return this.serverOpen;
+  }
+
   get open(): boolean {
     return this.clientOpen;
   }

@@ -187,6 +187,11 @@ export class Member {
     this.tree = tree.copy();
   }
 
+  /** Closes what belongs to a session that has ended. */
+  drop(session: ServerSession): void {
+    for (const attachment of [...this.attachments]) if (attachment.session === session) this.detach(attachment);
+  }
+
   detach(attachment: Attachment): void {
     this.attachments.delete(attachment);
     for (const watches of [this.dataWatches, this.childWatches]) {

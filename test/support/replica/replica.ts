@@ -97,8 +97,9 @@ export class Replica {
     this.process.send({ cmd, id, ...given });
     const options = withinMs === undefined ? { since } : { since, withinMs };
     const answer = await this.process.message((one) => one['k'] === 'done' && one['id'] === id, `the end of "${cmd}"`, options);
-    if (answer['error'] !== undefined) throw new Error(`${cmd}: ${String(answer['error'])}`);
-    return answer['result'];
+    const { error, result } = answer as { error?: string; result?: unknown };
+    if (error !== undefined) throw new Error(`${cmd}: ${error}`);
+    return result;
   }
 
   async block(ms: number, phase: Phase): Promise<void> {

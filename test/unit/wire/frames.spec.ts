@@ -13,18 +13,22 @@ function framed(body: Buffer): Buffer {
 
 it('finds the same frames however the bytes are cut', () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 20 }), fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (bodies, cuts) => {
-      const bytes = Buffer.concat(bodies.map((body) => framed(Buffer.from(body))));
-      const reader = new FrameReader();
-      const found: string[] = [];
-      for (let from = 0, cut = 0; from < bytes.length; cut++) {
-        const length = cuts[cut % cuts.length] ?? 1;
-        reader.push(bytes.subarray(from, from + length));
-        from += length;
-        for (let frame = reader.next(); frame !== undefined; frame = reader.next()) found.push(frame.toString('hex'));
-      }
-      expect(found).toEqual(bodies.map((body) => Buffer.from(body).toString('hex')));
-    }),
+    fc.property(
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 20 }),
+      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
+      (bodies, cuts) => {
+        const bytes = Buffer.concat(bodies.map((body) => framed(Buffer.from(body))));
+        const reader = new FrameReader();
+        const found: string[] = [];
+        for (let from = 0, cut = 0; from < bytes.length; cut++) {
+          const length = cuts[cut % cuts.length] ?? 1;
+          reader.push(bytes.subarray(from, from + length));
+          from += length;
+          for (let frame = reader.next(); frame !== undefined; frame = reader.next()) found.push(frame.toString('hex'));
+        }
+        expect(found).toEqual(bodies.map((body) => Buffer.from(body).toString('hex')));
+      },
+    ),
   );
 });
 
@@ -46,13 +50,18 @@ it.each([0, -1, -2_147_483_648, MAX_REPLY_BYTES + 1, 2_147_483_647])('refuses a 
 
 it('reads any bytes as a reply, or throws a ProtocolError, quickly and without large allocations', () => {
   fc.assert(
-    fc.property(fc.constantFrom(1, 2, 3, 4, 5, 9, 12, 14, 18, -11), fc.uint8Array({ maxLength: 300 }), fc.constantFrom('', '/app'), (type, bytes, chroot) => {
-      try {
-        readReplyBody(type, new Reader(Buffer.from(bytes)), chroot);
-      } catch (thrown) {
-        expect(thrown).toBeInstanceOf(ProtocolError);
-      }
-    }),
+    fc.property(
+      fc.constantFrom(1, 2, 3, 4, 5, 9, 12, 14, 18, -11),
+      fc.uint8Array({ maxLength: 300 }),
+      fc.constantFrom('', '/app'),
+      (type, bytes, chroot) => {
+        try {
+          readReplyBody(type, new Reader(Buffer.from(bytes)), chroot);
+        } catch (thrown) {
+          expect(thrown).toBeInstanceOf(ProtocolError);
+        }
+      },
+    ),
     { numRuns: 2000 },
   );
 });

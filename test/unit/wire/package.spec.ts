@@ -17,7 +17,11 @@ it.each([
   ['createClient', without(zookeeper, 'createClient'), jute],
   ['Permission.ALL', without(zookeeper, 'Permission'), jute],
   ['jute.TransactionRequest', zookeeper, without(jute, 'TransactionRequest')],
-  ['jute.protocol.SetWatches', zookeeper, { ...(jute as object), protocol: without((jute as { protocol: unknown }).protocol, 'SetWatches') }],
+  [
+    'jute.protocol.SetWatches',
+    zookeeper,
+    { ...(jute as object), protocol: without((jute as { protocol: unknown }).protocol, 'SetWatches') },
+  ],
   ['jute.Request', zookeeper, null],
   ['Client.connectionManager.queue', { ...(zookeeper as object), createClient: () => ({}) }, jute],
   ['Client.getData', { ...(zookeeper as object), createClient: () => ({ connectionManager: { queue() {} } }) }, jute],

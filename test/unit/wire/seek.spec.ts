@@ -4,7 +4,12 @@ import { seek } from '../../../src/zookeeper/wire/seek.js';
 import { ServerList } from '../../../src/zookeeper/wire/servers.js';
 import { ManualClock } from './manual-clock.js';
 
-async function attemptsOf(options: { readonly failedRounds?: number; readonly timeoutMs?: number; readonly stopAfter: number; readonly lookup?: () => Promise<readonly string[]> }) {
+async function attemptsOf(options: {
+  readonly failedRounds?: number;
+  readonly timeoutMs?: number;
+  readonly stopAfter: number;
+  readonly lookup?: () => Promise<readonly string[]>;
+}) {
   const clock = new ManualClock();
   const abort = new AbortController();
   const made: { readonly host: string; readonly limitMs: number; readonly atMs: number }[] = [];

@@ -38,7 +38,12 @@ class Server {
 
 it('the server watches a path in the end if and only if somebody here does, whatever is watched and unwatched meanwhile', () => {
   const step = fc.oneof(
-    fc.record({ kind: fc.constant('read' as const), of: fc.constantFrom<ServerKind>('data', 'children'), watcher: fc.nat(2), fails: fc.boolean() }),
+    fc.record({
+      kind: fc.constant('read' as const),
+      of: fc.constantFrom<ServerKind>('data', 'children'),
+      watcher: fc.nat(2),
+      fails: fc.boolean(),
+    }),
     fc.record({ kind: fc.constant('unwatch' as const), watcher: fc.nat(2) }),
     fc.record({ kind: fc.constant('work' as const), requests: fc.nat(3) }),
   );

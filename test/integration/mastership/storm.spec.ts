@@ -1,0 +1,158 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { startAdmin, type Admin } from '../../support/admin.js';
+import { tokens, violations } from '../../support/replica/audit.js';
+import { ProxiedFleet } from '../../support/replica/proxied.js';
+import type { Phase, Replica } from '../../support/replica/replica.js';
+import { startEnsemble, type Ensemble } from '../../support/zookeeper.js';
+import { T_MS } from './outcome.js';
+
+const LIVING = 4;
+/** `STORM_SECONDS` makes it last longer, `STORM_SEED` makes it choose as an earlier one did. */
+const SECONDS = Number(process.env['STORM_SECONDS'] ?? 20);
+const SEED = Number(process.env['STORM_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+const NODE = '/soa/master/services/bank:v1';
+
+/** mulberry32 (Tommy Ettinger, public domain): the same seed gives the same numbers. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+class Storm {
+  readonly log: string[] = [];
+  private readonly random = randomFrom(SEED);
+  private addresses = 0;
+
+  constructor(
+    private readonly ensemble: Ensemble,
+    private readonly proxied: ProxiedFleet,
+    private readonly admin: Admin,
+  ) {}
+
+  async begin(): Promise<void> {
+    for (let count = 0; count < LIVING; count += 1) await this.add();
+    await this.proxied.fleet.master();
+  }
+
+  async add(address?: string): Promise<void> {
+    this.addresses += 1;
+    await this.proxied.add(this.one(this.ensemble.members), { address: address ?? `10.0.0.${this.addresses}:9090` });
+  }
+
+  /** One fault after the other falls on this kind of target until the time is over; several of these run at once. */
+  async rage(untilMs: number, strikes: readonly (() => Promise<string>)[]): Promise<void> {
+    while (performance.now() < untilMs) {
+      this.log.push(`${Math.round(performance.now())} ${await this.one(strikes)()}`);
+      await wait(this.random() * T_MS);
+    }
+  }
+
+  readonly onReplicas = [
+    () => this.during('pause', (replica) => (replica.process.pause(), () => replica.process.resume())),
+    async () => {
+      const replica = this.target();
+      const phase = this.one<Phase>(['timer', 'immediate', 'io', 'zookeeper']);
+      await replica.block(this.random() * 2 * T_MS, phase).catch(() => undefined);
+      return `stall ${replica.process.name} ${phase}`;
+    },
+    async () => {
+      const replica = this.target();
+      await replica.process.kill();
+      await this.add(this.random() < 0.5 ? replica.address : undefined);
+      return `kill ${replica.process.name}`;
+    },
+    async () => {
+      const replica = this.target();
+      const outcome = await replica.ask('resign').then(String, (error: Error) => error.message);
+      return `resign ${replica.process.name}: ${outcome}`;
+    },
+  ];
+
+  readonly onLinks = [
+    () => this.during('hole', (replica) => this.holed(replica)),
+    async () => {
+      const replica = this.target();
+      this.proxied.link(replica).resetAll();
+      return `reset ${replica.process.name}`;
+    },
+    () =>
+      this.during('latency', (replica) => {
+        const link = this.proxied.link(replica);
+        link.latencyMs = this.random() * 300;
+        return () => (link.latencyMs = 0);
+      }),
+  ];
+
+  readonly onServers = [
+    async () => {
+      const member = this.one(this.ensemble.members);
+      await member.pause();
+      await wait(this.random() * 1.5 * T_MS);
+      await member.resume();
+      return `server ${member.id} pause`;
+    },
+    async () => {
+      const member = this.one(this.ensemble.members);
+      await member.kill();
+      await wait(this.random() * T_MS);
+      await member.start();
+      return `server ${member.id} kill`;
+    },
+    async () => `delete: ${await this.operator(() => this.admin.delete(NODE))}`,
+    async () => `wipe: ${await this.operator(() => this.admin.wipe('/soa'))}`,
+    async () => `edit: ${await this.operator(() => this.admin.set(NODE, this.target().address))}`,
+    async () => `persistent: ${await this.operator(() => this.admin.create(NODE, 'nobody'))}`,
+  ];
+
+  /** An operator may fail for many reasons; what counts is what it does to the others. */
+  private operator(act: () => Promise<unknown>): Promise<string> {
+    return act().then(String, (error: Error) => error.message);
+  }
+
+  private holed(replica: Replica): () => void {
+    const link = this.proxied.link(replica);
+    link.hole(this.one([undefined, 'to-server', 'to-client'] as const));
+    return () => link.pass();
+  }
+
+  private async during(what: string, begin: (replica: Replica) => () => void): Promise<string> {
+    const replica = this.target();
+    const end = begin(replica);
+    const lengthMs = this.random() * 3 * T_MS;
+    await wait(lengthMs);
+    end();
+    return `${what} ${replica.process.name} ${Math.round(lengthMs)} ms`;
+  }
+
+  /** Half of what falls on replicas falls on the master. */
+  private target(): Replica {
+    const living = this.proxied.fleet.replicas.filter((one) => one.process.exit === undefined);
+    const masters = living.filter((one) => one.isMaster());
+    return this.one(this.random() < 0.5 && masters.length > 0 ? masters : living);
+  }
+
+  private one<T>(from: readonly T[]): T {
+    return from[Math.floor(this.random() * from.length)] as T;
+  }
+}
+
+it(`never has two masters in a storm of all faults at once, and heals after it (seed ${SEED})`, { timeout: SECONDS * 1_000 + 180_000 }, async () => {
+  await using ensemble = await startEnsemble(3);
+  await using proxied = new ProxiedFleet({ sessionTimeoutMs: T_MS });
+  await using admin = await startAdmin(ensemble.connectString);
+  const storm = new Storm(ensemble, proxied, admin);
+  await storm.begin();
+  const untilMs = performance.now() + SECONDS * 1_000;
+  await Promise.all([storm.onReplicas, storm.onLinks, storm.onServers].map((strikes) => storm.rage(untilMs, strikes)));
+  const found = violations(proxied.fleet);
+  expect(found, storm.log.join('\n')).toEqual([]);
+  await proxied.fleet.master();
+  expect(violations(proxied.fleet)).toEqual([]);
+  expect(tokens(proxied.fleet).length).toBeGreaterThan(2);
+});
