@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { figures, ms, table, withServer } from './support/library.mjs';
+import { figures, millisecondsBetween, ms, table, withServer } from './support/library.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 50);
 const here = (name) => new URL(`./support/${name}`, import.meta.url).pathname;
@@ -49,7 +49,7 @@ class Group {
     const elected = this.#nextElected();
     this.master.stdin.write('resign\n');
     const at = await elected;
-    return Number(at - this.#resigningAt) / 1e6;
+    return millisecondsBetween(this.#resigningAt, at);
   }
 
   async stop() {
@@ -82,7 +82,10 @@ await withServer(async ({ connectString }) => {
       const f = figures(samples);
       return [name, f.n, ms(f.median), ms(f.p95), ms(f.max)];
     };
-    table(['graceful failover, 3 processes', 'rounds', 'median', 'p95', 'max'], [row('nestjs-cluster-cron', times.ours), row('kazoo Election', times.kazoo)]);
+    table(
+      ['graceful failover, 3 processes', 'rounds', 'median', 'p95', 'max'],
+      [row('nestjs-cluster-cron', times.ours), row('kazoo Election', times.kazoo)],
+    );
     console.log(`ratio of the medians: ${(figures(times.ours).median / figures(times.kazoo).median).toFixed(2)} (target: at most 1)`);
   } finally {
     await Promise.all([ours.stop(), kazoo.stop()]);

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { figures, ms, table, withServer } from './support/library.mjs';
+import { figures, millisecondsBetween, ms, table, withServer } from './support/library.mjs';
 
 const SESSIONS = Number(process.argv[2] ?? 1_000);
 const ROUNDS = Number(process.argv[3] ?? 15);
@@ -22,7 +22,9 @@ async function measure(server, sessions, processes) {
   const counts = Array.from({ length: processes }, (_, i) => Math.min(per, sessions - i * per));
   const waiting = { ready: 0 };
   const children = counts.map((count, i) => {
-    const child = spawn(process.execPath, [replicaScript, server.connectString, `127.0.0.1:${i}`, String(count), '40000'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [replicaScript, server.connectString, `127.0.0.1:${i}`, String(count), '40000'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     createInterface({ input: child.stdout }).on('line', (line) => {
       const [event, at] = line.split(' ');
       if (event === 'ready') waiting.ready += 1;
@@ -46,7 +48,7 @@ async function measure(server, sessions, processes) {
     const at = await elected;
     await settle();
     if (round < 0) continue;
-    times.push(Number(at - waiting.resigningAt) / 1e6);
+    times.push(millisecondsBetween(waiting.resigningAt, at));
     writes.push(Number((await zxid(server)) - before));
   }
   for (const child of children) {

@@ -7,7 +7,9 @@ import { replica } from './library.mjs';
 const [connectString, address, count = '1', timeoutMs = '10000'] = process.argv.slice(2);
 const say = (event, more = '') => process.stdout.write(`${event} ${process.hrtime.bigint()} ${more}\n`);
 
-const replicas = Array.from({ length: Number(count) }, (_, i) => replica(connectString, `${address}${i}`, { sessionTimeoutMs: Number(timeoutMs) }));
+const replicas = Array.from({ length: Number(count) }, (_, i) =>
+  replica(connectString, `${address}${i}`, { sessionTimeoutMs: Number(timeoutMs) }),
+);
 const elections = replicas.map((one) => one.elections.election());
 let standing = 0;
 for (const election of elections) {
@@ -22,9 +24,11 @@ for (const election of elections) {
 }
 for (const one of replicas) one.start();
 
-createInterface({ input: process.stdin }).on('line', (line) => {
-  const master = elections.find((election) => election.isMaster());
-  if (line !== 'resign' || master === undefined) return;
-  say('resigning');
-  void master.resign();
-}).on('close', () => process.exit(0));
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    const master = elections.find((election) => election.isMaster());
+    if (line !== 'resign' || master === undefined) return;
+    say('resigning');
+    void master.resign();
+  })
+  .on('close', () => process.exit(0));

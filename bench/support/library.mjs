@@ -80,3 +80,6 @@ export function table(head, rows) {
   const line = (row) => row.map((cell, i) => (i === 0 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i]))).join('   ');
   console.log([line(head), widths.map((width) => '-'.repeat(width)).join('   '), ...rows.map(line)].join('\n'));
 }
+
+/** From one reading of `process.hrtime.bigint()` to another, in milliseconds. */
+export const millisecondsBetween = (from, to) => Number(BigInt.asIntN(64, to - from)) / 1e6;

@@ -1,5 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { ELECTIONS, SETTINGS } from '../zookeeper/decorators/inject.js';
+import { ELECTIONS, OBSERVER, SETTINGS } from '../zookeeper/decorators/inject.js';
+import { harmless, type Observation } from '../zookeeper/support/observer.js';
+import { LogObserver } from '../zookeeper/zookeeper.logger.js';
 import { COMMON, EXPORTS, IMPORTS } from '../zookeeper/zookeeper.module.js';
 import { resolveOptions } from '../zookeeper/zookeeper.options.js';
 import { TestElections, type TestElectionsOptions } from './test-elections.js';
@@ -30,8 +32,16 @@ export class ZookeeperTestingModule {
         { provide: TestElections, useFactory: () => new TestElections(options) },
         { provide: ELECTIONS, useExisting: TestElections },
         ...COMMON,
+        { provide: OBSERVER, useFactory: () => harmless(new QuietBoot()) },
       ],
       exports: [...EXPORTS, TestElections],
     };
+  }
+}
+
+/** Logs as the application would, but for the lines about its boot, which say nothing in a test. */
+class QuietBoot extends LogObserver {
+  override observe(observation: Observation): void {
+    if (!observation.event.startsWith('boot.')) super.observe(observation);
   }
 }

@@ -56,8 +56,8 @@ export class Cluster {
     this.ensemble.review();
   }
 
-  /** The end of all faults. */
-  heal(): void {
+  /** The end of all faults, but that one replica may stay frozen. */
+  heal(frozen?: number): void {
     this.healed = true;
     this.world.trace('HEALED');
     this.world.choices.calm = true;
@@ -66,7 +66,8 @@ export class Cluster {
     this.operator.leave();
     for (const [index, replica] of this.replicas.entries()) {
       replica.sessions.reachable = true;
-      replica.process.wake();
+      if (index === frozen) replica.process.freeze();
+      else replica.process.wake();
       this.revive(index);
     }
     this.ensemble.review();
@@ -97,7 +98,7 @@ export class Cluster {
       case 'freeze':
       case 'suspend':
         replica.process.freeze({ suspended: fault.kind === 'suspend' });
-        return this.later(fault.forMs, () => replica.process.wake());
+        return this.later(fault.forMs, () => this.healed || replica.process.wake());
       case 'unreachable':
         replica.sessions.reachable = false;
         connection?.cut({ upLost: true });
@@ -160,9 +161,7 @@ export class Cluster {
 
   private indexOf(who: Who): number {
     if (who !== 'master') return who % this.replicas.length;
-    const owner = this.ensemble.committed.find(this.operator.path)?.owner;
-    const index = this.replicas.findIndex((replica) => replica.sessions.current()?.id === owner);
-    return Math.max(0, index);
+    return this.holder === undefined ? 0 : this.replicas.indexOf(this.holder);
   }
 
   private later(delayMs: number, run: () => void): void {
@@ -195,6 +194,12 @@ export class Cluster {
 
   private addressOf(index: number): string {
     return `10.0.0.${this.options.sameAddress === true ? 1 : index + 1}:8080`;
+  }
+
+  /** Who holds the election node, by what the ensemble has committed. */
+  get holder(): Replica | undefined {
+    const owner = this.ensemble.committed.find(this.operator.path)?.owner;
+    return this.replicas.find((replica) => replica.sessions.current()?.id === owner);
   }
 
   /** One backup a second or so, for a restore from an older state. */

@@ -16,6 +16,9 @@ interface Handed {
 /** A listener hears in the first turn of the loop after the deadline; a timer of the simulation is at most this late. */
 const TOLD_WITHIN_MS = 60;
 
+/** Far more than three replicas need in the worst second: more is a loop that never waits. */
+const MOST_TRANSACTIONS_A_SECOND = 200;
+
 const RESTORE_GRACE_MS = leaseMsOf(SESSION_TIMEOUT_MS) * 1.05;
 
 export interface JudgeOptions {
@@ -34,6 +37,9 @@ export class Judge {
   private readonly seen = new Set<string>();
   private readonly tokens: { readonly token: bigint; readonly by: Replica; readonly restored: Cluster['restored'] }[] = [];
 
+  private countedAtMs = 0;
+  private counted = 0;
+
   constructor(
     private readonly cluster: Cluster,
     private readonly options: JudgeOptions,
@@ -41,6 +47,7 @@ export class Judge {
 
   /** Throws a `Violation`. */
   look(): void {
+    this.countTransactions();
     const masters = this.cluster.replicas.filter((replica) => !replica.process.dead && this.options.isMaster(replica));
     if (this.inRestore()) return;
     if (masters.length > 1) throw new Violation(`I1: ${masters.map(({ name }) => name).join(' and ')} are master at the same instant`);
@@ -51,6 +58,15 @@ export class Judge {
   /** Who is master at this instant. */
   master(): Replica | undefined {
     return this.cluster.replicas.find((replica) => replica.process.running && replica.election.isMaster());
+  }
+
+  private countTransactions(): void {
+    const { world, ensemble } = this.cluster;
+    if (world.nowMs < this.countedAtMs + 1_000) return;
+    const many = ensemble.transactions - this.counted;
+    if (many > MOST_TRANSACTIONS_A_SECOND) throw new Violation(`Storm: ${many} transactions within a second`);
+    this.countedAtMs = world.nowMs;
+    this.counted = ensemble.transactions;
   }
 
   private takeTenure(replica: Replica): void {

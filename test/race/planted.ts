@@ -31,7 +31,7 @@ export function believesEveryEnd(session: Session): Session {
   return rereading(session, ZNODES.record, ({ data, stat }) => {
     if (data.length === 0) return { data, stat };
     const record = { ...(JSON.parse(data.toString()) as object), state: 'resigned', unprovenMs: 0 };
-    return { data: Buffer.from(JSON.stringify(record)), stat: { ...stat, czxid: 0n, pzxid: stat.mzxid } };
+    return { data: Buffer.from(JSON.stringify(record)), stat: { ...stat, pzxid: stat.mzxid } };
   });
 }
 

@@ -14,6 +14,8 @@ export interface Scenario {
   readonly choices: number;
   readonly clocks: readonly ClockFault[];
   readonly faults: readonly TimedFault[];
+  /** A replica that stays frozen when all else is healed. */
+  readonly frozen: number | undefined;
 }
 
 /** What a search looks at. */
@@ -33,7 +35,7 @@ const clocks = fc.array(
 );
 
 export function scenarios(mix: FaultMix): fc.Arbitrary<Scenario> {
-  return fc.record({ choices: fc.noShrink(fc.nat(2 ** 31 - 1)), clocks, faults: faultsOf(mix) });
+  return fc.record({ choices: fc.noShrink(fc.nat(2 ** 31 - 1)), clocks, faults: faultsOf(mix), frozen: mix.onlyRestarts === true ? fc.constant(undefined) : fc.option(fc.nat(2), { nil: undefined, freq: 3 }) });
 }
 
 /** Runs one scenario to its end; throws a `Violation` with what happened before. */
@@ -63,10 +65,11 @@ async function playIn(world: World, scenario: Scenario, options: SearchOptions):
     world.at(atMs, () => cluster.apply(fault));
   }
   const healedAtMs = atMs + world.choices.between(0, 4_000);
-  world.at(healedAtMs, () => cluster.heal());
+  world.at(healedAtMs, () => cluster.heal(scenario.frozen));
   await until(world, judge, healedAtMs + HEALED_WITHIN_MS);
   if (judge.master() === undefined) throw new Violation(`I6: ${Math.round(HEALED_WITHIN_MS)} ms after the last fault nobody is master`);
   const master = judge.master();
+  if (master !== cluster.holder) throw new Violation(`I6: ${master?.name} is master, but ${cluster.holder?.name} holds the node`);
   await until(world, judge, healedAtMs + HEALED_WITHIN_MS + STABLE_FOR_MS);
   if (judge.master() !== master) throw new Violation(`I6: ${master?.name} did not stay master without any fault`);
 }

@@ -103,6 +103,13 @@ describe('JobRun', () => {
   });
 });
 
+/** A promise that the test settles. */
+function deferred(): { readonly promise: Promise<void>; resolve(): void } {
+  let resolve!: () => void;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
 describe('the gate', () => {
   const parts = { observer: silentObserver, clock: systemClock, drainTimeoutMs: 60_000 };
 
@@ -165,6 +172,74 @@ describe('the gate', () => {
     expect(one.fire({}, method, [])).toBeUndefined();
     expect(() => one.call({}, method, [])).toThrow('ZK_NOT_MASTER');
     expect(() => gate.job({ ...one.identity, name: 'late', election: 'other' }).call({}, method, [])).toThrow('ZK_NOT_MASTER');
+  });
+
+  it('lets a run go on through super.method() while its mastership drains, and starts no other', async () => {
+    const { job: one, elections } = job();
+    elections.start();
+    const instance = {};
+    const goOn = deferred();
+    const seen: unknown[] = [];
+    const base: Method = (...args) => void seen.push(['base', ...args]);
+    const running = one.fire(
+      instance,
+      async (run) => {
+        await goOn.promise;
+        one.fire(instance, base, [run, 'more']);
+        one.fire({}, base, ['another instance']);
+      },
+      [],
+    );
+    const stopped = elections.stop(60_000);
+    expect(one.gate.ask()).toBeUndefined();
+    one.fire(instance, base, ['from outside']);
+    goOn.resolve();
+    await Promise.all([running, stopped]);
+    expect(seen).toEqual([['base', expect.any(JobRun), 'more']]);
+    expect(one.counts).toMatchObject({ started: 1, skipped: 2 });
+  });
+
+  it('starts nothing on a standby while a run of the lost mastership goes on, not from inside of it either', async () => {
+    const { job: one, elections } = job();
+    elections.start();
+    const goOn = deferred();
+    const instance = {};
+    const seen: unknown[] = [];
+    const running = one.fire(instance, async () => {
+      await goOn.promise;
+      expect(() => one.fire(instance, () => 'super', [])).toThrow('ZK_MASTERSHIP_LOST');
+      seen.push(one.fire({}, () => 'another instance', []));
+      one.call(instance, () => 'nested', []);
+    }, []);
+    elections.election().lose({ kind: 'standby', master: 'other:1', rank: 0 }, 'cut off');
+    expect(one.fire({}, () => 'ran', [])).toBeUndefined();
+    goOn.resolve();
+    await running;
+    expect(seen).toEqual([undefined]);
+    expect(one.counts).toEqual({ started: 1, failed: 1, skipped: 2, refused: 1 });
+  });
+
+  it('keeps a mastership that is resigned while a run ignores its abort, and gives it up when nothing runs', async () => {
+    const elections = new StandaloneElections({ key: 'A:1', address: 'here:1' });
+    const one = new Gate(elections, { ...parts, drainTimeoutMs: 10 }).job({
+      name: 'job',
+      method: 'A.b',
+      election: undefined,
+      schedule: 'cron',
+      disabled: false,
+    });
+    elections.start();
+    const election = elections.election();
+    const token = election.tenure()?.token as bigint;
+    let finish!: () => void;
+    const running = one.fire({}, () => new Promise<void>((resolve) => (finish = resolve)), []);
+    await expect(election.resign()).rejects.toMatchObject({ code: 'ZK_RUN_IGNORES_ABORT' });
+    expect(election.tenure()?.token).toBe(token);
+    expect(one.call({}, () => 'ran', [1])).toBe('ran');
+    finish();
+    await running;
+    await election.resign();
+    expect(election.tenure()?.token).toBeGreaterThan(token);
   });
 
   it('does not take leftovers of a run that is over for the run', async () => {

@@ -50,9 +50,10 @@ const CHECKS = new Map<string, (value: string) => string | undefined>([
  * Called by other code, and on methods without a schedule: on the master it runs with the arguments of the call (a scheduled method
  * that is called without any gets a `JobRun`); elsewhere it throws `NotMasterError`, and an `async` method rejects with it.
  *
- * Limits. Other code's calls count as the schedule's, and are skipped in silence elsewhere than on the master, as long as the
- * application's `onModuleInit` hooks have not all run, when the method was bound in the constructor, and when called by `super.method()` from outside of
- * a run. The gate covers what happens until the method returns or its promise settles, not what it leaves behind.
+ * Limits. A call by other code counts as the schedule's, and is skipped in silence elsewhere than on the master: until the application's
+ * `onModuleInit` hooks have all run; by `super.method()` from outside of a run; of a method that was bound in the constructor; and through
+ * another decorator's wrapper that calls on only later. The gate covers what happens until the method returns or its promise settles, not
+ * what it leaves behind. A result with a `then` method is awaited.
  */
 export function MasterOnly(options: MasterOnlyOptions = {}): MethodDecorator {
   return (target, key, descriptor) => {

@@ -45,10 +45,18 @@ export class MasterGuard implements CanActivate {
       ...(this.options.exposeMaster === true && { master: error.master }),
     };
     if (transport === 'rpc') {
-      // Optional peer: a context of this type exists only where it is installed.
-      const { RpcException } = await import('@nestjs/microservices');
+      const { RpcException } = await loadMicroservices();
       return new RpcException(body);
     }
     return transport === 'http' ? new MisdirectedException({ statusCode: 421, error: 'Misdirected Request', ...body }) : error;
   }
+}
+
+/**
+ * An optional peer: a context of type "rpc" exists only where it is installed. By `require` where there is one, because Jest refuses `import()`
+ * in CommonJS (ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG).
+ */
+async function loadMicroservices(): Promise<typeof import('@nestjs/microservices')> {
+  if (typeof require === 'function') return require('@nestjs/microservices') as typeof import('@nestjs/microservices');
+  return import('@nestjs/microservices');
 }

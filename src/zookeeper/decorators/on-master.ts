@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { JobSetupError } from '../jobs/errors.js';
 import { electionNameProblem } from '../jobs/job-identity.js';
 import { Attached } from './attached.js';
+import { makeBindable } from './binding.js';
 
 /** A method with `@OnMasterElected` or `@OnMasterLost`, and the elections that it listens to. */
 export interface Hook {
@@ -40,6 +41,7 @@ function hook(decorator: string, hooks: Attached<Hook>, election: string | undef
     const problem = election === undefined ? undefined : electionNameProblem(election);
     if (problem !== undefined)
       throw new JobSetupError([`${where}: the election name ${JSON.stringify(election)} cannot be used: ${problem}.`]);
+    makeBindable(target);
     const own = hooks.own(target, key);
     if (own === undefined) hooks.add(target, key, { elections: [election] });
     else own.elections.push(election);

@@ -8,6 +8,8 @@ import { MasterHooks } from './master-hooks.js';
 /** How long a run, or a hook, may go on after it was told to stop. */
 export const ABORT_GRACE_MS = 2_000;
 
+const NOT_RESIGNED = 'the node is not resigned, it stays until this process and its session end';
+
 export interface GateParts {
   readonly observer: Observer;
   readonly clock: Clock;
@@ -49,20 +51,21 @@ export class ElectionGate {
     this.closings += 1;
     try {
       const startedMs = this.parts.clock.nowMs();
-      this.tell('info', 'drain.started', `Draining ${this.election.key} (${why}): ${this.inProgress.list().length} in progress.`, {
-        running: this.inProgress.list().length,
-        limitMs: this.parts.drainTimeoutMs,
-        token: tenure?.token.toString(),
-      });
+      const running = this.inProgress.list().length;
+      // With nothing to wait for there is nothing to tell: the election tells of its resignation.
+      const level = running === 0 ? 'debug' : 'info';
+      const limitMs = this.parts.drainTimeoutMs;
+      const message = `Draining ${this.election.key} (${why}): ${running} in progress, aborted after ${limitMs} ms.`;
+      this.tell(level, 'drain.started', message, { running, limitMs, token: tenure?.token.toString() });
       this.hooks.closing(why);
       const settled = await this.settle(why);
       this.hooks.lost(why);
       const stopped = await this.inProgress.settled(ABORT_GRACE_MS);
-      if (settled && !stopped) this.reportStuck();
-      const outcome = settled && stopped ? 'drained' : 'stuck';
+      if (settled && !stopped) this.reportStuck(NOT_RESIGNED);
+      if (!settled || !stopped) return 'stuck';
       const durationMs = Math.round(this.parts.clock.nowMs() - startedMs);
-      if (outcome === 'drained') this.tell('info', 'drain.finished', `Drained ${this.election.key} in ${durationMs} ms.`, { durationMs });
-      return outcome;
+      this.tell(level, 'drain.finished', `Drained ${this.election.key} in ${durationMs} ms.`, { durationMs });
+      return 'drained';
     } finally {
       this.closings -= 1;
     }
@@ -70,10 +73,10 @@ export class ElectionGate {
 
   /** Without a mastership to give up: aborts what is in progress at once, and waits `ABORT_GRACE_MS` for it. */
   async abandon(why: string): Promise<'drained' | 'stuck'> {
-    for (const work of this.inProgress.list()) work.abort(new RunAbortedError(work.what, 0, why));
+    for (const work of this.inProgress.list()) work.abort(new RunAbortedError(work.what, why, 0));
     this.hooks.lost(why);
     if (await this.inProgress.settled(ABORT_GRACE_MS)) return 'drained';
-    this.reportStuck();
+    this.reportStuck('its mastership was over before, so a successor may overlap it');
     return 'stuck';
   }
 
@@ -82,32 +85,22 @@ export class ElectionGate {
     if (await this.inProgress.settled(this.parts.drainTimeoutMs)) return true;
     for (const work of this.inProgress.list()) {
       const runningMs = this.runningMs(work.startedMs);
-      this.tell(
-        'warn',
-        'drain.aborting',
-        `Aborting "${work.what}" of ${this.election.key}, which has been running for ${runningMs} ms (${why}).`,
-        {
-          job: work.what,
-          runningMs,
-        },
-      );
-      work.abort(new RunAbortedError(work.what, this.parts.drainTimeoutMs, why));
+      const message = `Aborting "${work.what}" of ${this.election.key}, which has been running for ${runningMs} ms (${why}).`;
+      this.tell('warn', 'drain.aborting', message, { job: work.what, runningMs });
+      work.abort(new RunAbortedError(work.what, why, this.parts.drainTimeoutMs));
     }
     if (await this.inProgress.settled(ABORT_GRACE_MS)) return true;
-    this.reportStuck();
+    this.reportStuck(NOT_RESIGNED);
     return false;
   }
 
-  private reportStuck(): void {
+  private reportStuck(consequence: string): void {
     for (const { what, startedMs } of this.inProgress.list()) {
       const runningMs = this.runningMs(startedMs);
-      this.tell(
-        'error',
-        'drain.stuck',
-        `"${what}" has been running for ${runningMs} ms and still runs ${ABORT_GRACE_MS} ms after it was told to stop, so ${this.election.key} is ` +
-          'not resigned: its node stays until this process and its session end. Pass the signal to everything it waits for.',
-        { code: 'ZK_RUN_IGNORES_ABORT', job: what, runningMs },
-      );
+      const message =
+        `"${what}" of ${this.election.key} has been running for ${runningMs} ms and still runs ${ABORT_GRACE_MS} ms after it was told to stop; ` +
+        `${consequence}. Pass the signal to everything it waits for.`;
+      this.tell('error', 'drain.stuck', message, { code: 'ZK_RUN_IGNORES_ABORT', job: what, runningMs });
     }
   }
 
@@ -116,7 +109,7 @@ export class ElectionGate {
   }
 
   private tell(
-    level: 'info' | 'warn' | 'error',
+    level: 'debug' | 'info' | 'warn' | 'error',
     event: string,
     message: string,
     fields: Readonly<Record<string, string | number | undefined>>,

@@ -38,11 +38,10 @@ interface Live extends Work {
 /** The runs that are going on, so that what they call may still start while their mastership drains. */
 const live = new WeakMap<JobRun, Live>();
 
-/** The run that the calling code belongs to, if it is going on and still under its mastership. */
-function liveRun(): Live | undefined {
+/** The run that the calling code belongs to, if it is going on. */
+function outerRun(): Live | undefined {
   const current = JobRun.current();
-  const run = current && live.get(current);
-  return run?.tenure.isValid() === true ? run : undefined;
+  return current && live.get(current);
 }
 
 /** One job of one instance, behind the gate of its election. */
@@ -57,7 +56,8 @@ export class GatedJob {
 
   /**
    * A call by the schedule. On the master: runs `method` with a `JobRun`; what it throws is logged, never thrown. Elsewhere: counts, and
-   * returns undefined. Inside a run of the same method of the same instance it is that run's own `super.method()`, and passes.
+   * returns undefined. Inside a run of the same method of the same instance it is that run's own `super.method()`, and passes as long as the run's
+   * mastership lasts.
    */
   fire(instance: unknown, method: Method, args: unknown[]): unknown {
     const tenure = this.gate.ask();
@@ -73,8 +73,9 @@ export class GatedJob {
    * `JobRun`), and returns or throws what it does. Elsewhere: `NotMasterError`, rejected if the method is async, else thrown.
    */
   call(instance: unknown, method: Method, args: unknown[]): unknown {
-    const outer = liveRun();
-    const tenure = outer !== undefined && outer.gate === this.gate ? outer.tenure : this.gate.ask();
+    const outer = outerRun();
+    const isInside = outer !== undefined && outer.gate === this.gate && outer.tenure.isValid();
+    const tenure = isInside ? outer.tenure : this.gate.ask();
     if (tenure === undefined) return this.refuse(method);
     const run = this.begin(tenure, 'direct', instance);
     const passed = this.identity.schedule !== undefined && args[0] === undefined ? [run, ...args.slice(1)] : args;
@@ -98,8 +99,11 @@ export class GatedJob {
   }
 
   private fireOrPass(tenure: HeldTenure | undefined, instance: unknown, method: Method, args: unknown[]): unknown {
-    const outer = liveRun();
-    if (outer !== undefined && outer.instance === instance && outer.method === this.identity.method) return method.apply(instance, args);
+    const outer = outerRun();
+    if (outer !== undefined && outer.instance === instance && outer.method === this.identity.method) {
+      JobRun.current()?.assertMaster();
+      return method.apply(instance, args);
+    }
     if (tenure !== undefined) return this.fireOnMaster(tenure, instance, method);
     this.counts.skipped += 1;
     return undefined;

@@ -1,12 +1,10 @@
 import { ClusterCronError } from '../support/errors.js';
 
-/** The abort reason of a run that was still going when the time to drain was over. The replica is still master while it reads this. */
+/** The abort reason of a run that shutdown, or a resignation, has waited for long enough. The replica may still be master while it reads this. */
 export class RunAbortedError extends ClusterCronError {
-  constructor(job: string, waitedMs: number, why: string) {
-    super(
-      'ZK_RUN_ABORTED',
-      `The run of "${job}" is aborted: ${why}, and it was still running after ${waitedMs} ms. Stop at the next safe point; raise drainTimeoutMs if it needs longer.`,
-    );
+  constructor(job: string, why: string, waitedMs: number) {
+    const waited = waitedMs === 0 ? '' : ` and it was still running after ${waitedMs} ms; raise drainTimeoutMs if it needs longer`;
+    super('ZK_RUN_ABORTED', `The run of "${job}" is aborted (${why})${waited}. Stop at the next safe point.`);
   }
 }
 

@@ -122,6 +122,7 @@ export class Belief {
         // Kept, though over: an order to leave that comes now must still drain the runs that it was handed to.
         this.disarm();
         this.held?.invalidate('the lease ran out before ZooKeeper acknowledged a renewal');
+        this.reportDoubt(state.tenure, state.lease);
         return;
       case 'observing':
       case 'electing':
@@ -159,6 +160,18 @@ export class Belief {
     if ((state.kind !== 'master' && state.kind !== 'draining') || this.isMaster()) return;
     if (state.kind === 'master') this.apply({ kind: 'lapsed' });
     else this.held?.invalidate('the lease ran out during the drain');
+  }
+
+  private reportDoubt(tenure: Tenure, lease: Lease): void {
+    const silentMs = Math.round(this.clock.nowMs() - lease.sentAtMs);
+    this.observer.observe({
+      level: 'warn',
+      event: 'mastership.doubtful',
+      message:
+        `Election "${this.key}": in doubt: ZooKeeper has not acknowledged anything sent in the last ${silentMs} ms, longer than the lease of ` +
+        `${Math.round(lease.lengthMs)} ms. Runs in progress are told to stop; nothing new starts.`,
+      fields: { election: this.key, token: String(tenure.token), silentMs },
+    });
   }
 
   private readonly listenerFailed = (thrown: unknown): void => {

@@ -136,7 +136,10 @@ export class Candidate implements Election {
   private attachedSession(): Session {
     const session = this.session();
     if (session === undefined) {
-      throw new ClusterCronError('ZK_NOT_CONNECTED', `Election "${this.key}": there is no ZooKeeper session now. Try again, or look at the session's state.`);
+      throw new ClusterCronError(
+        'ZK_NOT_CONNECTED',
+        `Election "${this.key}": there is no ZooKeeper session now. Try again, or look at the session's state.`,
+      );
     }
     return session;
   }

@@ -153,7 +153,11 @@ export class Contest {
     const was = belief.state();
     if (was.kind === 'standby' && was.master === node.text && was.rank === line.rank) return;
     if (was.kind !== 'standby' || was.master !== node.text) {
-      report(this.scene, 'info', 'standby', `standby; the master is ${node.text}.`, { master: node.text, rank: line.rank, czxid: String(node.stat.czxid) });
+      report(this.scene, 'info', 'standby', `standby; the master is ${node.text}.`, {
+        master: node.text,
+        rank: line.rank,
+        czxid: String(node.stat.czxid),
+      });
     }
     belief.apply({ kind: 'stood by', master: node.text, rank: line.rank });
   }
@@ -187,14 +191,21 @@ export class Contest {
     const { scene } = this;
     const floor = floorAbove(record.floor, scene.memory.tokenSeen, czxid);
     await scene.session.set(scene.znodes.record, encodeRecord({ ...record, floor }), read.stat.version);
-    report(scene, 'warn', 'floor-raised', `raised the floor of the fencing tokens to ${floor}, above a token seen earlier.`, { floor: String(floor) });
+    report(scene, 'warn', 'floor-raised', `raised the floor of the fencing tokens to ${floor}, above a token seen earlier.`, {
+      floor: String(floor),
+    });
   }
 
   private async attempt(read: RecordRead): Promise<void> {
     const { scene } = this;
     if (read.record !== undefined) scene.memory.sawRecord(read.record);
     if (scene.memory.standsBack(read, scene.address)) {
-      report(scene, 'info', 'stands-back', `stands back up to ${STAND_BACK_MS} ms for ${scene.memory.preferred(read)?.address}, named as successor.`);
+      report(
+        scene,
+        'info',
+        'stands-back',
+        `stands back up to ${STAND_BACK_MS} ms for ${scene.memory.preferred(read)?.address}, named as successor.`,
+      );
       return this.standBack();
     }
     // The epoch is judged after the win, which alone knows the present one.
@@ -271,7 +282,8 @@ export class Contest {
     watch.onEvent = () => (made = true);
     try {
       made = (await watch.expect()) || made;
-      for (let leftMs = STAND_BACK_MS; !made && !signal.aborted && leftMs > 0; leftMs = untilMs - clock.nowMs()) await wake.wait(signal, leftMs);
+      for (let leftMs = STAND_BACK_MS; !made && !signal.aborted && leftMs > 0; leftMs = untilMs - clock.nowMs())
+        await wake.wait(signal, leftMs);
     } finally {
       watch.onEvent = undefined;
     }

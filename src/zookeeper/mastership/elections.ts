@@ -119,6 +119,7 @@ class ElectionSet implements Elections {
     });
     const round: Round = { session, keeper, turnstile, turnstileOver, mayCampaign: false };
     this.round = round;
+    for (const one of this.candidates.values()) this.begin(one);
     const onEnded = (): void => {
       if (this.round === round) void this.endRound(session.ended.reason as Error);
     };

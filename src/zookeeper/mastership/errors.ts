@@ -35,7 +35,10 @@ export class UnknownReplicaError extends ClusterCronError {
     readonly known: readonly string[],
   ) {
     const list = known.length === 0 ? 'No replica stands in line' : `In line: ${known.join(', ')}`;
-    super('ZK_UNKNOWN_REPLICA', `No standby of "${election}" has the address "${address}". ${list}. Give the address exactly as the replica advertises it.`);
+    super(
+      'ZK_UNKNOWN_REPLICA',
+      `No standby of "${election}" has the address "${address}". ${list}. Give the address exactly as the replica advertises it.`,
+    );
   }
 }
 

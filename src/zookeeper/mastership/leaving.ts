@@ -21,10 +21,12 @@ export class Leaving {
     this.done = new Promise((resolve) => (this.resolve = resolve));
     const drained = drain === undefined ? Promise.resolve('drained' as const) : drain(tenure, why);
     // A drain that throws has not shown that the runs are over.
-    void drained.catch(() => 'stuck' as const).then((outcome) => {
-      this.outcome = outcome;
-      ring();
-    });
+    void drained
+      .catch(() => 'stuck' as const)
+      .then((outcome) => {
+        this.outcome = outcome;
+        ring();
+      });
   }
 
   strengthen(kind: LeavingKind, why: string): void {

@@ -15,6 +15,8 @@ export class Memory {
   /** The highest fencing token of this election that this replica has held or read. */
   tokenSeen = 0n;
   private leaseSeenMs = 0;
+  /** The last tenure seen, as its record was when it was first seen. */
+  private tenureSeen: Pick<ElectionRecord, 'tenure' | 'leaseMs' | 'unprovenMs'> | undefined;
   private lastNodeCzxid = 0n;
   private ended: { readonly tenureId: string; readonly recordVersion: number; readonly untilMs: number } | undefined;
   private edit: { readonly address: string; readonly after: string } | undefined;
@@ -26,8 +28,13 @@ export class Memory {
     this.tokenSeen = maxOf(this.tokenSeen, token);
   }
 
-  /** Replicas may be configured with different session timeouts, hence leases. */
+  /**
+   * Replicas may be configured with different session timeouts, hence leases. A tenure never changes its lease and never
+   * lengthens its wait, so what was seen first counts: a later edit by hand makes nobody wait for longer.
+   */
   sawRecord(record: ElectionRecord): void {
+    if (record.tenure === this.tenureSeen?.tenure) return;
+    this.tenureSeen = record;
     this.leaseSeenMs = Math.max(this.leaseSeenMs, record.leaseMs);
   }
 
@@ -60,8 +67,10 @@ export class Memory {
 
   /** The wait when the predecessor's end is not proven; `record` may be its own. */
   unproven(ownLeaseMs: number, record: ElectionRecord | undefined, why: string): Proof {
-    const leaseMs = Math.max(ownLeaseMs, this.leaseSeenMs, record?.leaseMs ?? 0);
-    return { waitMs: Math.max(waitMsFor(leaseMs), record?.unprovenMs ?? 0), why };
+    const seen = record !== undefined && record.tenure === this.tenureSeen?.tenure ? this.tenureSeen : record;
+    const leaseMs = Math.max(ownLeaseMs, this.leaseSeenMs, seen?.leaseMs ?? 0);
+    const unprovenMs = Math.min(record?.unprovenMs ?? 0, seen?.unprovenMs ?? 0);
+    return { waitMs: Math.max(waitMsFor(leaseMs), unprovenMs), why };
   }
 
   /**

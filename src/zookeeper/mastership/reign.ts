@@ -61,7 +61,7 @@ export class Reign implements LeaseHolder {
       this.begin();
       await this.firstView();
       while (!this.over) {
-        if (signal.aborted) this.lost(String((signal.reason as Error).message));
+        if (signal.aborted) this.lost((signal.reason as Error).message);
         else await this.step(signal).catch(pause);
       }
     } finally {
@@ -92,7 +92,9 @@ export class Reign implements LeaseHolder {
     const wasDoubtful = this.scene.belief.state().kind === 'doubtful';
     this.scene.belief.apply({ kind: 'renewed', tenure: this.tenure(), lease });
     if (wasDoubtful && this.scene.belief.isMaster()) {
-      report(this.scene, 'info', 'confirmed', 'master again: ZooKeeper has acknowledged a renewal.', { token: String(this.tenure().token) });
+      report(this.scene, 'info', 'confirmed', 'master again: ZooKeeper has acknowledged a renewal.', {
+        token: String(this.tenure().token),
+      });
     }
   }
 
@@ -131,7 +133,8 @@ export class Reign implements LeaseHolder {
     if (leftMs > 0) return scene.wake.wait(signal, leftMs);
     const lease = await seal(scene, this.holding);
     // An event or an order to leave during the seal is met by the next step; an answer later than its lease is sealed again.
-    if (lease !== undefined && !this.over && !signal.aborted && this.leaving === undefined && scene.keeper.isBelievable(lease)) this.believe(lease);
+    if (lease !== undefined && !this.over && !signal.aborted && this.leaving === undefined && scene.keeper.isBelievable(lease))
+      this.believe(lease);
   }
 
   private believe(lease: Lease): void {
@@ -140,7 +143,10 @@ export class Reign implements LeaseHolder {
     scene.memory.sawToken(tenure.token);
     scene.belief.apply({ kind: 'believed', tenure, lease });
     this.release ??= scene.keeper.hold(this, lease);
-    report(scene, 'info', 'master', `is master now, with fencing token ${tenure.token}.`, { tenure: tenure.id, token: String(tenure.token) });
+    report(scene, 'info', 'master', `is master now, with fencing token ${tenure.token}.`, {
+      tenure: tenure.id,
+      token: String(tenure.token),
+    });
   }
 
   private tenure(): Tenure {
@@ -204,7 +210,13 @@ export class Reign implements LeaseHolder {
   /** A run ignored its abort. At shutdown the node stays until the process, and with it the session, has ended. */
   private stuck(leaving: Leaving): void {
     const tenure = this.holding.tenureId;
-    report(this.scene, 'error', 'run-ignores-abort', `ZK_RUN_IGNORES_ABORT: does not resign, because a run goes on after its abort (${leaving.why}).`, { tenure });
+    report(
+      this.scene,
+      'error',
+      'run-ignores-abort',
+      `ZK_RUN_IGNORES_ABORT: does not resign, because a run goes on after its abort (${leaving.why}).`,
+      { tenure },
+    );
     leaving.settle('stuck');
     if (leaving.kind === 'close') {
       leaving.outcome = 'left to the process';
@@ -232,11 +244,17 @@ export class Reign implements LeaseHolder {
     if (outcome === 'again') return;
     this.hasResigned = outcome === 'resigned';
     this.finish();
-    report(scene, 'info', outcome === 'resigned' ? 'resigned' : 'lost', `${outcome === 'resigned' ? 'has resigned' : 'lost the node while resigning'}: ${leaving.why}.`, {
-      tenure: this.holding.tenureId,
-      token: String(this.tenure().token),
-      successor: this.holding.record.successor?.address,
-    });
+    report(
+      scene,
+      'info',
+      outcome === 'resigned' ? 'resigned' : 'lost',
+      `${outcome === 'resigned' ? 'has resigned' : 'lost the node while resigning'}: ${leaving.why}.`,
+      {
+        tenure: this.holding.tenureId,
+        token: String(this.tenure().token),
+        successor: this.holding.record.successor?.address,
+      },
+    );
     leaving.settle(outcome);
   }
 

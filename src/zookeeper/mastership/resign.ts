@@ -16,7 +16,12 @@ export async function resign(scene: Scene, holding: Holding, unprovenMs: number)
   const tenure = znodes.tenure(holding.tenureId);
   const operations: Op[] = [
     { kind: 'delete', path: znodes.node, version: holding.nodeVersion },
-    { kind: 'set', path: znodes.record, data: encodeRecord({ ...holding.record, state: 'resigned', unprovenMs }), version: holding.recordVersion },
+    {
+      kind: 'set',
+      path: znodes.record,
+      data: encodeRecord({ ...holding.record, state: 'resigned', unprovenMs }),
+      version: holding.recordVersion,
+    },
     { kind: 'delete', path: tenure, version: ANY_VERSION },
   ];
   try {

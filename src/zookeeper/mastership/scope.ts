@@ -125,7 +125,11 @@ export class ScopeTurnstile {
       return;
     }
     const delayMs = backoffMs(this.failures++, 100, 5_000);
-    observer.observe({ level: 'error', event: 'membership.failed', message: `Joining the members failed (${messageOf(thrown)}); tries again in ${Math.round(delayMs)} ms.` });
+    observer.observe({
+      level: 'error',
+      event: 'membership.failed',
+      message: `Joining the members failed (${messageOf(thrown)}); tries again in ${Math.round(delayMs)} ms.`,
+    });
     await sleep(clock, delayMs, signal).catch(() => undefined);
   }
 }

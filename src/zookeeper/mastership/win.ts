@@ -106,7 +106,15 @@ function winOf(attempt: Attempt, results: readonly OpResult[], lease: Lease, vie
   const [, node, written] = results;
   invariant(node?.kind === 'set' && written?.kind === 'set', 'the winning transaction answered without the stats of what it set');
   const { tenureId, record } = attempt;
-  return { tenureId, record, czxid: node.stat.czxid, recordVersion: attempt.recordVersion + 1, recordCzxid: written.stat.czxid, lease, view };
+  return {
+    tenureId,
+    record,
+    czxid: node.stat.czxid,
+    recordVersion: attempt.recordVersion + 1,
+    recordCzxid: written.stat.czxid,
+    lease,
+    view,
+  };
 }
 
 function reasonOfRefusal(thrown: unknown): NotWon {
@@ -148,5 +156,3 @@ export function ownerOf(node: NodeView, sessionId: bigint): 'this session' | 'an
   if (owner === sessionId) return 'this session';
   return owner === 0n || owner === CONTAINER_OWNER ? 'nobody' : 'another session';
 }
-
-

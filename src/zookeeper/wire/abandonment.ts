@@ -26,9 +26,4 @@ export class Abandonment {
       if (this.bySignal.get(signal)?.rejects === rejects) this.bySignal.delete(signal);
     };
   }
-
-  /** How many signals are listened to; for tests of leaks. */
-  get size(): number {
-    return this.bySignal.size;
-  }
 }

@@ -11,7 +11,7 @@ export async function gracefulStop(place: Place): Promise<Outcome & { readonly w
     dist: place.dist,
     rootPath: '/stopped',
     sessionTimeoutMs: T_MS,
-    drain: { kind: 'finish', ms: 800 },
+    drain: { kind: 'finish', ms: 1_500 },
   });
   const master = await fleet.master();
   await master.stop();

@@ -21,19 +21,19 @@ export const BLOWS = {
   'the whole tree is wiped': (admin, root) => admin.wipe(root),
 } as const satisfies Record<string, Blow>;
 
-/** The blow falls while the master hangs behind a half-open link, just after a renewal; later the link heals. */
+/** The blow falls while the master hangs behind a half-open link; later the link heals. */
 export async function struckBehindHalfOpenLink(server: Server, blow: keyof typeof BLOWS): Promise<Outcome> {
   const root = `/struck-${blow.replaceAll(' ', '-')}`;
-  await using proxied = await startProxiedFleet(3, server, { dist: server.dist, rootPath: root, sessionTimeoutMs: T_MS });
+  await using proxied = await startProxiedFleet(3, server, { dist: server.dist, rootPath: root, sessionTimeoutMs: 3 * T_MS });
   await using admin = await startAdmin(server.connectString);
   const { fleet } = proxied;
   const master = await fleet.master();
   const link = proxied.link(master);
-  const renewed = link.hold((frame) => frame.kind === 'request' && frame.op === 'multi');
-  await renewed.held;
-  // The lease that the last renewal has given lasts longest from here: this one never arrives.
+  const renewal = link.hold((frame) => frame.kind === 'request' && frame.op === 'multi');
+  await renewal.held;
+  // This renewal never arrives; of the lease that the one before has given, three quarters are left.
   link.hole();
-  renewed.release();
+  renewal.release();
   const since = master.messages.length;
   await BLOWS[blow](admin, root, proxied, master);
   await fleet.master({ not: master });

@@ -50,6 +50,7 @@ describe('@OnMasterElected and @OnMasterLost', () => {
       @OnMasterElected()
       async loop(signal: AbortSignal): Promise<void> {
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        seen.push((signal.reason as { code: string }).code);
         await new Promise(setImmediate);
         seen.push(`loop over, master: ${this.isMaster()}`);
       }
@@ -67,7 +68,7 @@ describe('@OnMasterElected and @OnMasterLost', () => {
     const { app } = await boot({ ...standby, providers: [provider] });
     app.get(TestElections).setMaster(true);
     await app.close();
-    expect(seen).toEqual(['loop over, master: true', 'stopped, master: true']);
+    expect(seen).toEqual(['ZK_HOOK_STOPPED', 'loop over, master: true', 'stopped, master: true']);
   });
 
   it('that throw are logged, and stop neither the others nor the election', async () => {
@@ -132,6 +133,10 @@ describe('@OnMasterElected and @OnMasterLost', () => {
     expect(log.with('event=hook.waiting')).toHaveLength(1);
     release();
     await eventually(() => expect(events).toEqual(['start', 'stopped', 'start']), { what: 'the second start' });
+  });
+
+  it('fail at boot without a module, with the instruction', async () => {
+    await expect(boot({ providers: [Consumer] })).rejects.toThrow(/import ZookeeperModule\.forRoot\(\) or ZookeeperTestingModule/u);
   });
 
   it('refuse what is no method of a provider', () => {

@@ -273,7 +273,7 @@ describe('shutdown', () => {
     expect(election.isMaster()).toBe(true);
     expect(elected).toEqual(['elected']);
     expect(log.with('ZK_RUN_IGNORES_ABORT')).toEqual([
-      expect.stringMatching(/^error "job" has been running for \d+ ms .*is not resigned.*job=job runningMs=\d{4}/u),
+      expect.stringMatching(/^error "job" of Test:0 has been running for \d+ ms .*is not resigned.*job=job runningMs=\d{4}/u),
     ]);
     expect(log.with('event=shutdown.drained')[0]).toContain('end=stuck');
     expect(app.get(Jobs).aborted).toMatchObject({ code: 'ZK_RUN_ABORTED' });
@@ -303,6 +303,17 @@ describe('shutdown', () => {
     await eventually(() => expect(log.with('event=run.aborted')[0] ?? '').toContain('ZK_MASTERSHIP_LOST'), { what: 'the end of the run' });
     await app.close();
     expect(log.with('event=shutdown.drained')[0]).toContain('end=resigned');
+  });
+
+  it('names a run that goes on although its mastership was lost before', async () => {
+    const { app, log } = await boot({ imports: imports(60_000), providers: [Jobs] });
+    const run = fire(app, 'job');
+    await app.get(Jobs).started.opened;
+    app.get(TestElections).setMaster(false);
+    await app.close();
+    expect(log.with('ZK_RUN_IGNORES_ABORT')).toEqual([expect.stringMatching(/"job" of Test:0 .*its mastership was over before/u)]);
+    app.get(Jobs).goOn.open();
+    await run;
   });
 
   it('lets what a run calls start while its mastership drains', async () => {

@@ -192,6 +192,44 @@ describe('a direct call of a scheduled method', () => {
     expect(app.get(Jobs).causes).toEqual([]);
   });
 
+  it('is told apart through other decorators that wrap the method and keep its metadata', async () => {
+    const seen: string[] = [];
+    const traced: MethodDecorator = (_target, _key, descriptor: PropertyDescriptor) => {
+      const inner = descriptor.value as (...args: unknown[]) => unknown;
+      const outer = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+        seen.push('traced');
+        return inner.apply(this, args);
+      };
+      for (const key of Reflect.getMetadataKeys(inner) as unknown[]) Reflect.defineMetadata(key, Reflect.getMetadata(key, inner), outer);
+      descriptor.value = outer;
+    };
+    class Traced {
+      @traced
+      @MasterOnly()
+      @Cron(NEVER, { name: 'job' })
+      async send(run?: JobRun): Promise<void> {
+        seen.push(String(run?.cause));
+      }
+    }
+    const { app } = await boot({ ...standby, providers: [Traced] });
+    await fire(app, 'job');
+    await expect(app.get(Traced).send()).rejects.toThrow(NotMasterError);
+    app.get(TestElections).setMaster(true);
+    await fire(app, 'job');
+    await app.get(Traced).send();
+    expect(seen).toEqual(['traced', 'traced', 'traced', 'schedule', 'traced', 'direct']);
+  });
+
+  it('is told apart whichever of the modules is imported first', async () => {
+    const { app, log } = await boot({ imports: [...standby.imports].toReversed(), providers: [Jobs] });
+    await fire(app, 'job');
+    expect(log.with('error')).toEqual([]);
+    app.get(TestElections).setMaster(true);
+    await fire(app, 'job');
+    app.get(Jobs).send();
+    expect(app.get(Jobs).causes).toEqual(['schedule', true, 'direct', true]);
+  });
+
   it('throws what the method throws', async () => {
     class Failing {
       @Cron(NEVER)
@@ -255,7 +293,7 @@ describe('inheritance', () => {
     expect(app.get(Parcels).seen).toEqual(['base Parcels.send']);
   });
 
-  it('takes super.method() for a part of the run of the overriding method, also while the mastership drains', async () => {
+  it('takes super.method() for a part of the run of the overriding method', async () => {
     const { app } = await boot({ ...master, providers: [Loud] });
     await fire(app, 'loud');
     expect(app.get(Loud).seen).toEqual(['loud', 'base loud']);
@@ -332,6 +370,7 @@ describe('two applications in one process', () => {
     const second = await boot({ ...standby, providers: [shared] });
     await fire(second.app, 'job');
     expect(shared.useValue.runs).toBe(0);
+    expect(second.log.with('error')).toEqual([]);
     expect(() => shared.useValue.send()).toThrow(NotMasterError);
   });
 });
@@ -555,6 +594,12 @@ describe('the testing kit', () => {
   it('runs a job of an application', async () => {
     const { app } = await boot({ ...standby, providers: [Jobs, Repository] });
     await expect(runJob(app.get(Jobs), 'send')).resolves.toBe(1);
+  });
+
+  it('logs what happens to jobs, and nothing about the boot', async () => {
+    const { log } = await boot({ ...standby, providers: [Jobs, Repository] });
+    expect(log.with('event=jobs.found')).toHaveLength(1);
+    expect(log.with('event=boot.')).toEqual([]);
   });
 
   it('takes the place of ZooKeeper in an application that imports the real module', async () => {

@@ -206,6 +206,8 @@ describe('stop', () => {
     await observed.toSay('session.connect-failed');
     expect(await within(observed.supervisor.stop(60_000), 'the stop', 5000)).toBe('closed');
     expect(observed.kinds).toEqual(['connecting', 'stopped']);
+    const begun = observed.states.filter((state) => state.kind === 'connecting' && state.attempts === 0);
+    expect(begun).toHaveLength(1);
   });
 
   it('gives up at its limit while the server hangs, and says what happens to the nodes', async () => {

@@ -76,6 +76,7 @@ it('is told of the end of its session by the next server, and sends nothing more
   expect(await failureOf(wire.exists('/'))).toMatchObject({ reason: 'session-expired', details: { sent: false } });
   await operator.create('/never', empty, 'persistent');
   expect(fired).toBe(0);
+  expect(wire.connection.watches.size).toBe(0);
   expect(wire.attachments).toHaveLength(1);
 });
 

@@ -43,6 +43,8 @@ export class Ensemble {
   private zxid = FIRST_EPOCH;
   /** False while it is down. */
   serves = true;
+  /** How many transactions it has taken, failed ones included. */
+  transactions = 0;
 
   constructor(
     readonly world: World,
@@ -188,6 +190,7 @@ export class Ensemble {
   }
 
   private commit(txn: Txn, answerOn?: Member, answer?: () => void): void {
+    this.transactions += 1;
     this.tree.apply(txn);
     for (const member of this.members) {
       member.back(() => {

@@ -46,7 +46,7 @@ export class Replica {
       newId: () => `${name}-${(ids += 1)}`.replaceAll(' ', ''),
     });
     this.election = this.elections.election();
-    this.election.setDrain(() => Promise.resolve('drained'));
+    this.election.setDrain(() => this.drain());
     this.election.onChange((state) => (this.cachedIsMaster = state.kind === 'master'));
   }
 
@@ -76,7 +76,15 @@ export class Replica {
     this.sessions.connection?.cut({ upLost: this.world.choices.chance(0.5) });
   }
 
+  /** Runs that take a while to finish, and now and then one that ignores its abort. */
+  private drain(): Promise<'drained' | 'stuck'> {
+    const { choices } = this.world;
+    const kind = choices.fraction();
+    if (choices.calm || kind < 0.6) return Promise.resolve('drained');
+    return new Promise((resolve) => void this.process.after(choices.between(0, 3_000), () => resolve(kind < 0.95 ? 'drained' : 'stuck')));
+  }
+
   private observe({ level, message }: Observation): void {
-    if (process.env['DBG'] || level !== 'debug') this.world.trace(`${this.name}: ${level === 'info' ? '' : `${level}: `}${message}`);
+    if (level !== 'debug') this.world.trace(`${this.name}: ${level === 'info' ? '' : `${level}: `}${message}`);
   }
 }

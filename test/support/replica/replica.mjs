@@ -111,7 +111,8 @@ class Witness {
 
   drain(tenure, why) {
     const { kind, ms } = options.drain;
-    say({ k: 'drain', e: this.index, token: String(tenure.token), why, t: nowUs() });
+    say({ k: 'drain', e: this.index, token: tenure && String(tenure.token), why, t: nowUs() });
+    if (this.runToken === undefined) return Promise.resolve('drained');
     return new Promise((resolve) => {
       setTimeout(() => {
         this.sample();

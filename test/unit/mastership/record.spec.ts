@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeRecord, encodeRecord, provesResignation, type ElectionRecord } from '../../../src/zookeeper/mastership/record.js';
-import { MAX_LEASE_MS } from '../../../src/zookeeper/mastership/timing.js';
+import { MAX_LEASE_MS, waitMsFor } from '../../../src/zookeeper/mastership/timing.js';
 import { statOf } from './stats.js';
 
 const record: ElectionRecord = { tenure: 't1', address: '10.0.0.1:80', state: 'held', leaseMs: 3_333.25, unprovenMs: 0, floor: 0n };
@@ -63,9 +63,9 @@ describe('the record', () => {
     });
   }
 
-  it('can make nobody wait longer than the longest lease, whatever was written into it', () => {
+  it('can make nobody wait longer than for the longest lease, whatever was written into it', () => {
     const read = decodeRecord(encodeRecord({ ...record, leaseMs: 1e15, unprovenMs: Number.MAX_VALUE }));
-    expect(read).toMatchObject({ leaseMs: MAX_LEASE_MS, unprovenMs: MAX_LEASE_MS });
+    expect(read).toMatchObject({ leaseMs: MAX_LEASE_MS, unprovenMs: waitMsFor(MAX_LEASE_MS) });
   });
 
   it('leaves a successor out that is malformed', () => {
@@ -80,21 +80,26 @@ describe('a resignation', () => {
   const resigned: ElectionRecord = { ...record, state: 'resigned' };
 
   it('is proven by the transaction that wrote it and took the tenure node away', () => {
-    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n }) })).toBe(true);
+    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(true);
   });
 
   it('is not proven by an edit of the record by hand, before or after the tenure node went', () => {
-    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 5n }) })).toBe(false);
-    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 12n }) })).toBe(false);
+    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 5n }) }, 20n)).toBe(false);
+    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 12n }) }, 20n)).toBe(false);
   });
 
   it('is not proven by a record that was created with the word in it', () => {
-    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 9n, mzxid: 9n, pzxid: 9n }) })).toBe(false);
+    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 9n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(false);
   });
 
   it('is not proven by a record of a tenure in force, nor by garbage', () => {
     const stat = statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n });
-    expect(provesResignation({ record, stat })).toBe(false);
-    expect(provesResignation({ record: undefined, stat })).toBe(false);
+    expect(provesResignation({ record, stat }, 20n)).toBe(false);
+    expect(provesResignation({ record: undefined, stat }, 20n)).toBe(false);
+  });
+
+  it('is not proven when it comes from an earlier epoch of the ensemble: it may be a snapshot put back', () => {
+    const stat = statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n });
+    expect(provesResignation({ record: resigned, stat }, (1n << 32n) + 20n)).toBe(false);
   });
 });

@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from '../../../src/zookeeper/mastership/errors.js';
+import { startAdmin, type Admin } from '../../support/admin.js';
+import { deferred, eventually, failureOf } from '../../support/eventually.js';
+import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
+import { Replicas } from './replicas.js';
+
+let server: ZooKeeperServer;
+let admin: Admin;
+
+beforeAll(async () => {
+  server = await startServer();
+  admin = await startAdmin(server.connectString);
+});
+
+afterAll(async () => {
+  await admin[Symbol.asyncDispose]();
+  await server.dispose();
+});
+
+describe.concurrent('transferTo', () => {
+  it('from the master hands over to the standby named, after the runs have ended', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second, third] = await replicas.line();
+    const runs = deferred<'drained'>();
+    first.election.setDrain(() => runs.promise);
+    await first.election.transferTo(third.address);
+    await eventually(() => expect(first.election.state().kind).toBe('draining'), { what: 'the drain' });
+    expect([first.isMaster, first.election.tenure(), second.isMaster, third.isMaster]).toEqual([true, undefined, false, false]);
+    runs.resolve('drained');
+    expect(await replicas.master({ not: first })).toBe(third);
+    expect(await first.standsBy()).toBe(first);
+    expect(await third.election.master()).toEqual({ address: third.address, isThis: true });
+    expect(await second.election.master()).toEqual({ address: third.address, isThis: false });
+  });
+
+  it('from a standby does the same, also to itself', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second, third] = await replicas.line();
+    await second.election.transferTo(third.address);
+    expect(await replicas.master({ not: first })).toBe(third);
+    await first.standsBy();
+    await first.election.transferTo(first.address);
+    expect(await replicas.master({ not: third })).toBe(first);
+  });
+
+  it('to an address that is not in line fails with those who are, and changes nothing', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second, third] = await replicas.line();
+    for (const from of [first, second]) {
+      const failure = await failureOf(from.election.transferTo('10.9.9.9:1'));
+      expect(failure).toBeInstanceOf(UnknownReplicaError);
+      expect(failure).toMatchObject({ code: 'ZK_UNKNOWN_REPLICA', known: [second.address, third.address] });
+    }
+    expect(await admin.read(replicas.node)).toBe(first.address);
+    expect(replicas.reigns).toHaveLength(1);
+  });
+
+  it('to the master itself does nothing', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second] = await replicas.line();
+    await second.election.transferTo(first.address);
+    expect(first.election.state().kind).toBe('master');
+    expect((await admin.info(replicas.node))?.version).toBe(1);
+  });
+
+  it('to a replica with the same address as another standby hands over to one of the two', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const twin = { address: '10.0.0.9:9' };
+    const [first] = await replicas.line({}, twin, twin);
+    await first.election.transferTo(twin.address);
+    expect((await replicas.master({ not: first })).address).toBe(twin.address);
+  });
+
+  it('gives the successor a second at most, and then somebody else goes on', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second, third] = await replicas.line();
+    const runs = deferred<'drained'>();
+    first.election.setDrain(() => runs.promise);
+    await first.election.transferTo(third.address);
+    await eventually(() => expect(first.election.state().kind).toBe('draining'), { what: 'the drain' });
+    await third.stop();
+    runs.resolve('drained');
+    const master = await replicas.master({ not: first });
+    expect(master).toBe(second);
+    expect(await admin.read(replicas.node)).toBe(second.address);
+  });
+});
+
+describe.concurrent('resign', () => {
+  it('lets the next in line win, without a wait, and goes behind the others', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second, third] = await replicas.line();
+    await first.election.resign();
+    expect(await replicas.master({ not: first })).toBe(second);
+    expect(second.observed('mastership.won')[0]?.fields?.['waitMs']).toBe(0);
+    await first.standsBy();
+    await second.election.resign();
+    expect(await replicas.master({ not: second })).toBe(third);
+    await second.standsBy();
+    await third.election.resign();
+    expect(await replicas.master({ not: third })).toBe(first);
+  });
+
+  it('alone wins again, under a new tenure with a higher token', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const only = replicas.add();
+    await replicas.master();
+    const tenure = only.election.tenure();
+    await only.election.resign();
+    expect(tenure?.isValid()).toBe(false);
+    expect((await replicas.reignAfter(1)).address).toBe(only.address);
+  });
+
+  it('elsewhere than on the master is refused, and names the master', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second] = await replicas.line();
+    const failure = await failureOf(second.election.resign());
+    expect(failure).toBeInstanceOf(NotMasterError);
+    expect(failure).toMatchObject({ code: 'ZK_NOT_MASTER', master: first.address });
+    expect(first.isMaster).toBe(true);
+  });
+
+  it('during a run that ignores its abort is refused, and the master goes on', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second] = await replicas.line();
+    first.election.setDrain(() => Promise.resolve('stuck'));
+    expect(await failureOf(first.election.resign())).toBeInstanceOf(RunIgnoresAbortError);
+    expect([first.election.state().kind, first.election.tenure() === undefined, second.isMaster]).toEqual(['master', false, false]);
+  });
+
+  it('with a drain that throws is refused as well: nothing shows that the runs are over', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first] = await replicas.line();
+    first.election.setDrain(() => Promise.reject(new Error('broken drain')));
+    expect(await failureOf(first.election.resign())).toBeInstanceOf(RunIgnoresAbortError);
+    expect(first.isMaster).toBe(true);
+  });
+
+  it('during the wait for an unproven predecessor hands the rest of the wait on', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const first = replicas.add();
+    await eventually(() => expect(first.election.state().kind).toBe('waiting'), { what: 'the wait', everyMs: 2 });
+    const wonMs = performance.now();
+    const second = await replicas.add().standsBy();
+    expect(first.election.state().kind).toBe('waiting');
+    await first.election.resign();
+    expect((await replicas.reignAfter(0)).address).toBe(second.address);
+    // The lease is a third of the session: 1 000 ms, and the wait 1 110 ms, of which 100 ms may have passed before it was seen here.
+    expect(performance.now() - wonMs).toBeGreaterThan(1_000);
+  });
+});
+
+describe.concurrent('stop', () => {
+  it('drains, resigns, and leaves nothing but persistent nodes', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const only = replicas.add();
+    await replicas.master();
+    const runs = deferred<'drained'>();
+    only.election.setDrain(() => runs.promise);
+    const stopped = only.stop();
+    await eventually(() => expect(only.election.state().kind).toBe('draining'), { what: 'the drain' });
+    expect([only.isMaster, only.election.tenure()]).toEqual([true, undefined]);
+    expect(await admin.read(replicas.node)).toBe(only.address);
+    runs.resolve('drained');
+    expect(await stopped).toBe('resigned');
+    expect(only.election.state().kind).toBe('observing');
+    for (const path of await admin.tree(replicas.rootPath)) expect((await admin.info(path))?.ephemeralOwner, path).toBe(0n);
+    expect(JSON.parse((await admin.read(replicas.record)) ?? '')).toMatchObject({ state: 'resigned', unprovenMs: 0 });
+  });
+
+  it('lets the next replica be master without a wait', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second] = await replicas.line();
+    await first.stop();
+    expect(await replicas.master({ not: first })).toBe(second);
+    expect(second.observed('mastership.won')[0]?.fields?.['waitMs']).toBe(0);
+  });
+
+  it('while a run ignores its abort keeps the node and the session, so that no successor overlaps it', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second] = await replicas.line();
+    const owner = (await admin.info(replicas.node))?.ephemeralOwner;
+    first.election.setDrain(() => Promise.resolve('stuck'));
+    expect(await first.elections.stop(2_000)).toBe('stuck');
+    expect((await admin.info(replicas.node))?.ephemeralOwner).toBe(owner);
+    expect([first.isMaster, second.isMaster]).toEqual([true, false]);
+    expect(first.observed('mastership.run-ignores-abort')).toHaveLength(1);
+    // What the end of the process does.
+    await first.loseSession();
+    expect(await replicas.master({ not: first })).toBe(second);
+  });
+
+  it('of a standby takes its place out of the line', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [, second, third] = await replicas.line();
+    await second.stop();
+    const names = await admin.children(replicas.linePath);
+    expect(names).toHaveLength(1);
+    expect(names[0]).toContain(`${third.address}~`);
+  });
+
+  it('before anything was started is over at once', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const only = replicas.add();
+    expect(['resigned', 'abandoned']).toContain(await only.stop());
+    expect(only.election.state().kind).toBe('observing');
+  });
+});
