@@ -64,10 +64,16 @@ class RealClient implements Client {
     let password: Buffer = Buffer.alloc(0);
     proxy.onFrame((frame) => {
       // ConnectResponse: length, protocol version, timeout, session id (8), then the password with its length.
-      if (frame.kind === 'connect' && frame.direction === 'to-client') password = frame.bytes.subarray(24, 24 + frame.bytes.readInt32BE(20));
+      if (frame.kind === 'connect' && frame.direction === 'to-client')
+        password = frame.bytes.subarray(24, 24 + frame.bytes.readInt32BE(20));
       return 'pass';
     });
-    const sessions = createSessions({ connectString: proxy.connectString, sessionTimeoutMs: SESSION_TIMEOUT_MS, clock: systemClock, observer: silentObserver });
+    const sessions = createSessions({
+      connectString: proxy.connectString,
+      sessionTimeoutMs: SESSION_TIMEOUT_MS,
+      clock: systemClock,
+      observer: silentObserver,
+    });
     const first = new Promise<Session>((resolve) => sessions.onSession(resolve));
     sessions.start();
     return new RealClient(await within(first, 'a session'), sessions, proxy, admin, () => password);
@@ -108,9 +114,13 @@ class RealClient implements Client {
   async kill(): Promise<void> {
     const { id } = this.session;
     await this.admin.endSession(id, this.password());
-    await eventually(async () => {
-      for (const path of await this.admin.tree()) if ((await this.admin.info(path))?.ephemeralOwner === id) throw new Error(`${path} is still there`);
-    }, { what: 'the ephemeral nodes of the killed session to go' });
+    await eventually(
+      async () => {
+        for (const path of await this.admin.tree())
+          if ((await this.admin.info(path))?.ephemeralOwner === id) throw new Error(`${path} is still there`);
+      },
+      { what: 'the ephemeral nodes of the killed session to go' },
+    );
   }
 
   close(): Promise<'closed' | 'abandoned'> {

@@ -64,7 +64,10 @@ export const TRANSACTION_STATEMENTS: readonly Statement[] = [
       await session.create(`${at}/a`, bytes(''), 'persistent');
       expect(await session.multi([check(`${at}/a`, 0)])).toEqual([{ kind: 'check' }]);
       await session.set(`${at}/a`, bytes(''), 0);
-      expect(await refusal(session.multi([check(at, 0), check(`${at}/a`, 0)]))).toMatchObject({ reason: 'bad-version', details: { opIndex: 1 } });
+      expect(await refusal(session.multi([check(at, 0), check(`${at}/a`, 0)]))).toMatchObject({
+        reason: 'bad-version',
+        details: { opIndex: 1 },
+      });
       expect(await session.multi([check(`${at}/a`, 1), check(`${at}/a`, ANY_VERSION)])).toHaveLength(2);
       expect(await refusal(session.multi([check(`${at}/b`, 0)]))).toMatchObject({ reason: 'no-node', details: { opIndex: 0 } });
     },

@@ -15,7 +15,13 @@ export type Fault =
   | { readonly kind: 'silence' | 'end session' | 'resign'; readonly who: Who }
   | { readonly kind: 'transfer'; readonly to: number }
   | { readonly kind: 'wall clock'; readonly who: Who; readonly byMs: number }
-  | { readonly kind: 'isolate'; readonly who: Who; readonly as: 'follower' | 'old leader'; readonly forMs: number; readonly endsSessions: boolean }
+  | {
+      readonly kind: 'isolate';
+      readonly who: Who;
+      readonly as: 'follower' | 'old leader';
+      readonly forMs: number;
+      readonly endsSessions: boolean;
+    }
   | { readonly kind: 'restart ensemble'; readonly forMs: number; readonly restored: 'as it was' | 'older' | 'empty' }
   | { readonly kind: 'foreign'; readonly forMs: number }
   | { readonly kind: 'operator'; readonly does: Edit };
@@ -33,9 +39,28 @@ const forMs = fc.oneof(fc.integer({ min: 50, max: 1_500 }), fc.integer({ min: 1_
 
 const edit: fc.Arbitrary<Edit> = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Edit>({ edit: 'delete node' }) },
-  { weight: 1, arbitrary: fc.constantFrom<Edit>({ edit: 'persistent node' }, { edit: 'delete record' }, { edit: 'delete tenure' }, { edit: 'delete places' }, { edit: 'wipe' }) },
-  { weight: 1, arbitrary: fc.constantFrom('replica 0', 'replica 1', 'replica 2', 'nobody', '').map((as) => ({ edit: 'write node', as }) as Edit) },
-  { weight: 2, arbitrary: fc.constantFrom('nonsense', 'resigned', 'what it was before').map((as) => ({ edit: 'write record', as }) as Edit) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<Edit>(
+      { edit: 'persistent node' },
+      { edit: 'delete record' },
+      { edit: 'delete tenure' },
+      { edit: 'delete places' },
+      { edit: 'wipe' },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom('replica 0' as const, 'replica 1' as const, 'replica 2' as const, 'nobody' as const, '' as const)
+      .map((as): Edit => ({ edit: 'write node', as })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom('nonsense' as const, 'resigned' as const, 'what it was before' as const)
+      .map((as): Edit => ({ edit: 'write record', as })),
+  },
 );
 
 /** Faults of the network, of processes and of sessions. */
@@ -65,10 +90,16 @@ const ofEnsembles: fc.Arbitrary<Fault> = fc.record({
   restored: fc.constantFrom('as it was' as const, 'older' as const, 'empty' as const),
 });
 
-const ofClocks: fc.Arbitrary<Fault> = fc.record({ kind: fc.constant('wall clock' as const), who, byMs: fc.integer({ min: -100_000, max: 100_000 }) });
+const ofClocks: fc.Arbitrary<Fault> = fc.record({
+  kind: fc.constant('wall clock' as const),
+  who,
+  byMs: fc.integer({ min: -100_000, max: 100_000 }),
+});
 
 /** Which kinds of faults a search draws from, beside those of the network, of processes and of sessions. */
 export interface FaultMix {
+  /** Fault upon fault, most of them on the master, while the effects of the last are still under way. */
+  readonly dense?: boolean;
   /** Nothing but restarts of the ensemble, with time between them for every replica to see who is master. */
   readonly onlyRestarts?: boolean;
   readonly operators?: boolean;
@@ -77,7 +108,34 @@ export interface FaultMix {
   readonly wallClocks?: boolean;
 }
 
+/** The faults whose order matters most when they come close together. */
+const pressing: fc.Arbitrary<Fault> = fc.oneof(
+  fc.constant<Fault>({ kind: 'operator', does: { edit: 'delete node' } }),
+  fc.constantFrom<Fault>(
+    { kind: 'operator', does: { edit: 'write node', as: 'nobody' } },
+    { kind: 'operator', does: { edit: 'write record', as: 'what it was before' } },
+  ),
+  fc.record({ kind: fc.constantFrom('resign' as const, 'end session' as const), who }),
+  fc.record({ kind: fc.constant('cut' as const), who, upLost: fc.boolean() }),
+  fc.record({ kind: fc.constant('freeze' as const), who, forMs: fc.integer({ min: 50, max: 2_000 }) }),
+  // Away for longer than a successor waits, and back within the session.
+  fc.record({ kind: fc.constant('unreachable' as const), who, forMs: fc.integer({ min: 1_500, max: 3_500 }) }),
+  fc.record({
+    ...{ kind: fc.constant('isolate' as const), who: fc.constant<Who>('master'), as: fc.constant('follower' as const) },
+    ...{ forMs: fc.integer({ min: 200, max: 3_000 }), endsSessions: fc.constant(true) },
+  }),
+);
+
+const DENSE = fc.array(
+  fc.record({
+    afterMs: fc.oneof(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 1_500 })),
+    fault: pressing,
+  }),
+  { minLength: 2, maxLength: 14, size: 'max' },
+);
+
 export function faultsOf(mix: FaultMix): fc.Arbitrary<readonly TimedFault[]> {
+  if (mix.dense === true) return DENSE;
   if (mix.onlyRestarts === true) {
     return fc.array(fc.record({ afterMs: fc.integer({ min: 14_000, max: 16_000 }), fault: ofEnsembles }), { minLength: 1, maxLength: 3 });
   }

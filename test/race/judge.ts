@@ -98,11 +98,13 @@ export class Judge {
 
   private judge(handed: Handed, master: Replica | undefined): void {
     const { tenure, replica } = handed;
-    if (replica.process.dead || handed.told) return void this.drop(handed);
+    if (replica.process.dead || handed.told) return this.drop(handed);
     if (!tenure.isValid()) return this.judgeInvalid(handed);
-    if (master !== undefined && master !== replica) throw new Violation(`I4: a run of ${replica.name} hears "master" while ${master.name} is`);
+    if (master !== undefined && master !== replica)
+      throw new Violation(`I4: a run of ${replica.name} hears "master" while ${master.name} is`);
     const current = replica.election.tenure();
-    if (current !== undefined && current.id !== tenure.id) throw new Violation(`I4: a run of ${tenure.id} hears "master" under ${current.id}`);
+    if (current !== undefined && current.id !== tenure.id)
+      throw new Violation(`I4: a run of ${tenure.id} hears "master" under ${current.id}`);
   }
 
   private judgeInvalid(handed: Handed): void {
@@ -116,7 +118,8 @@ export class Judge {
   }
 
   private drop(handed: Handed): void {
-    if (!handed.replica.process.dead && handed.tenure.isValid()) throw new Violation(`I4: ${handed.tenure.id} is valid again after its end was told`);
+    if (!handed.replica.process.dead && handed.tenure.isValid())
+      throw new Violation(`I4: ${handed.tenure.id} is valid again after its end was told`);
     this.handed.splice(this.handed.indexOf(handed), 1);
   }
 }

@@ -6,6 +6,7 @@ import { search } from './run.js';
 const SEARCHES: Readonly<Record<string, SearchOptions>> = {
   'processes freeze and die, links break, members are cut off and sessions end': {},
   'operators edit, delete and wipe what they like, and other software takes the node': { operators: true },
+  'faults come so close together that one meets the effects of another': { dense: true },
   'wall clocks jump': { wallClocks: true, operators: true },
   'the ensemble restarts, as it was, older or empty': { restarts: true },
 };

@@ -16,7 +16,11 @@ function propertyOf(options: SearchOptions): fc.IAsyncPropertyWithHooks<[Scenari
 
 /** Fails with the smallest scenario found that breaks an invariant, what happened in it, and the command that plays it again. */
 export async function search(test: string, options: SearchOptions): Promise<void> {
-  const details = await fc.check(propertyOf(options), { numRuns: RUNS, seed: SEED, ...(PATH === undefined ? {} : { path: PATH, endOnFailure: true }) });
+  const details = await fc.check(propertyOf(options), {
+    numRuns: RUNS,
+    seed: SEED,
+    ...(PATH === undefined ? {} : { path: PATH, endOnFailure: true }),
+  });
   if (!details.failed) return;
   const { counterexample, counterexamplePath, errorInstance } = details;
   throw new Error(

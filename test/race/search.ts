@@ -30,12 +30,20 @@ const LOOK_EVERY_MS = 7;
 
 /** Clock rates within 5 % of each other. */
 const clocks = fc.array(
-  fc.record({ rate: fc.double({ min: 0.976, max: 1.024, noNaN: true }), wallAtStartMs: fc.integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 }) }),
+  fc.record({
+    rate: fc.double({ min: 0.976, max: 1.024, noNaN: true }),
+    wallAtStartMs: fc.integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 }),
+  }),
   { minLength: 3, maxLength: 3 },
 );
 
 export function scenarios(mix: FaultMix): fc.Arbitrary<Scenario> {
-  return fc.record({ choices: fc.noShrink(fc.nat(2 ** 31 - 1)), clocks, faults: faultsOf(mix), frozen: mix.onlyRestarts === true ? fc.constant(undefined) : fc.option(fc.nat(2), { nil: undefined, freq: 3 }) });
+  return fc.record({
+    choices: fc.noShrink(fc.nat(2 ** 31 - 1)),
+    clocks,
+    faults: faultsOf(mix),
+    frozen: mix.onlyRestarts === true ? fc.constant(undefined) : fc.option(fc.nat(2), { nil: undefined, freq: 3 }),
+  });
 }
 
 /** Runs one scenario to its end; throws a `Violation` with what happened before. */

@@ -150,7 +150,6 @@ export class GatedJob {
     live.set(run, work);
     this.gate.inProgress.add(work);
     this.counts.started += 1;
-    this.tell('debug', 'run.started', `A run of "${name}" has started.`, run);
     return run;
   }
 
@@ -161,8 +160,6 @@ export class GatedJob {
     if (thrown !== undefined && !endedByAbort(thrown, run.signal)) this.counts.failed += 1;
     work.signal.release();
     this.gate.inProgress.delete(work);
-    const durationMs = Math.round(this.parts.clock.nowMs() - work.startedMs);
-    this.tell('debug', 'run.ended', `A run of "${run.job}" has ended after ${durationMs} ms.`, run, { durationMs });
   }
 
   private report(run: JobRun, thrown: unknown): void {
@@ -174,7 +171,7 @@ export class GatedJob {
     }
   }
 
-  private tell(level: Observation['level'], event: string, message: string, run: JobRun, more: Observation['fields'] = {}): void {
+  private tell(level: 'warn' | 'error', event: string, message: string, run: JobRun, more: Observation['fields'] = {}): void {
     const fields = { job: run.job, election: this.gate.election.key, token: run.fencingToken.toString(), cause: run.cause };
     this.parts.observer.observe({ level, event, message, fields: { ...fields, ...more } });
   }

@@ -11,23 +11,18 @@ import { Line } from './line.js';
 import { NodeWatch, type NodeView } from './node-watch.js';
 import { makeParents } from './parents.js';
 import { placesInLine } from './reassignment.js';
-import { encodeRecord, type ElectionRecord, type RecordRead } from './record.js';
+import type { ElectionRecord, RecordRead } from './record.js';
 import { Reign } from './reign.js';
+import { remember, type KnownRecord } from './remember.js';
 import { removeForeignNode } from './remove-node.js';
 import { report, type CandidateParts, type Scene } from './scene.js';
 import { rankDelayMs, STAND_BACK_MS } from './timing.js';
-import { floorAbove, floorForWin, tokenOf } from './token.js';
+import { floorForWin } from './token.js';
 import { Wake } from './wake.js';
 import { ownerOf, readRecord, tryToWin, type Attempt, type NotWon, type Win } from './win.js';
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
-
-/** A record in force, as a standby knows it. */
-interface KnownRecord {
-  readonly record: ElectionRecord;
-  readonly version: number;
-}
 
 /** A win that has put back a floor raised meanwhile: the seal writes the right one before anything is believed. */
 function withFloor(won: Win, floor: bigint): Win {
@@ -127,7 +122,7 @@ export class Contest {
     try {
       await this.standInLine();
       this.tell(node);
-      known = await this.remember(node);
+      known = await remember(scene, node);
       while (!signal.aborted && scene.watch.armedSince() !== undefined) {
         await scene.wake.wait(signal);
         if (scene.session.attached && scene.watch.armedSince() !== undefined) await this.standInLine();
@@ -170,30 +165,6 @@ export class Contest {
       await makeParents(this.scene.session, this.scene.znodes.parents);
       await this.scene.line.stand();
     }
-  }
-
-  /** Keeps in mind the token in force, and an edit that names a successor; raises a floor that has fallen behind. */
-  private async remember(node: NodeView): Promise<KnownRecord | undefined> {
-    const { scene } = this;
-    const read = await readRecord(scene.session, scene.znodes);
-    if (read?.record?.state !== 'held' || node.stat.version === 0) return undefined;
-    scene.memory.sawRecord(read.record);
-    const named = node.text.trim();
-    scene.memory.sawEdit(named === read.record.address ? undefined : { address: named, after: read.record.tenure });
-    const token = tokenOf(read.record.floor, node.stat.czxid);
-    if (token < scene.memory.tokenSeen) await this.raiseFloor(read, read.record, node.stat.czxid);
-    else scene.memory.sawToken(token);
-    return { record: read.record, version: read.stat.version };
-  }
-
-  /** The ensemble counts from lower again (restored empty or older): what this replica has seen must stay below. */
-  private async raiseFloor(read: RecordRead, record: ElectionRecord, czxid: bigint): Promise<void> {
-    const { scene } = this;
-    const floor = floorAbove(record.floor, scene.memory.tokenSeen, czxid);
-    await scene.session.set(scene.znodes.record, encodeRecord({ ...record, floor }), read.stat.version);
-    report(scene, 'warn', 'floor-raised', `raised the floor of the fencing tokens to ${floor}, above a token seen earlier.`, {
-      floor: String(floor),
-    });
   }
 
   private async attempt(read: RecordRead): Promise<void> {

@@ -19,7 +19,7 @@ export class Leaving {
     ring: () => void,
   ) {
     this.done = new Promise((resolve) => (this.resolve = resolve));
-    const drained = drain === undefined ? Promise.resolve('drained' as const) : drain(tenure, why);
+    const drained = new Promise<'drained' | 'stuck'>((settle) => settle(drain === undefined ? 'drained' : drain(tenure, why)));
     // A drain that throws has not shown that the runs are over.
     void drained
       .catch(() => 'stuck' as const)

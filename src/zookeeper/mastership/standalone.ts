@@ -161,7 +161,7 @@ class LocalTenure implements HeldTenure {
   readonly id: string;
   readonly token: bigint;
   readonly czxid: bigint;
-  private valid = true;
+  private over: string | undefined;
   private readonly ended = new Listeners<[string]>();
 
   constructor(tenure: Tenure) {
@@ -171,16 +171,18 @@ class LocalTenure implements HeldTenure {
   }
 
   isValid(): boolean {
-    return this.valid;
+    return this.over === undefined;
   }
 
   onInvalid(listener: (why: string) => void): () => void {
-    return this.ended.add(listener);
+    if (this.over === undefined) return this.ended.add(listener);
+    listener(this.over);
+    return () => undefined;
   }
 
   end(why: string): void {
-    if (!this.valid) return;
-    this.valid = false;
+    if (this.over !== undefined) return;
+    this.over = why;
     this.ended.tell(why);
   }
 }

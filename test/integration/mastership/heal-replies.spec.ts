@@ -76,7 +76,7 @@ describe.concurrent('when the connection is reset before the reply', () => {
   it('to the transaction that seals a win, the winner goes on in the same tenure', async () => {
     await using proxy = await startProxy(server);
     await using replicas = new Replicas(server.connectString);
-    const one = replicas.add({ connectString: proxy.connectString });
+    const one = replicas.add({ connectString: proxy.connectString, sessionTimeoutMs: 9_000 });
     await eventually(() => expect(one.election.state().kind).toBe('waiting'), { what: 'the wait', everyMs: 5 });
     await loseReply(proxy, isTransaction);
     const { id } = await replicas.reignAfter(0);

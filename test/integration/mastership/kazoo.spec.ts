@@ -38,7 +38,9 @@ async function wins(kazoo: TestProcess, meanwhile: () => Promise<unknown> = asyn
 
 /** While kazoo holds the node, our replica stands by and knows whom it waits for. */
 async function standsByFor(kazoo: TestProcess, path: string, replica: Replica): Promise<void> {
-  await eventually(() => expect(replica.election.state()).toMatchObject({ kind: 'standby', master: KAZOO }), { what: 'our standby to see kazoo' });
+  await eventually(() => expect(replica.election.state()).toMatchObject({ kind: 'standby', master: KAZOO }), {
+    what: 'our standby to see kazoo',
+  });
   expect(await replica.election.master()).toEqual({ address: KAZOO, isThis: false });
   const node = await admin.info(path);
   expect(node).toMatchObject({ data: KAZOO, ephemeralOwner: BigInt(String(kazoo.messages.at(-1)?.['session'])) });
@@ -100,7 +102,9 @@ it('gets the election when our master dies, and our standbys let it hold it', as
   expect([first.isMaster, second.isMaster]).toEqual([false, false]);
   // A participant that knows no hand-over keeps its node when somebody edits it.
   await admin.set(replicas.node, second.address);
-  await eventually(() => expect(second.election.state()).toMatchObject({ kind: 'standby', master: second.address }), { what: 'the edit to be seen' });
+  await eventually(() => expect(second.election.state()).toMatchObject({ kind: 'standby', master: second.address }), {
+    what: 'the edit to be seen',
+  });
   expect(second.isMaster).toBe(false);
   kazoo.send('yield');
   expect((await replicas.reignAfter(1)).address).toBe(second.address);

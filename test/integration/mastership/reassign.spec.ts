@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from '../../../src/zookeeper/mastership/errors.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
-import { deferred, eventually, failureOf } from '../../support/eventually.js';
+import { deferred, eventually, failureOf, within } from '../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { Replicas } from './replicas.js';
 
@@ -139,15 +139,56 @@ describe.concurrent('resign', () => {
 
   it('during the wait for an unproven predecessor hands the rest of the wait on', async () => {
     await using replicas = new Replicas(server.connectString);
-    const first = replicas.add();
+    const long = { sessionTimeoutMs: 9_000 };
+    const first = replicas.add(long);
     await eventually(() => expect(first.election.state().kind).toBe('waiting'), { what: 'the wait', everyMs: 2 });
     const wonMs = performance.now();
-    const second = await replicas.add().standsBy();
+    const second = await replicas.add(long).standsBy();
     expect(first.election.state().kind).toBe('waiting');
     await first.election.resign();
     expect((await replicas.reignAfter(0)).address).toBe(second.address);
-    // The lease is a third of the session: 1 000 ms, and the wait 1 110 ms, of which 100 ms may have passed before it was seen here.
-    expect(performance.now() - wonMs).toBeGreaterThan(1_000);
+    // The lease is a third of the session: 3 000 ms, and the wait 3 330 ms, of which some may have passed before it was seen here.
+    expect(performance.now() - wonMs).toBeGreaterThan(2_700);
+  });
+});
+
+describe.concurrent('during a drain', () => {
+  it('a deletion of the node by hand ends the tenure at once, and the order to resign is done', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first] = await replicas.line();
+    const tenure = first.election.tenure();
+    first.election.setDrain(() => new Promise(() => undefined));
+    const resigned = first.election.resign();
+    await admin.delete(replicas.node);
+    await within(resigned, 'the order to resign');
+    expect([tenure?.isValid(), first.isMaster]).toEqual([false, false]);
+    await replicas.reignAfter(1);
+  });
+
+  it('the end of the session ends the tenure at once, and the order to resign is done', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first] = await replicas.line();
+    first.election.setDrain(() => new Promise(() => undefined));
+    const resigned = first.election.resign();
+    await first.loseSession();
+    await within(resigned, 'the order to resign');
+    expect(first.isMaster).toBe(false);
+    await replicas.master({ not: first });
+  });
+
+  it('an order to stop is carried out instead of a hand-over that is taken back', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second] = await replicas.line();
+    const runs = deferred<'drained'>();
+    first.election.setDrain(() => runs.promise);
+    await admin.set(replicas.node, second.address);
+    await eventually(() => expect(first.election.state().kind).toBe('draining'), { what: 'the drain' });
+    const stopped = first.stop();
+    await admin.set(replicas.node, first.address);
+    await eventually(() => expect(second.election.state()).toMatchObject({ master: first.address }), { what: 'the edit to be seen' });
+    runs.resolve('drained');
+    expect(await stopped).toBe('resigned');
+    await replicas.master({ not: first });
   });
 });
 
@@ -188,7 +229,7 @@ describe.concurrent('stop', () => {
     expect(first.observed('mastership.run-ignores-abort')).toHaveLength(1);
     // What the end of the process does.
     await first.loseSession();
-    expect(await replicas.master({ not: first })).toBe(second);
+    await replicas.master({ not: first });
   });
 
   it('of a standby takes its place out of the line', async () => {

@@ -170,7 +170,8 @@ export class Replicas {
     return eventually(
       () => {
         const found = this.masters.find((replica) => replica !== not);
-        if (found === undefined) throw new Error(`none; they are ${this.all.map((one) => `${one.address} ${one.election.state().kind}`).join(', ')}`);
+        if (found === undefined)
+          throw new Error(`none; they are ${this.all.map((one) => `${one.address} ${one.election.state().kind}`).join(', ')}`);
         return found;
       },
       { what: not === undefined ? 'a master' : `a master other than ${not.address}`, withinMs, everyMs: 5 },
@@ -186,7 +187,8 @@ export class Replicas {
     return eventually(
       () => {
         const found = this.reigns[count];
-        if (found === undefined) throw new Error(`none; they are ${this.all.map((one) => `${one.address} ${one.election.state().kind}`).join(', ')}`);
+        if (found === undefined)
+          throw new Error(`none; they are ${this.all.map((one) => `${one.address} ${one.election.state().kind}`).join(', ')}`);
         return found;
       },
       { what: `tenure ${count + 1}`, withinMs: HEAL_SLOWLY_MS, everyMs: 5 },
@@ -202,7 +204,8 @@ export class Replicas {
   #reign(now: Reigned): void {
     const before = this.reigns.findLast((one) => one.key === now.key);
     if (before?.id === now.id) return;
-    if (before !== undefined && now.token <= before.token) this.breaches.push(`the token went from ${before.token} to ${now.token} (${before.address} to ${now.address})`);
+    if (before !== undefined && now.token <= before.token)
+      this.breaches.push(`the token went from ${before.token} to ${now.token} (${before.address} to ${now.address})`);
     this.reigns.push(now);
   }
 

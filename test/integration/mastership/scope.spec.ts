@@ -61,6 +61,10 @@ describe.concurrent('replicas of both electionScopes', () => {
   it('never have two masters when the membership of the old one is deleted by hand while it hangs', async () => {
     await using proxy = await startProxy(server);
     await using replicas = new Replicas(server.connectString);
+    // The younger scope's own record proves a resignation, so that nothing but the other scope makes it wait.
+    const before = replicas.add({ scope: 'service' });
+    await replicas.master();
+    await before.stop();
     const old = replicas.add({ scope: 'version', connectString: proxy.connectString });
     await replicas.master();
     const young = replicas.add({ scope: 'service' });
@@ -111,7 +115,9 @@ describe.concurrent('a replica with candidate: false', () => {
   it('of the other scope holds nobody back', async () => {
     await using replicas = new Replicas(server.connectString);
     const observer = replicas.add({ candidate: false, scope: 'service' });
-    await eventually(async () => expect(await admin.children(`${replicas.rootPath}/members/Bank`)).toHaveLength(1), { what: 'its membership' });
+    await eventually(async () => expect(await admin.children(`${replicas.rootPath}/members/Bank`)).toHaveLength(1), {
+      what: 'its membership',
+    });
     const one = replicas.add({ scope: 'version' });
     expect(await replicas.master()).toBe(one);
     expect(observer.isMaster).toBe(false);

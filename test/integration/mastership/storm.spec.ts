@@ -43,20 +43,32 @@ class Storm {
     await this.proxied.add(this.one(this.ensemble.members), { address: address ?? `10.0.0.${this.addresses}:9090` });
   }
 
-  /** One fault after the other falls on this kind of target until the time is over; several of these run at once. */
-  async rage(untilMs: number, strikes: readonly (() => Promise<string>)[]): Promise<void> {
+  /** One fault after the other falls on this kind of target until the time is over, with rests between; several of these run at once. */
+  async rage(untilMs: number, strikes: readonly (() => Promise<string>)[], restMs: number): Promise<void> {
     while (performance.now() < untilMs) {
       this.log.push(`${Math.round(performance.now())} ${await this.one(strikes)()}`);
-      await wait(this.random() * T_MS);
+      await wait(this.random() * restMs);
     }
   }
 
+  private readonly pause = () => this.during('pause', (replica) => (replica.process.pause(), () => replica.process.resume()));
+  private readonly hole = () => this.during('hole', (replica) => this.holed(replica));
+
+  /** An operator's blow while its victim cannot hear of it. */
+  private readonly blowBehindHole = () =>
+    this.during('blow behind a hole', (replica) => {
+      const heal = this.holed(replica);
+      void this.operator(this.one([() => this.admin.delete(NODE), () => this.admin.wipe('/soa'), () => this.endSession(replica)]));
+      return heal;
+    });
+
   readonly onReplicas = [
-    () => this.during('pause', (replica) => (replica.process.pause(), () => replica.process.resume())),
+    this.pause,
+    this.pause,
     async () => {
       const replica = this.target();
       const phase = this.one<Phase>(['timer', 'immediate', 'io', 'zookeeper']);
-      await replica.block(this.random() * 2 * T_MS, phase).catch(() => undefined);
+      await replica.block(this.random() * 4 * T_MS, phase).catch(() => undefined);
       return `stall ${replica.process.name} ${phase}`;
     },
     async () => {
@@ -73,7 +85,9 @@ class Storm {
   ];
 
   readonly onLinks = [
-    () => this.during('hole', (replica) => this.holed(replica)),
+    this.hole,
+    this.blowBehindHole,
+    this.blowBehindHole,
     async () => {
       const replica = this.target();
       this.proxied.link(replica).resetAll();
@@ -113,6 +127,11 @@ class Storm {
     return act().then(String, (error: Error) => error.message);
   }
 
+  private async endSession(replica: Replica): Promise<void> {
+    const { sessionId, password } = this.proxied.credentials(replica);
+    await this.admin.endSession(sessionId, password);
+  }
+
   private holed(replica: Replica): () => void {
     const link = this.proxied.link(replica);
     link.hole(this.one([undefined, 'to-server', 'to-client'] as const));
@@ -122,17 +141,17 @@ class Storm {
   private async during(what: string, begin: (replica: Replica) => () => void): Promise<string> {
     const replica = this.target();
     const end = begin(replica);
-    const lengthMs = this.random() * 3 * T_MS;
+    const lengthMs = this.random() * 4 * T_MS;
     await wait(lengthMs);
     end();
     return `${what} ${replica.process.name} ${Math.round(lengthMs)} ms`;
   }
 
-  /** Half of what falls on replicas falls on the master. */
+  /** Most of what falls on replicas falls on a master. */
   private target(): Replica {
     const living = this.proxied.fleet.replicas.filter((one) => one.process.exit === undefined);
     const masters = living.filter((one) => one.isMaster());
-    return this.one(this.random() < 0.5 && masters.length > 0 ? masters : living);
+    return this.one(this.random() < 0.8 && masters.length > 0 ? masters : living);
   }
 
   private one<T>(from: readonly T[]): T {
@@ -150,7 +169,11 @@ it(
     const storm = new Storm(ensemble, proxied, admin);
     await storm.begin();
     const untilMs = performance.now() + SECONDS * 1_000;
-    await Promise.all([storm.onReplicas, storm.onLinks, storm.onServers].map((strikes) => storm.rage(untilMs, strikes)));
+    await Promise.all([
+      storm.rage(untilMs, storm.onReplicas, T_MS),
+      storm.rage(untilMs, storm.onLinks, T_MS),
+      storm.rage(untilMs, storm.onServers, 5 * T_MS),
+    ]);
     const found = violations(proxied.fleet);
     expect(found, storm.log.join('\n')).toEqual([]);
     await proxied.fleet.master();

@@ -3,7 +3,7 @@ import { eventually } from '../../support/eventually.js';
 
 interface Transaction {
   remove(path: string, version: number): Transaction;
-  commit(done: (error: unknown) => void): void;
+  commit(done: (error: Error | null) => void): void;
 }
 
 /**
@@ -16,7 +16,7 @@ export async function wipeAtOnce(admin: Admin, path: string): Promise<void> {
       const deepestFirst = (await admin.tree(path)).sort((a, b) => b.split('/').length - a.split('/').length);
       const client = admin.client as unknown as { transaction(): Transaction };
       const transaction = deepestFirst.reduce((all, one) => all.remove(one, -1), client.transaction());
-      await new Promise<void>((resolve, reject) => transaction.commit((error) => (error ? reject(error as Error) : resolve())));
+      await new Promise<void>((resolve, reject) => transaction.commit((error) => (error ? reject(error) : resolve())));
     },
     { what: `${path} to be wiped` },
   );

@@ -38,6 +38,24 @@ describe('@OnMasterElected and @OnMasterLost', () => {
     expect(events).toEqual(['start', 'abort', 'stop, aborted: true', 'start']);
   });
 
+  it('tell listeners of the signal before "lost" is called, whether anybody asks the signal or not', async () => {
+    const events: string[] = [];
+    class Listening {
+      @OnMasterElected()
+      start(signal: AbortSignal): void {
+        signal.addEventListener('abort', () => events.push((signal.reason as { code: string }).code));
+      }
+      @OnMasterLost()
+      stop(): void {
+        events.push('lost');
+      }
+    }
+    const { app } = await boot({ ...standby, providers: [Listening] });
+    app.get(TestElections).setMaster(true);
+    app.get(TestElections).setMaster(false);
+    expect(events).toEqual(['ZK_MASTERSHIP_LOST', 'lost']);
+  });
+
   it('are told at boot, when it was decided before', async () => {
     const { app } = await boot({ imports: [ZookeeperTestingModule.forRoot({ master: true })], providers: [Consumer] });
     expect(app.get(Consumer).events).toEqual(['start']);
@@ -165,6 +183,25 @@ describe('MasterElection', () => {
     expect(election.mastership()).toMatchObject({ kind: 'master' });
     await expect(election.master()).resolves.toEqual({ address: 'this.test:9090', isThis: true });
     await expect(election.master('reports')).resolves.toEqual({ address: 'other.test:9090', isThis: false });
+  });
+
+  it('lets go of the election when the subscriber does', async () => {
+    const { app } = await boot({ ...standby, providers: [User] });
+    const inner = app.get(TestElections).election();
+    const onChange = inner.onChange.bind(inner);
+    let listening = 0;
+    inner.onChange = (listener) => {
+      const stop = onChange(listener);
+      listening += 1;
+      return () => {
+        listening -= 1;
+        stop();
+      };
+    };
+    const subscription = app.get(User).election.mastership$().subscribe();
+    expect(listening).toBe(1);
+    subscription.unsubscribe();
+    expect(listening).toBe(0);
   });
 
   it('refuses names that no election can have', async () => {

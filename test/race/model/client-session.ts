@@ -1,13 +1,22 @@
 import type { Session, SessionEnd } from '../../../src/zookeeper/session/session.js';
 import { ZOOKEEPER_CODES, ZooKeeperError, type ZooKeeperReason } from '../../../src/zookeeper/wire/errors.js';
-import type { CreateMode, Op, OperationOptions, OpResult, ReadOptions, Stat, Watcher, WatchEvent } from '../../../src/zookeeper/wire/operations.js';
+import type {
+  CreateMode,
+  Op,
+  OperationOptions,
+  OpResult,
+  ReadOptions,
+  Stat,
+  Watcher,
+  WatchEvent,
+} from '../../../src/zookeeper/wire/operations.js';
 import { ClientWatches } from './client-watches.js';
 import type { Attachment, Read, Request } from './member.js';
 import type { SimProcess } from './process.js';
 import { statOf, type Outcome, type Tree, type Znode } from './tree.js';
 
 interface Pending {
-  readonly reject: (thrown: unknown) => void;
+  readonly reject: (thrown: Error) => void;
   readonly operation: string;
   readonly path: string | undefined;
 }
@@ -17,7 +26,7 @@ interface Call<T> {
   readonly operation: string;
   readonly path?: string;
   readonly options: OperationOptions | undefined;
-  readonly request: (done: (value: T) => void, fail: (thrown: unknown) => void, seen: (zxid: bigint) => void) => Request;
+  readonly request: (done: (value: T) => void, fail: (thrown: Error) => void, seen: (zxid: bigint) => void) => Request;
 }
 
 /** The client's side of one simulated session. */
@@ -178,7 +187,14 @@ export class SimSession implements Session {
     });
   }
 
-  private read<T>(operation: string, path: string, options: ReadOptions | undefined, list: 'data' | 'child', found: (node: Znode) => T, missing?: () => T): Promise<T> {
+  private read<T>(
+    operation: string,
+    path: string,
+    options: ReadOptions | undefined,
+    list: 'data' | 'child',
+    found: (node: Znode) => T,
+    missing?: () => T,
+  ): Promise<T> {
     const watcher = options?.watch;
     return this.call<T>({
       ...{ operation, path, options },
@@ -216,7 +232,7 @@ export class SimSession implements Session {
       const settle = (run: () => void): void => void (this.pending.delete(pending) && run());
       const asked = request(
         (value) => settle(() => resolve(value)),
-        (thrown) => settle(() => reject(thrown as Error)),
+        (thrown) => settle(() => reject(thrown)),
         (zxid) => void (this.zxid = zxid > this.zxid ? zxid : this.zxid),
       );
       attachment.link.up(() => attachment.request(asked));

@@ -146,7 +146,13 @@ export class SimSessions implements Sessions {
     const { session, visible } = this;
     if (session === undefined || visible === undefined) return;
     session.attach(attachment);
-    this.become({ kind: 'attached', sessionId: session.id, timeoutMs: session.timeoutMs, server: member.name, sinceMs: this.process.nowMs() });
+    this.become({
+      kind: 'attached',
+      sessionId: session.id,
+      timeoutMs: session.timeoutMs,
+      server: member.name,
+      sinceMs: this.process.nowMs(),
+    });
     if (first) for (const listener of [...this.sessionListeners]) listener(visible);
   }
 

@@ -127,7 +127,10 @@ export class Ensemble {
   /** Ends a session: its ephemeral nodes go in one transaction, its connection after that. */
   endSession(id: bigint, why: string, answerOn?: Member, answer?: () => void): void {
     const session = this.sessions.get(id);
-    if (session === undefined) return void (answerOn && answer && answerOn.back(answer));
+    if (session === undefined) {
+      if (answerOn !== undefined && answer !== undefined) answerOn.back(answer);
+      return;
+    }
     this.world.trace(`ensemble: session ${id.toString(16)} ends: ${why}`);
     session.expiry?.cancel();
     this.sessions.delete(id);
@@ -174,14 +177,18 @@ export class Ensemble {
 
   private restore(from: Backup): void {
     this.tree = from.tree.copy();
-    this.sessions = new Map(from.sessions.map((session) => [session.id, { ...session, owner: undefined, attachment: undefined, expiry: undefined }]));
+    this.sessions = new Map(
+      from.sessions.map((session) => [session.id, { ...session, owner: undefined, attachment: undefined, expiry: undefined }]),
+    );
   }
 
   /** How long after the last sign of life the leader ends a session: mostly about the timeout, at times much earlier. */
   private silenceMs(session: ServerSession): number {
     const { choices } = this.world;
     const latestMs = session.timeoutMs + 1.5 * this.options.tickTimeMs;
-    return this.options.earlyExpiry && !choices.calm && choices.chance(0.3) ? choices.between(0, latestMs) : choices.between(session.timeoutMs, latestMs);
+    return this.options.earlyExpiry && !choices.calm && choices.chance(0.3)
+      ? choices.between(0, latestMs)
+      : choices.between(session.timeoutMs, latestMs);
   }
 
   private stamp(session: bigint): { zxid: bigint; timeMs: number; session: bigint } {

@@ -202,7 +202,12 @@ export class Member {
 
   private trigger(event: WatchEvent): void {
     const told = new Set<Attachment>();
-    const lists = event.type === 'children' ? [this.childWatches] : event.type === 'deleted' ? [this.dataWatches, this.childWatches] : [this.dataWatches];
+    const lists =
+      event.type === 'children'
+        ? [this.childWatches]
+        : event.type === 'deleted'
+          ? [this.dataWatches, this.childWatches]
+          : [this.dataWatches];
     for (const watches of lists) {
       for (const attachment of watches.get(event.path) ?? []) told.add(attachment);
       watches.delete(event.path);

@@ -37,7 +37,12 @@ export class Replica {
     readonly options: ReplicaOptions,
   ) {
     this.process = new SimProcess(name, world, options.clock);
-    this.sessions = new SimSessions(this.process, ensemble, options.sessionTimeoutMs, (session) => options.tamper?.(session, options.address) ?? session);
+    this.sessions = new SimSessions(
+      this.process,
+      ensemble,
+      options.sessionTimeoutMs,
+      (session) => options.tamper?.(session, options.address) ?? session,
+    );
     let ids = 0;
     this.elections = createElections({
       ...{ sessions: this.sessions, rootPath: ROOT, service: SERVICE, version: VERSION, scope: 'version' },

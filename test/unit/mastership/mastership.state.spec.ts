@@ -101,7 +101,11 @@ describe('the one writer of the state', () => {
   });
 
   it('holds a node exactly in the states that have a tenure', () => {
-    expect(Object.values(STATES).filter(holds).map((state) => state.kind)).toEqual(['waiting', 'master', 'doubtful', 'draining']);
+    expect(
+      Object.values(STATES)
+        .filter(holds)
+        .map((state) => state.kind),
+    ).toEqual(['waiting', 'master', 'doubtful', 'draining']);
   });
 });
 
@@ -129,7 +133,11 @@ describe('belief under a lease', () => {
 });
 
 const tenures = fc.constantFrom(tenure, stranger);
-const leases = fc.record({ sentAtMs: fc.integer({ min: 0, max: 5_000 }), sentWallMs: fc.integer({ min: 0, max: 5_000 }), lengthMs: fc.constant(300) });
+const leases = fc.record({
+  sentAtMs: fc.integer({ min: 0, max: 5_000 }),
+  sentWallMs: fc.integer({ min: 0, max: 5_000 }),
+  lengthMs: fc.constant(300),
+});
 const text = fc.constant('any');
 const events: fc.Arbitrary<MastershipEvent> = fc.oneof(
   fc.record({ kind: fc.constantFrom('withdrawn' as const, 'campaigning' as const, 'drain' as const, 'ended' as const), why: text }),

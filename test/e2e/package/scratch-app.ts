@@ -1,0 +1,105 @@
+import { copyFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryDirectory } from '../../../scripts/support/guard.mjs';
+import { ROOT, startProgram, type TestProcess } from '../../support/process.js';
+
+const TEMPLATES = join(import.meta.dirname, 'templates');
+
+/** The scratch applications: the same sources under different packages and settings. */
+export type Template = 'nest12-esm' | 'nest11-cjs';
+
+export interface Finished {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** The tarball of the project, as npm would publish it. */
+export class Tarball implements Disposable {
+  private constructor(
+    readonly path: string,
+    private readonly directory: { remove(): void },
+  ) {}
+
+  /** Packs what is built. */
+  static async pack(): Promise<Tarball> {
+    const directory = temporaryDirectory('tarball');
+    succeeded(await npm(['pack', '--ignore-scripts', '--pack-destination', directory.path], ROOT));
+    const [name = 'none'] = readdirSync(directory.path);
+    return new Tarball(join(directory.path, name), directory);
+  }
+
+  [Symbol.dispose](): void {
+    this.directory.remove();
+  }
+}
+
+/** An application outside of the project, which has the package from the tarball and everything else from the registry. */
+export class ScratchApp implements Disposable {
+  readonly directory: string;
+  /** Of `npm install`. */
+  installed: Finished = { code: null, output: 'not installed' };
+  /** Of its compiler. */
+  compiled: Finished = { code: null, output: 'not compiled' };
+  private readonly temporary: { readonly path: string; remove(): void };
+
+  private constructor(readonly template: Template) {
+    this.temporary = temporaryDirectory(template);
+    this.directory = this.temporary.path;
+  }
+
+  /** Installs and compiles it. A conflict of peers is an error of the installation. */
+  static async create(template: Template, tarball: Tarball): Promise<ScratchApp> {
+    const app = new ScratchApp(template);
+    cpSync(join(TEMPLATES, template), app.directory, { recursive: true });
+    for (const name of readdirSync(join(TEMPLATES, 'app'))) {
+      const folder = name.endsWith('.ts') ? 'src' : '.';
+      cpSync(join(TEMPLATES, 'app', name), join(app.directory, folder, name));
+    }
+    copyFileSync(join(ROOT, 'test', 'types', 'usage.ts'), join(app.directory, 'src', 'usage.ts'));
+    const manifest = join(app.directory, 'package.json');
+    const made = JSON.parse(readFileSync(manifest, 'utf8')) as { dependencies: Record<string, string> };
+    made.dependencies['nestjs-cluster-cron'] = `file:${tarball.path}`;
+    writeFileSync(manifest, JSON.stringify(made, undefined, 2));
+    app.installed = await npm(
+      ['install', '--include=dev', '--strict-peer-deps', '--prefer-offline', '--no-audit', '--no-fund'],
+      app.directory,
+    );
+    app.compiled = await app.npm('run', 'build');
+    return app;
+  }
+
+  npm(...args: readonly string[]): Promise<Finished> {
+    return npm(args, this.directory);
+  }
+
+  /** Starts `node` in it. */
+  node(args: readonly string[], env: Readonly<Record<string, string>> = {}): TestProcess {
+    return startProgram(process.execPath, {
+      args,
+      cwd: this.directory,
+      env: { ...WITHOUT_VITEST, ...env },
+      name: `${this.template} ${args.join(' ')}`,
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.temporary.remove();
+  }
+}
+
+/** Vitest's own environment is nobody else's business. */
+const WITHOUT_VITEST = Object.fromEntries(
+  ['NODE_ENV', 'TEST', ...Object.keys(process.env).filter((name) => name.startsWith('VITEST'))].map((name) => [name, undefined]),
+);
+
+async function npm(args: readonly string[], cwd: string): Promise<Finished> {
+  const program = startProgram('npm', { args, cwd, env: WITHOUT_VITEST, name: `npm ${args[0] ?? ''}` });
+  const { code } = await program.exited;
+  return { code, output: program.output };
+}
+
+/** Its output; fails with it when the program has failed. */
+export function succeeded({ code, output }: Finished): string {
+  if (code !== 0) throw new Error(`It ended with code ${code}:\n${output}`);
+  return output;
+}

@@ -1,0 +1,240 @@
+// The public types as applications use them, and what they must refuse. Compiled against the source by this project, and against the
+// tarball's declarations in the scratch applications of test/e2e/package; never run.
+import type { Type } from '@nestjs/common';
+import { Injectable, Module, UseGuards } from '@nestjs/common';
+import { Cron, Interval, Timeout } from '@nestjs/schedule';
+import {
+  ClusterCronError,
+  HookStoppedError,
+  JobRun,
+  JobSetupError,
+  type Lease,
+  MasterElection,
+  MasterGuard,
+  type MasterGuardOptions,
+  type Mastership,
+  MastershipLostError,
+  MasterOnly,
+  type MasterOnlyOptions,
+  NotMasterError,
+  OnMasterElected,
+  OnMasterLost,
+  RunAbortedError,
+  type RunCause,
+  RunIgnoresAbortError,
+  type Tenure,
+  UnboundError,
+  UnknownReplicaError,
+  type ZookeeperAuthOptions,
+  ZookeeperModule,
+  type ZookeeperModuleAsyncOptions,
+  type ZookeeperModuleOptions,
+  ZookeeperOptionsError,
+  type ZookeeperOptionsFactory,
+} from 'nestjs-cluster-cron';
+import {
+  ELECTIONS,
+  runJob,
+  type RunJobOptions,
+  TestElections,
+  ZookeeperTestingModule,
+  type ZookeeperTestingOptions,
+} from 'nestjs-cluster-cron/testing';
+import type { Observable } from 'rxjs';
+
+/** Compiles when both types are the same; `any` is the same as nothing else. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : never;
+function same<A, B>(_same: Same<A, B>): void {}
+
+// ---- The module ----
+
+export const minimal: ZookeeperModuleOptions = { connectString: 'zk:2181', service: 'S', version: '1' };
+export const full: ZookeeperModuleOptions = {
+  ...minimal,
+  address: '10.0.0.1:9090',
+  electionScope: 'service',
+  candidate: false,
+  sessionTimeoutMs: 10_000,
+  rootPath: '/soa',
+  auth: { scheme: 'digest', credentials: ['user:password'], readableBy: 'creator', parents: 'shared' },
+  tls: { ca: 'certificate' },
+  drainTimeoutMs: 15_000,
+  standalone: false,
+  allowStandaloneInProduction: false,
+};
+// An option that comes from the environment may be undefined, also under exactOptionalPropertyTypes.
+export const fromEnvironment: ZookeeperModuleOptions = {
+  ...minimal,
+  address: process.env['ADDRESS'],
+  tls: undefined,
+  candidate: undefined,
+};
+// @ts-expect-error an election has no name without `version`
+export const withoutVersion: ZookeeperModuleOptions = { connectString: 'zk:2181', service: 'S' };
+// @ts-expect-error misspelt options are refused
+export const misspelt: ZookeeperModuleOptions = { ...minimal, sessionTimeout: 10_000 };
+// @ts-expect-error there are two scopes only
+export const unknownScope: ZookeeperModuleOptions = { ...minimal, electionScope: 'planet' };
+// @ts-expect-error durations are numbers of milliseconds
+export const textDuration: ZookeeperModuleOptions = { ...minimal, drainTimeoutMs: '15s' };
+// @ts-expect-error digest is the one scheme
+export const unknownScheme: ZookeeperAuthOptions = { scheme: 'sasl', credentials: [] };
+
+@Injectable()
+class OptionsFactory implements ZookeeperOptionsFactory {
+  createZookeeperOptions(): ZookeeperModuleOptions {
+    return minimal;
+  }
+}
+export const asynchronous: ZookeeperModuleAsyncOptions[] = [
+  { imports: [], inject: [OptionsFactory], useFactory: (factory: OptionsFactory) => factory.createZookeeperOptions() },
+  { useFactory: async () => Promise.resolve(minimal) },
+  { useClass: OptionsFactory },
+  { useExisting: OptionsFactory },
+];
+// @ts-expect-error a factory must answer the module's options
+export const wrongFactory: ZookeeperModuleAsyncOptions = { useFactory: () => ({ service: 'S' }) };
+
+@Module({ imports: [ZookeeperModule.forRoot(minimal), ...asynchronous.map((options) => ZookeeperModule.forRootAsync(options))] })
+export class Root {}
+
+// ---- What is attached to methods ----
+
+const options: MasterOnlyOptions = { name: 'send', election: undefined };
+
+@Injectable()
+export class Jobs {
+  @Cron('* * * * * *')
+  @MasterOnly()
+  async withRun(run: JobRun): Promise<number> {
+    return Promise.resolve(Number(run.fencingToken));
+  }
+
+  @MasterOnly(options)
+  @Interval(1_000)
+  withoutRun(): string {
+    return 'sent';
+  }
+
+  @MasterOnly({ election: 'reports' })
+  @Timeout(1_000)
+  once(): void {}
+
+  @MasterOnly()
+  plain(account: string, amount: number): string {
+    return `${account} ${amount}`;
+  }
+
+  @OnMasterElected()
+  @OnMasterElected('reports')
+  elected(signal: AbortSignal): boolean {
+    return signal.aborted;
+  }
+
+  @OnMasterLost('reports')
+  lost(): void {}
+
+  // @ts-expect-error only methods can be gated, not properties
+  @MasterOnly() property = 1;
+
+  // @ts-expect-error misspelt options are refused
+  @MasterOnly({ elections: 'reports' })
+  misspelt(): void {}
+
+  // @ts-expect-error an election's name is text
+  @OnMasterElected({ election: 'reports' })
+  objectHook(): void {}
+}
+// @ts-expect-error a class is no job
+@MasterOnly()
+export class NoJob {}
+
+const guardOptions: MasterGuardOptions = { election: 'reports', exposeMaster: true };
+same<ReturnType<typeof MasterGuard.with>, Type<MasterGuard>>(true);
+
+@UseGuards(MasterGuard, MasterGuard.with(guardOptions), MasterGuard.with({}))
+export class Endpoint {}
+// @ts-expect-error what strangers are told must be asked for by its name
+MasterGuard.with({ expose: true });
+
+// ---- What a run sees ----
+
+export function inRun(run: JobRun): void {
+  same<typeof run.job, string>(true);
+  same<typeof run.firedTime, Date>(true);
+  same<typeof run.cause, RunCause>(true);
+  same<RunCause, 'schedule' | 'direct'>(true);
+  same<typeof run.fencingToken, bigint>(true);
+  same<typeof run.signal, AbortSignal>(true);
+  same<ReturnType<typeof run.assertMaster>, void>(true);
+  same<ReturnType<typeof JobRun.current>, JobRun | undefined>(true);
+  // @ts-expect-error a run's token is a fact
+  run.fencingToken = 2n;
+  // @ts-expect-error there may be no run around this code
+  JobRun.current().assertMaster();
+}
+
+// ---- Who is master ----
+
+export async function elections(election: MasterElection): Promise<void> {
+  same<ReturnType<typeof election.isMaster>, boolean>(true);
+  same<ReturnType<typeof election.mastership$>, Observable<Mastership>>(true);
+  const master = await election.master('reports');
+  // @ts-expect-error nobody may be master
+  master.address.split(':');
+  same<typeof master, { readonly address: string; readonly isThis: boolean } | undefined>(true);
+  await election.resign();
+  await election.transferTo('10.0.0.2:9090', 'reports');
+  // @ts-expect-error somebody must be named
+  await election.transferTo();
+}
+
+/** Every state is told apart by `kind`, and a new one would have to be added here. */
+export function inWords(mastership: Mastership): string {
+  switch (mastership.kind) {
+    case 'observing':
+    case 'electing':
+      return mastership.why;
+    case 'standby':
+      return mastership.master;
+    case 'waiting':
+      return tenureOf(mastership.tenure);
+    case 'master':
+    case 'doubtful':
+    case 'draining':
+      return `${tenureOf(mastership.tenure)} for ${leaseMs(mastership.lease)} ms`;
+  }
+}
+const tenureOf = (tenure: Tenure): string => String(tenure.token + 1n);
+const leaseMs = (lease: Lease): number => lease.lengthMs;
+
+// ---- What can go wrong ----
+
+export function errors(thrown: unknown): string | undefined {
+  if (thrown instanceof NotMasterError) return thrown.master;
+  if (thrown instanceof MastershipLostError) return `${thrown.election} ${String(thrown.token + 1n)}`;
+  if (thrown instanceof UnknownReplicaError) return thrown.known.join();
+  if (thrown instanceof ZookeeperOptionsError || thrown instanceof JobSetupError) return thrown.problems.join();
+  if (thrown instanceof RunIgnoresAbortError) return thrown.election;
+  for (const kind of [HookStoppedError, RunAbortedError, UnboundError]) if (thrown instanceof kind) return thrown.code;
+  return thrown instanceof ClusterCronError ? thrown.message : undefined;
+}
+
+// ---- The testing kit ----
+
+export async function testing(jobs: Jobs, module: { overrideProvider(token: symbol): unknown }): Promise<void> {
+  const kit: ZookeeperTestingOptions = { master: true, otherAddress: 'other:1', drainTimeoutMs: 100 };
+  const run: RunJobOptions = { fencingToken: 7n, firedTime: new Date(), cause: 'direct', lost: AbortSignal.abort() };
+  ZookeeperTestingModule.forRoot(kit);
+  // @ts-expect-error a test says who is master
+  ZookeeperTestingModule.forRoot({});
+  const number = await runJob(jobs, 'withRun', run);
+  same<typeof number, number>(true);
+  const text = await runJob(jobs, 'withoutRun');
+  same<typeof text, string>(true);
+  // @ts-expect-error the instance has no such method
+  await runJob(jobs, 'absent');
+  new TestElections({ master: false }).setMaster(true, 'reports');
+  module.overrideProvider(ELECTIONS);
+}
