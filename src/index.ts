@@ -2,7 +2,8 @@
 export { ZookeeperModule, type ZookeeperModuleAsyncOptions, type ZookeeperOptionsFactory } from './zookeeper/zookeeper.module.js';
 export { type ZookeeperAuthOptions, type ZookeeperModuleOptions, ZookeeperOptionsError } from './zookeeper/zookeeper.options.js';
 
-export { MasterOnly, type MasterOnlyOptions } from './zookeeper/decorators/master-only.js';
+export { MasterOnly } from './zookeeper/decorators/master-only.js';
+export type { MasterOnlyOptions } from './zookeeper/decorators/guarded.js';
 export { OnMasterElected, OnMasterLost } from './zookeeper/decorators/on-master.js';
 export { MasterGuard, type MasterGuardOptions } from './zookeeper/decorators/master.guard.js';
 export { MasterElection } from './zookeeper/decorators/master-election.js';

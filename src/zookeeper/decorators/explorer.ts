@@ -8,7 +8,8 @@ import { bindInstance, gateOf } from './binding.js';
 import { attachHooks, hasHooks } from './hook-explorer.js';
 import { identityOf } from './identity.js';
 import { GATE, OBSERVER, SETTINGS } from './inject.js';
-import { asDirectCall, guarded, imitate } from './master-only.js';
+import { guarded } from './guarded.js';
+import { asDirectCall, imitate } from './master-only.js';
 import { type Provided, providedBy, registeredKinds } from './providers.js';
 import { type FoundJob, minifiedNames, namingProblems, unregistered } from './setup-problems.js';
 

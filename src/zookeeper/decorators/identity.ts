@@ -1,5 +1,5 @@
 import type { JobIdentity } from '../jobs/job-identity.js';
-import type { Guarded } from './master-only.js';
+import type { Guarded } from './guarded.js';
 import { scheduleOf } from './schedule-metadata.js';
 
 /**

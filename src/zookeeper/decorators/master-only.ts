@@ -1,36 +1,11 @@
 // Reflect.getMetadata and its kin, which @nestjs/schedule and Nest itself use, too.
 import 'reflect-metadata';
-import { type GatedJob, type Method } from '../gate/gated-job.js';
+import type { Method } from '../gate/gated-job.js';
 import { JobSetupError, UnboundError } from '../jobs/errors.js';
 import { electionNameProblem, nameProblem } from '../jobs/job-identity.js';
-import { Attached } from './attached.js';
 import { gateOf, makeBindable } from './binding.js';
+import { guarded, type Guarded, type MasterOnlyOptions } from './guarded.js';
 import { identityOf } from './identity.js';
-
-/** Options of `@MasterOnly`. */
-export interface MasterOnlyOptions {
-  /** The job's name everywhere; unique among the scheduled jobs of the application. Default: the schedule's name, else `Class.method`. */
-  readonly name?: string | undefined;
-  /** Another election of this service, so that jobs can spread over replicas. Default: the service's own. */
-  readonly election?: string | undefined;
-}
-
-/** A method with `@MasterOnly`. */
-export interface Guarded {
-  readonly key: PropertyKey;
-  readonly options: MasterOnlyOptions;
-  /** The method as its author wrote it. */
-  readonly original: Method;
-  /** What stands in its place. */
-  wrapper: Method;
-  /** `Class.method` of the class that was decorated. */
-  readonly where: string;
-  /** The job of each instance; forgotten when the instance is bound again. */
-  readonly jobs: WeakMap<object, GatedJob>;
-}
-
-/** Every `@MasterOnly` method. */
-export const guarded = new Attached<Guarded>();
 
 /** On the function, so that it survives decorators that wrap it and copy metadata, as those of Nest's ecosystem do. */
 const GUARDED = Symbol('@MasterOnly');

@@ -1,7 +1,7 @@
 import type { GatedJob } from '../gate/gated-job.js';
 import { looksMinified, nameProblem, type ScheduleKind } from '../jobs/job-identity.js';
 import { classNameOf } from './identity.js';
-import type { Guarded } from './master-only.js';
+import type { Guarded } from './guarded.js';
 import type { RegisteredKinds } from './providers.js';
 import { scheduleOf } from './schedule-metadata.js';
 

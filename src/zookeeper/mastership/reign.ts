@@ -3,9 +3,9 @@ import type { WatchEvent } from '../wire/operations.js';
 import type { LeaseHolder } from './lease.js';
 import type { Lease, Tenure } from './mastership.state.js';
 import type { NodeView } from './node-watch.js';
+import type { Holding } from './holding.js';
 import { Leaving, type LeavingKind } from './leaving.js';
 import type { Proof } from './memory.js';
-import type { ElectionRecord } from './record.js';
 import { judgeEdit, restoreNode, type Edit } from './reassignment.js';
 import { resign } from './resign.js';
 import { report, type Scene } from './scene.js';
@@ -14,16 +14,6 @@ import { tokenOf } from './token.js';
 import { ownerOf, WON_VERSION, type Win } from './win.js';
 
 const HAND_OVER_FAILED: Edit = { kind: 'restore', why: 'the hand-over failed' };
-
-/** What of a won election can change while it is held: written here and by the steps that `Reign` calls. */
-export interface Holding {
-  readonly tenureId: string;
-  readonly czxid: bigint;
-  /** The node's version that this tenure has written or accepted. */
-  nodeVersion: number;
-  record: ElectionRecord;
-  recordVersion: number;
-}
 
 /**
  * One tenure from the win to its end, as one loop: look, act on what is due, wait to be rung.

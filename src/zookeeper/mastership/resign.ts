@@ -1,7 +1,7 @@
 import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION, type Op } from '../wire/operations.js';
 import { encodeRecord } from './record.js';
-import type { Holding } from './reign.js';
+import type { Holding } from './holding.js';
 import type { Scene } from './scene.js';
 import { adoptRecord } from './seal.js';
 import { readRecord } from './win.js';

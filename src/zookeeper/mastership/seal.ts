@@ -2,7 +2,7 @@ import { isZooKeeperError } from '../wire/errors.js';
 import type { Lease } from './mastership.state.js';
 import { makeParents } from './parents.js';
 import { encodeRecord, type RecordRead } from './record.js';
-import type { Holding } from './reign.js';
+import type { Holding } from './holding.js';
 import type { Scene } from './scene.js';
 import { floorAbove, maxOf } from './token.js';
 import { readRecord } from './win.js';

@@ -1,0 +1,27 @@
+import type { GatedJob, Method } from '../gate/gated-job.js';
+import { Attached } from './attached.js';
+
+/** Options of `@MasterOnly`. */
+export interface MasterOnlyOptions {
+  /** The job's name everywhere; unique among the scheduled jobs of the application. Default: the schedule's name, else `Class.method`. */
+  readonly name?: string | undefined;
+  /** Another election of this service, so that jobs can spread over replicas. Default: the service's own. */
+  readonly election?: string | undefined;
+}
+
+/** A method with `@MasterOnly`. */
+export interface Guarded {
+  readonly key: PropertyKey;
+  readonly options: MasterOnlyOptions;
+  /** The method as its author wrote it. */
+  readonly original: Method;
+  /** What stands in its place. */
+  wrapper: Method;
+  /** `Class.method` of the class that was decorated. */
+  readonly where: string;
+  /** The job of each instance; forgotten when the instance is bound again. */
+  readonly jobs: WeakMap<object, GatedJob>;
+}
+
+/** Every `@MasterOnly` method. */
+export const guarded = new Attached<Guarded>();

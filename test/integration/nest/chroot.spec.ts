@@ -1,0 +1,34 @@
+import { Injectable } from '@nestjs/common';
+import { Interval, ScheduleModule } from '@nestjs/schedule';
+import { afterEach, expect, it } from 'vitest';
+import { MasterOnly, ZookeeperModule } from '../../../src/index.js';
+import { startAdmin } from '../../support/admin.js';
+import { eventually } from '../../support/eventually.js';
+import { startServer } from '../../support/zookeeper.js';
+import { boot, closeAll } from './app.js';
+
+afterEach(closeAll);
+
+@Injectable()
+class Jobs {
+  static runs = 0;
+
+  @Interval(10)
+  @MasterOnly()
+  tick(): void {
+    Jobs.runs += 1;
+  }
+}
+
+it('says that there is no node at the chroot, and runs its jobs once there is one', async () => {
+  await using server = await startServer();
+  const options = { connectString: `${server.connectString}/prod`, service: 'Chroot', version: '1', address: '10.0.0.1:9090' };
+  const { log } = await boot({ imports: [ScheduleModule.forRoot(), ZookeeperModule.forRoot(options)], providers: [Jobs] });
+  const told = (): void => expect(log.with('ZK_MISSING_CHROOT').length).toBeGreaterThan(0);
+  await eventually(told, { what: 'the log to name the chroot' });
+  expect(Jobs.runs).toBe(0);
+
+  await using admin = await startAdmin(server.connectString);
+  await admin.create('/prod', '');
+  await eventually(() => expect(Jobs.runs).toBeGreaterThan(0), { what: 'the job to run', withinMs: 60_000 });
+});
