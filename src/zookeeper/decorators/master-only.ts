@@ -1,6 +1,6 @@
 // Reflect.getMetadata and its kin, which @nestjs/schedule and Nest itself use, too.
 import 'reflect-metadata';
-import type { Method } from '../gate/gated-job.js';
+import type { GatedJob, Method } from '../gate/gated-job.js';
 import { JobSetupError, UnboundError } from '../jobs/errors.js';
 import { electionNameProblem, nameProblem } from '../jobs/job-identity.js';
 import { gateOf, makeBindable } from './binding.js';

@@ -90,9 +90,11 @@ it('has a master again, with a higher token, when the ensemble is restored empty
   const before = (await fleet.master()).token();
   await ensemble.wipe();
   await ensemble.start();
-  const restoredUs = nowUs();
-  const master = await fleet.master({ sinceUs: restoredUs });
-  await eventually(() => expect(master.token()).toBeGreaterThan(before), { what: 'a tenure in the restored ensemble' });
+  // The old master may believe for a moment after a quick restart.
+  await eventually(async () => expect((await fleet.master()).token()).toBeGreaterThan(before), {
+    what: 'a tenure in the restored ensemble',
+    withinMs: 60_000,
+  });
   expect(tokens(fleet).length).toBeGreaterThan(1);
   expect(violations(fleet)).toEqual([]);
 });
