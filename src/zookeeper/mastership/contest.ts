@@ -53,7 +53,8 @@ export class Contest {
     const watch = new NodeWatch(session, parts.znodes.node, keeper, wake);
     const line = new Line(session, parts.znodes, parts.address, parts.newId(), wake);
     this.scene = { ...parts, session, keeper, watch, line, wake };
-    this.unsubscribe = session.onAttached(() => wake.ring());
+    // An ensemble restored to an older state fires nothing for a node whose last change lies below what this session has seen.
+    this.unsubscribe = session.onAttached(() => watch.disarm());
   }
 
   /** Resolves when it is over; never rejects. */

@@ -34,6 +34,8 @@ export class LeaseKeeper {
   private order = 0;
   private timer: Timer | undefined;
   private inFlight = false;
+  /** One more is wanted as soon as the one in flight is answered. */
+  private again = false;
   private readonly unsubscribe: () => void;
   /** How long an acknowledged write lets a tenure of this session believe, milliseconds. */
   readonly lengthMs: number;
@@ -76,9 +78,10 @@ export class LeaseKeeper {
     };
   }
 
-  /** Sends a renewal at once, unless one is in flight (its end then schedules the next). */
+  /** Sends a renewal at once, or as soon as the one in flight is answered: that one may have been sent too early to count. */
   renewNow(): void {
     this.cancelTimer();
+    this.again = this.inFlight;
     void this.renew();
   }
 
@@ -88,9 +91,10 @@ export class LeaseKeeper {
     this.unsubscribe();
   }
 
-  private schedule(): void {
+  /** The period counts from the last sending, so that a slow answer does not eat into the next lease. */
+  private schedule(delayMs = this.periodMs): void {
     if (this.timer !== undefined || this.inFlight || this.holders.size === 0) return;
-    this.timer = this.clock.after(this.periodMs, () => {
+    this.timer = this.clock.after(delayMs, () => {
       this.timer = undefined;
       void this.renew();
     });
@@ -111,7 +115,9 @@ export class LeaseKeeper {
     this.inFlight = false;
     // An answer later than its lease says nothing about now.
     if (acknowledged && this.isBelievable(lease)) this.spread(sent, lease);
-    this.schedule();
+    if (!this.again) return this.schedule(this.periodMs - (this.clock.nowMs() - lease.sentAtMs));
+    this.again = false;
+    return this.renew();
   }
 
   /** True when the leader has processed the transaction for this session, whatever it thought of the `check` itself. */
