@@ -128,7 +128,7 @@ describe.concurrent('with places made by hand', () => {
     await using replicas = new Replicas(server.connectString);
     const [, second, third] = await replicas.line();
     for (const standby of [second, third, second]) {
-      const [own] = (await admin.children(replicas.linePath)).filter((name) => name.startsWith(standby.address));
+      const own = (await admin.children(replicas.linePath)).find((name) => name.startsWith(standby.address));
       await admin.delete(`${replicas.linePath}/${own}`);
       await eventually(
         async () => {
