@@ -15,6 +15,12 @@ interface RawClient {
   exists(path: string, done: (error: RawError | null, stat: RawStat | null) => void): void;
   getChildren(path: string, done: (error: RawError | null, names: string[]) => void): void;
   remove(path: string, version: number, done: (error: RawError | null) => void): void;
+  transaction(): RawTransaction;
+}
+
+interface RawTransaction {
+  remove(path: string): void;
+  commit(done: (error: RawError | null) => void): void;
 }
 
 interface RawError {
@@ -115,15 +121,24 @@ export class Admin {
   /** Deletes a node and all below it, also what is created there meanwhile. */
   async wipe(path: string): Promise<void> {
     for (let round = 0; round < 100; round += 1) {
-      for (const name of await this.children(path)) await this.wipe(`${path === '/' ? '' : path}/${name}`);
-      if (path === '/') return;
-      const left = await this.delete(path).then(
-        () => false,
-        (error: unknown) => isCode(error, zookeeper.Exception.NOT_EMPTY) || Promise.reject(error as Error),
-      );
-      if (!left) return;
+      const below = (await this.tree(path)).filter((one) => one !== '/').reverse();
+      if (below.length === 0 || !(await this.exists(path))) return;
+      // Node by node, as tools do it; where replicas put nodes back meanwhile, all at once.
+      if (round === 0) for (const one of below) await this.delete(one).catch(ignore(zookeeper.Exception.NOT_EMPTY));
+      else await this.#deleteAtOnce(below);
     }
     throw new Error(`${path} is filled faster than it can be wiped.`);
+  }
+
+  /** In one transaction; changes nothing when a node has come or gone since it was listed. */
+  async #deleteAtOnce(paths: readonly string[]): Promise<void> {
+    const transaction = this.client.transaction();
+    for (const path of paths) transaction.remove(path);
+    await this.#ask<unknown>(`delete ${paths.length} nodes`, (done) => transaction.commit((error) => done(error, true))).catch(
+      (error: unknown) => {
+        if (!isCode(error, zookeeper.Exception.NOT_EMPTY) && !isCode(error, zookeeper.Exception.NO_NODE)) throw error;
+      },
+    );
   }
 
   /** Every path below `path`, itself included, sorted; without ZooKeeper's own `/zookeeper`. */

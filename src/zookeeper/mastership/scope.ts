@@ -11,6 +11,9 @@ import { makeParents } from './parents.js';
 import { waitMsFor } from './timing.js';
 import { Wake } from './wake.js';
 
+/** Before a member's node that was deleted by hand is made again: so that somebody who wipes the tree gets to the end of it. */
+const REJOIN_PAUSE_MS = 200;
+
 /** What the turnstile needs to know. */
 export interface ScopeParts {
   readonly session: Session;
@@ -53,6 +56,7 @@ export class ScopeTurnstile {
     let yielded = false;
     while (!signal.aborted) {
       try {
+        if (cleared && !this.membership.isMember) await sleep(this.parts.clock, REJOIN_PAUSE_MS, signal);
         await this.join();
         const rivals = cleared ? 0 : await this.rivals();
         this.failures = 0;

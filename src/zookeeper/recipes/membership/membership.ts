@@ -40,6 +40,11 @@ export class Membership {
     this.data = Buffer.from(JSON.stringify(member));
   }
 
+  /** As far as is known. */
+  get isMember(): boolean {
+    return this.joined;
+  }
+
   /** Takes part, unless it does already. Safe to repeat: the name is this replica's alone. Needs the folder. */
   async join(): Promise<void> {
     while (!this.joined) await this.makeNode();
