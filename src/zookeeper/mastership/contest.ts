@@ -134,14 +134,17 @@ export class Contest {
     if (deleted && !signal.aborted) await this.afterDeletion(node.text, known);
   }
 
-  /** The first in line goes at once; the others give those before them a little time, then look before they try. */
+  /**
+   * The first in line goes at once. The others give those before them a little time, then look; they tell nobody before that, so that a
+   * thousand of them do not keep the first one waiting.
+   */
   private async afterDeletion(master: string, known: KnownRecord | undefined): Promise<void> {
     const { scene } = this;
     const delayMs = scene.memory.isNamed(scene.address) ? 0 : rankDelayMs(scene.line.rank);
+    if (delayMs > 0) return sleep(scene.clock, delayMs, this.stopping.signal);
+    if (!scene.memory.expectsSuccessor()) this.vacant = known;
     scene.belief.apply({ kind: 'campaigning', why: `the node of ${master} is gone` });
-    report(scene, 'info', 'vacant', `the node of ${master} is gone; tries in ${delayMs} ms.`, { rank: scene.line.rank });
-    if (delayMs > 0) await sleep(scene.clock, delayMs, this.stopping.signal);
-    else if (!scene.memory.expectsSuccessor()) this.vacant = known;
+    report(scene, 'info', 'vacant', `the node of ${master} is gone; tries to win.`, { rank: scene.line.rank });
   }
 
   private tell(node: NodeView): void {
