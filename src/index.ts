@@ -4,12 +4,50 @@ export { type ZookeeperAuthOptions, type ZookeeperModuleOptions, ZookeeperOption
 
 export { MasterOnly } from './zookeeper/decorators/master-only.js';
 export type { MasterOnlyOptions } from './zookeeper/decorators/guarded.js';
+export type { JobOptions } from './zookeeper/jobs/job-options.js';
+export type { InterruptedPolicy, MisfirePolicy, OverlapPolicy, RetryOptions } from './zookeeper/jobs/job-rules.js';
 export { OnMasterElected, OnMasterLost } from './zookeeper/decorators/on-master.js';
 export { MasterGuard, type MasterGuardOptions } from './zookeeper/decorators/master.guard.js';
 export { MasterElection } from './zookeeper/decorators/master-election.js';
+export { ClusterJobs, type MonitorOptions, type OrderOptions } from './zookeeper/decorators/cluster-jobs.js';
+export type { AddedJobOptions } from './zookeeper/decorators/added-job.js';
 
 export { JobRun, type RunCause } from './zookeeper/jobs/job-run.js';
-export { HookStoppedError, JobSetupError, RunAbortedError, UnboundError } from './zookeeper/jobs/errors.js';
+export type { Checkpoint } from './zookeeper/jobs/checkpoint.js';
+export {
+  BadCheckpointError,
+  BadProgressError,
+  HookStoppedError,
+  JobSetupError,
+  RunAbortedError,
+  RunTimeoutError,
+  UnboundError,
+} from './zookeeper/jobs/errors.js';
+
+export type { JobStatus, RunningJob } from './zookeeper/jobs/control/list.js';
+export type { NewSchedule } from './zookeeper/jobs/control/reschedule.js';
+export type { Triggered, TriggerOptions } from './zookeeper/jobs/control/trigger.js';
+export type { JobVerdict } from './zookeeper/jobs/control/verdicts.js';
+export type { SilenceAlarm } from './zookeeper/jobs/job-events.js';
+export type { Outcome, VerdictReason } from './zookeeper/jobs/record/verdict.js';
+export type { ScheduleSpec } from './zookeeper/jobs/schedule/schedule.js';
+export {
+  BadTriggerError,
+  JobContendedError,
+  JobExistsError,
+  JobInUseError,
+  NoCodeScheduleError,
+  NoJobStoreError,
+  NoSlotsError,
+  OrderNotSentError,
+  TooManyTriggersError,
+  TriggerLostError,
+  TriggerNotAcceptedError,
+  TriggerRefusedError,
+  UnknownJobError,
+  UnreadableJobError,
+} from './zookeeper/jobs/control/errors.js';
+export { BadScheduleError } from './zookeeper/jobs/schedule/parse.js';
 
 export type { Lease, Mastership, Tenure } from './zookeeper/mastership/mastership.state.js';
 export { MastershipLostError, NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './zookeeper/mastership/errors.js';

@@ -16,9 +16,6 @@
  * @property {number | undefined} toMs until it was told to stop, or stopped being master
  */
 
-/** How late, or early by a timer's rounding, a run may fire and still belong to its tick. */
-const EARLY_MS = 100;
-
 /** All runs and all reigns of a demo, and what follows from them. */
 export class Audit {
   /** @type {Run[]} */
@@ -85,22 +82,25 @@ export class Audit {
   }
 
   /**
-   * Ticks between the two instants for which nothing ran: those that fell due while there was no master, and others.
+   * What became of the ticks between the two instants: how many of each outcome, and the ticks that have no verdict, or more than one.
    *
+   * @param {Record<string, import('./replica.mjs').Verdict[]>} verdicts of each job
    * @param {number} fromMs
    * @param {number} toMs
    */
-  lostTicks(fromMs, toMs) {
-    const lost = { withoutMaster: 0, underMaster: 0 };
+  ticks(verdicts, fromMs, toMs) {
+    /** @type {Record<string, number>} */
+    const outcomes = {};
+    const wrong = [];
     for (const [job, periodMs] of Object.entries(this.periodsMs)) {
-      const ran = new Set(this.runs.filter((run) => run.job === job).map((run) => run.tickMs));
       for (let tickMs = Math.ceil(fromMs / periodMs) * periodMs; tickMs < toMs; tickMs += periodMs) {
-        if (ran.has(tickMs)) continue;
-        const hadMaster = this.reigns.some((reign) => reign.fromMs <= tickMs && tickMs < (reign.toMs ?? Infinity));
-        lost[hadMaster ? 'underMaster' : 'withoutMaster'] += 1;
+        const found = (verdicts[job] ?? []).filter((verdict) => isAbout(verdict, tickMs));
+        if (found.length !== 1) wrong.push(`${job} ${new Date(tickMs).toISOString()} has ${found.length} verdicts`);
+        const outcome = found[0]?.outcome;
+        if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
       }
     }
-    return lost;
+    return { outcomes, wrong };
   }
 
   /** Whether each master's runs carry a higher fencing token than its predecessor's. */
@@ -115,12 +115,10 @@ export class Audit {
 
   /** @param {string} replica @param {Record<string, any>} line @returns {Run} */
   #started(replica, line) {
-    const periodMs = this.periodsMs[line.job] ?? 1;
-    const tickMs = Math.floor((Date.parse(line.firedTime) + EARLY_MS) / periodMs) * periodMs;
     return {
       replica,
       job: line.job,
-      tickMs,
+      tickMs: Date.parse(line.scheduledTime),
       startMs: Date.parse(line.startedAt),
       endMs: undefined,
       token: BigInt(line.fencingToken),
@@ -136,4 +134,10 @@ export class Audit {
     );
     if (run !== undefined) run.endMs = Date.parse(line.endedAt);
   }
+}
+
+/** @param {import('./replica.mjs').Verdict} verdict @param {number} tickMs */
+function isAbout({ scheduledTime, until }, tickMs) {
+  if (scheduledTime === undefined) return false;
+  return Date.parse(scheduledTime) <= tickMs && tickMs <= Date.parse(until ?? scheduledTime);
 }

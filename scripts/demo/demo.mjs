@@ -74,10 +74,24 @@ async function run() {
   const drained = await failOver('SIGTERM', BOUNDS_MS.term);
   await watch();
 
-  const toMs = Date.now();
+  const { toMs, verdicts } = await collectVerdicts();
   screen.tell('SIGTERM to the replicas that are left');
   const exits = await Promise.all(alive().map((replica) => stop(replica)));
-  return { killed, drained, exits, fromMs, toMs };
+  return { killed, drained, exits, fromMs, toMs, verdicts };
+}
+
+/** What the cluster says of each tick up to a moment some seconds ago: by then every tick has its verdict. */
+async function collectVerdicts() {
+  const toMs = Date.now();
+  /** @type {Record<string, import('./replica.mjs').Verdict[]>} */
+  let verdicts = {};
+  await until('every tick to have its verdict', 20_000, async () => {
+    const replica = alive()[0];
+    const found = await Promise.all(Object.keys(JOB_PERIODS_MS).map(async (job) => /** @type {const} */ ([job, await replica?.verdicts(job)])));
+    verdicts = Object.fromEntries(found.map(([job, list]) => [job, list ?? []]));
+    return audit.ticks(verdicts, toMs - WATCH_MS, toMs).wrong.length === 0;
+  }).catch(() => interrupted.signal.throwIfAborted());
+  return { toMs, verdicts };
 }
 
 /**

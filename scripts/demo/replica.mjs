@@ -17,6 +17,13 @@ const KEPT_LINES = 40;
  * @property {Record<string, string>} env what else it is configured with
  */
 
+/**
+ * @typedef {object} Verdict what the cluster says of a tick, or of a range of ticks
+ * @property {string} outcome
+ * @property {string} [scheduledTime]
+ * @property {string} [until]
+ */
+
 /** One process of the reference service, and what its log has said. */
 export class Replica {
   #child;
@@ -73,6 +80,13 @@ export class Replica {
     } catch {
       return false;
     }
+  }
+
+  /** Asks /jobs/:job/verdicts. @param {string} job @returns {Promise<Verdict[]>} */
+  async verdicts(job) {
+    const response = await fetch(`${this.url}/jobs/${job}/verdicts`, { signal: AbortSignal.timeout(5_000) });
+    if (!response.ok) throw new Error(`GET /jobs/${job}/verdicts answered ${response.status}`);
+    return /** @type {Verdict[]} */ (await response.json());
   }
 
   /** The last lines of its log. */

@@ -16,14 +16,15 @@ const SHOWN = 20;
  *
  * @param {{ write(text: string): void }} out
  * @param {import('./audit.mjs').Audit} audit
- * @param {{ killed: Failover, drained: Failover, exits: Array<{ replica: string, exit: Failover['exit'] }>, fromMs: number, toMs: number }} seen
+ * @param {{ killed: Failover, drained: Failover, exits: Array<{ replica: string, exit: Failover['exit'] }>, fromMs: number, toMs: number,
+ *   verdicts: Record<string, import('./replica.mjs').Verdict[]> }} seen
  * @param {{ kill: number, term: number }} boundsMs
  * @returns {number} the exit code: 1 when something is not as promised
  */
-export function report(out, audit, { killed, drained, exits, fromMs, toMs }, boundsMs) {
+export function report(out, audit, { killed, drained, exits, fromMs, toMs, verdicts }, boundsMs) {
   const overlaps = audit.overlaps();
   const duplicates = audit.duplicates();
-  const lost = audit.lostTicks(fromMs, toMs);
+  const { outcomes, wrong } = audit.ticks(verdicts, fromMs, toMs);
   const cut = audit.runs.filter((run) => run.cut).length;
   const ticks = audit.runs.length - duplicates.length;
   const checks = /** @type {Array<[boolean, string]>} */ ([
@@ -42,17 +43,16 @@ export function report(out, audit, { killed, drained, exits, fromMs, toMs }, bou
     ],
     [overlaps.length === 0, `overlapping runs         ${overlaps.length} of ${audit.runs.length}`],
     [duplicates.length === 0, `duplicate runs           ${duplicates.length}`],
+    [wrong.length === 0, `ticks without a verdict  ${wrong.length}; verdicts: ${Object.entries(outcomes).map(([outcome, count]) => `${count} ${outcome}`).join(', ')}`],
     [audit.tokensGrow(), 'fencing tokens           grow from master to master'],
   ]);
   out.write(`\nRESULT: ${ticks} ticks ran in ${seconds(toMs - fromMs)}\n`);
   for (const [good, text] of checks) out.write(`  ${good ? 'ok   ' : 'WRONG'}  ${text}\n`);
-  out.write(
-    `  note   ticks without a master  ${lost.withoutMaster}: they fell due during a failover and did not run (there is no claim per tick yet)\n`,
-  );
-  if (lost.underMaster > 0)
-    out.write(`  note   ticks dropped under a master  ${lost.underMaster}: cron drops a tick that it would start more than 250 ms late\n`);
+  if ((outcomes.missed ?? 0) > 0)
+    out.write(`  note   missed  ${outcomes.missed}: due during a failover; of several the job runs the last one (misfire: 'run-latest')\n`);
   if (cut > 0) out.write(`  note   runs cut short  ${cut}: their process was killed\n`);
   for (const [one, other] of overlaps.slice(0, SHOWN)) out.write(`  overlap: ${show(one)} and ${show(other)}\n`);
+  for (const tick of wrong.slice(0, SHOWN)) out.write(`  verdicts: ${tick}\n`);
   for (const tick of duplicates.slice(0, SHOWN)) out.write(`  duplicate: ${tick}\n`);
   return checks.every(([good]) => good) ? 0 : 1;
 }

@@ -10,6 +10,7 @@ import { RatesJob } from './jobs/rates.job.js';
 import { RunLog } from './jobs/run-log.js';
 import { StatementsJob } from './jobs/statements.job.js';
 import { MastershipLog } from './status/mastership-log.js';
+import { JobsController } from './status/jobs.controller.js';
 import { APP_CONFIG, StatusController } from './status/status.controller.js';
 import { ZookeeperModule } from '../index.js';
 
@@ -20,7 +21,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [ScheduleModule.forRoot(), ZookeeperModule.forRoot(config.zookeeper)],
-      controllers: [AccountsController, StatusController],
+      controllers: [AccountsController, JobsController, StatusController],
       providers: [{ provide: APP_CONFIG, useValue: config }, Ledger, Outbox, RunLog, MastershipLog, InterestJob, StatementsJob, RatesJob],
     };
   }

@@ -1,5 +1,6 @@
 import { guardedBehind } from '../zookeeper/decorators/master-only.js';
 import { identityOf } from '../zookeeper/decorators/identity.js';
+import { type Checkpoint, MemoryCheckpoint } from '../zookeeper/jobs/checkpoint.js';
 import { insideRun, JobRun, type RunCause } from '../zookeeper/jobs/job-run.js';
 import { RunSignal } from '../zookeeper/jobs/run-signal.js';
 import type { HeldTenure } from '../zookeeper/mastership/election.js';
@@ -15,6 +16,18 @@ export interface RunJobOptions {
   readonly firedTime?: Date;
   /** Default `'schedule'`. */
   readonly cause?: RunCause;
+  /** The tick that it runs for. Default none, as for a trigger or a direct call. */
+  readonly scheduledTime?: Date;
+  /** Which start it is: 2 or more after a failure or an interruption. Default 1. */
+  readonly attempt?: number;
+  /** What a trigger has given along. Default undefined. */
+  readonly input?: unknown;
+  /** What an earlier run has left behind: the first answer of `run.checkpoint.get()`. Kept in memory, for this run alone. Default undefined. */
+  readonly checkpoint?: unknown;
+  /** Called with each value that the run has set as its checkpoint. */
+  readonly onCheckpoint?: (value: unknown) => void;
+  /** Called with what the run tells by `run.progress()`. */
+  readonly onProgress?: (fraction: number, note?: string) => void;
   /** When it aborts, the run has lost its mastership: `run.signal` aborts and `run.assertMaster()` throws. */
   readonly lost?: AbortSignal;
 }
@@ -37,9 +50,33 @@ export async function runJob<T extends object, K extends keyof T & string>(
   const { name, election } = identityOf(instance, found);
   const key = election ?? 'Test:0';
   const signal = new RunSignal(tenure, (why) => new MastershipLostError(key, tenure.token, why));
-  const { firedTime = new Date(systemClock.wallMs()), cause = 'schedule' } = options;
-  const run = new JobRun({ job: name, election: key, firedTime, cause, tenure, signal });
+  const run = new JobRun({
+    job: name,
+    election: key,
+    firedTime: options.firedTime ?? new Date(systemClock.wallMs()),
+    cause: options.cause ?? 'schedule',
+    tenure,
+    signal,
+    scheduledTime: options.scheduledTime,
+    attempt: options.attempt ?? 1,
+    input: options.input,
+    checkpoint: checkpointOf(options, tenure, key),
+    progress: (fraction, note) => options.onProgress?.(fraction, note),
+  });
   return (await insideRun(run, () => found.original.call(instance, run))) as MethodOf<T, K>;
+}
+
+/** Refuses what is set after the mastership was lost, as ZooKeeper does. */
+function checkpointOf({ checkpoint, onCheckpoint }: RunJobOptions, tenure: HeldTenure, election: string): Checkpoint {
+  const memory = new MemoryCheckpoint(checkpoint);
+  return {
+    get: () => memory.get(),
+    async set(value) {
+      if (!tenure.isValid()) throw new MastershipLostError(election, tenure.token, 'its lease is over, so the checkpoint was not set');
+      await memory.set(value);
+      onCheckpoint?.(value);
+    },
+  };
 }
 
 function givenTenure({ fencingToken = 1n, lost }: RunJobOptions): HeldTenure {
@@ -47,6 +84,7 @@ function givenTenure({ fencingToken = 1n, lost }: RunJobOptions): HeldTenure {
     id: 'test',
     token: fencingToken,
     czxid: 0n,
+    ground: undefined,
     isValid: () => lost?.aborted !== true,
     onInvalid(listener) {
       const tell = (): void => listener(messageOf(lost?.reason));

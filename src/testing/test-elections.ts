@@ -14,6 +14,8 @@ export interface TestElectionsOptions {
  * `app.get(TestElections)`. It counts at once, without waiting for the application to have started.
  */
 export class TestElections implements Elections {
+  /** Nothing is claimed: every fire on the master runs at once. */
+  readonly claims = { kind: 'off' } as const;
   private readonly byName = new Map<string | undefined, StandaloneElection>();
   private readonly otherAddress: string;
 
@@ -30,6 +32,10 @@ export class TestElections implements Elections {
 
   election(name?: string): Election {
     return this.find(name);
+  }
+
+  setJobs(): void {
+    // There is nobody to tell.
   }
 
   start(): void {

@@ -9,15 +9,21 @@ import {
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Explorer } from './decorators/explorer.js';
-import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './decorators/inject.js';
+import { ClusterJobs } from './decorators/cluster-jobs.js';
+import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, OBSERVER, SETTINGS } from './decorators/inject.js';
 import { MasterElection } from './decorators/master-election.js';
 import { Gate } from './gate/gate.js';
+import { JobEvents } from './jobs/job-events.js';
+import type { JobStore } from './jobs/record/job-store.js';
+import { MemoryJobStore } from './jobs/record/memory-store.js';
+import { ZookeeperJobStore } from './jobs/record/zookeeper-store.js';
 import type { Election, Elections } from './mastership/election.js';
 import { createElections } from './mastership/elections.js';
 import { StandaloneElections } from './mastership/standalone.js';
 import type { Sessions } from './session/session.js';
 import { createSessions } from './session/sessions.js';
 import { systemClock } from './support/clock.js';
+import { messageOf } from './support/errors.js';
 import { harmless, type Observer } from './support/observer.js';
 import { ZookeeperOutermostModule } from './zookeeper.lifecycle.js';
 import { LogObserver } from './zookeeper.logger.js';
@@ -95,17 +101,57 @@ function define(settings: Provider[], imports: ModuleMetadata['imports'] = []): 
 /** What every form of the module consists of besides `SETTINGS` and `ELECTIONS`; the testing kit builds on it, too. */
 export const COMMON: Provider[] = [
   { provide: OBSERVER, useFactory: () => harmless(new LogObserver()) },
+  { provide: JOB_EVENTS, inject: [OBSERVER], useFactory: jobEvents },
+  { provide: JOB_STORE, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: jobStore },
   {
     provide: GATE,
-    inject: [ELECTIONS, SETTINGS, OBSERVER],
-    useFactory: (elections: Elections, { drainTimeoutMs }: ZookeeperSettings, observer: Observer) =>
-      new Gate(elections, { observer, clock: systemClock, drainTimeoutMs }),
+    inject: [ELECTIONS, SETTINGS, OBSERVER, JOB_STORE, JOB_EVENTS],
+    useFactory: (
+      elections: Elections,
+      { drainTimeoutMs, maxClockSkewMs, address, candidate, service, version }: ZookeeperSettings,
+      observer: Observer,
+      store: JobStore | undefined,
+      events: JobEvents,
+    ) =>
+      new Gate(elections, {
+        observer,
+        clock: systemClock,
+        drainTimeoutMs,
+        maxClockSkewMs,
+        address,
+        candidate,
+        service,
+        version,
+        store,
+        events,
+      }),
   },
   Explorer,
   MasterElection,
+  ClusterJobs,
 ];
 export const IMPORTS = [DiscoveryModule, ZookeeperOutermostModule];
-export const EXPORTS = [GATE, ELECTIONS, SETTINGS, OBSERVER, Explorer, MasterElection];
+export const EXPORTS = [GATE, ELECTIONS, SETTINGS, OBSERVER, Explorer, MasterElection, ClusterJobs];
+
+function jobEvents(observer: Observer): JobEvents {
+  return new JobEvents((thrown) => {
+    const message = `A listener to the jobs threw: ${messageOf(thrown)}. The jobs go on.`;
+    observer.observe({ level: 'error', event: 'listener.failed', message });
+  });
+}
+
+/** Where the elections say that ticks are claimed. */
+function jobStore(elections: Elections, { rootPath, service }: ZookeeperSettings, observer: Observer): JobStore | undefined {
+  const { claims } = elections;
+  switch (claims.kind) {
+    case 'ensemble':
+      return new ZookeeperJobStore({ sessions: claims.sessions, rootPath, service, clock: systemClock, observer });
+    case 'process':
+      return new MemoryJobStore({ clock: systemClock });
+    case 'off':
+      return undefined;
+  }
+}
 
 function standalone(settings: ZookeeperSettings, observer: Observer): Elections {
   const { service, version, electionScope, address, candidate } = settings;
@@ -135,8 +181,16 @@ class EnsembleElections implements Elections {
     });
   }
 
+  get claims(): Elections['claims'] {
+    return this.elections.claims;
+  }
+
   election(name?: string): Election {
     return this.elections.election(name);
+  }
+
+  setJobs(names: readonly string[]): void {
+    this.elections.setJobs(names);
   }
 
   start(): void {

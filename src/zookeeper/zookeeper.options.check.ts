@@ -41,6 +41,8 @@ const MILLISECONDS = (min: number, max: number): string => `a whole number of mi
 const MIN_SESSION_MS = 1_000;
 const MAX_SESSION_MS = 600_000;
 const MAX_DRAIN_MS = 86_400_000;
+const MIN_SKEW_MS = 1_000;
+const SKEW = `a whole number of milliseconds, at least ${MIN_SKEW_MS}`;
 
 class AuthShape {
   @IsIn(['digest'], { message: "'digest'" })
@@ -110,6 +112,11 @@ class OptionsShape {
   drainTimeoutMs?: unknown;
 
   @IsOptional()
+  @IsInt({ message: SKEW })
+  @Min(MIN_SKEW_MS, { message: SKEW })
+  maxClockSkewMs?: unknown;
+
+  @IsOptional()
   @IsBoolean({ message: 'true or false' })
   standalone?: unknown;
 
@@ -147,7 +154,7 @@ function sentences(error: ValidationError, parent: string): string[] {
 }
 
 const KNOWN_OPTIONS =
-  'connectString, service, version, address, electionScope, candidate, sessionTimeoutMs, rootPath, auth, tls, drainTimeoutMs, standalone, allowStandaloneInProduction';
+  'connectString, service, version, address, electionScope, candidate, sessionTimeoutMs, rootPath, auth, tls, drainTimeoutMs, maxClockSkewMs, standalone, allowStandaloneInProduction';
 
 function knownOptions(parent: string): string {
   return parent === '' ? KNOWN_OPTIONS : 'scheme, credentials, readableBy, parents';

@@ -42,6 +42,11 @@ export interface ZookeeperModuleOptions {
    * + this + 5 s.
    */
   readonly drainTimeoutMs?: number | undefined;
+  /**
+   * A replica whose wall clock is further off ZooKeeper's than this, ahead or behind, decides about no tick and hands its masterships over. At
+   * least 1 000. Default 30 000.
+   */
+  readonly maxClockSkewMs?: number | undefined;
   /** No ZooKeeper: this process is master of everything. For development. Default false. */
   readonly standalone?: boolean | undefined;
   /** With NODE_ENV=production, `standalone` is refused without this. Default false. */
@@ -77,6 +82,7 @@ export class ZookeeperSettings {
   readonly sessionTimeoutMs: number;
   readonly rootPath: string;
   readonly drainTimeoutMs: number;
+  readonly maxClockSkewMs: number;
   readonly standalone: boolean;
   readonly #auth: ZookeeperAuth | undefined;
   readonly #tls: ConnectionOptions | undefined;
@@ -91,6 +97,7 @@ export class ZookeeperSettings {
     this.sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
     this.rootPath = options.rootPath ?? '/soa';
     this.drainTimeoutMs = options.drainTimeoutMs ?? 15_000;
+    this.maxClockSkewMs = options.maxClockSkewMs ?? 30_000;
     this.standalone = options.standalone ?? false;
     const { auth } = options;
     this.#auth = auth && { ...auth, readableBy: auth.readableBy ?? 'everyone', parents: auth.parents ?? 'shared' };

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Audit } from '../../scripts/demo/audit.mjs';
 import { report } from '../../scripts/demo/report.mjs';
 
+type Verdicts = Parameters<Audit['ticks']>[0];
+
 const BOUNDS_MS = { kill: 10_000, term: 5_000 };
 
 /** An instant in the demo: second 0 is a multiple of every period. */
@@ -33,26 +35,33 @@ describe('the audit of the demo', () => {
 
   it('takes a run without an end for running, until its process has died', () => {
     const audit = twoMasters();
-    audit.read('A', { event: 'run.started', job: 'statements', firedTime: at(1), startedAt: at(1), fencingToken: '1' });
+    audit.read('A', { event: 'run.started', job: 'statements', scheduledTime: at(1), startedAt: at(1), fencingToken: '1' });
     expect(audit.overlaps()).toHaveLength(1);
     audit.died('A', ms(2));
     expect(audit.overlaps()).toHaveLength(0);
     expect(audit.runs.filter((each) => each.cut)).toHaveLength(1);
   });
 
-  it('counts two runs for one tick as a duplicate, also when they fired some milliseconds apart', () => {
+  it('counts two runs for one tick as a duplicate', () => {
     const audit = twoMasters();
-    run(audit, 'B', 'interest', 0.999, 1, 2);
+    run(audit, 'B', 'interest', 1.9, 2, 2, 1);
     expect(audit.duplicates()).toEqual([`interest ${at(1)}`]);
   });
 
-  it('tells ticks that had no master from ticks that a master dropped', () => {
-    const audit = twoMasters();
-    audit.read('A', { event: 'app.elected', at: at(0.5) });
-    audit.endReign('A', ms(2.5));
-    audit.read('B', { event: 'app.elected', at: at(3.5) });
-    // Due: 1 (ran), 2 (A was master), 3 (nobody was), 4 (ran), 5 (B is master); statements: 5 (B is master).
-    expect(audit.lostTicks(ms(0.5), ms(5.5))).toEqual({ withoutMaster: 1, underMaster: 3 });
+  it('counts what became of each tick, ranges included', () => {
+    const verdicts = {
+      interest: [tick('ran', 1), { ...tick('missed', 2), until: at(3) }, tick('ran', 4), tick('interrupted', 5)],
+      statements: [tick('ran', 5)],
+    };
+    expect(twoMasters().ticks(verdicts, ms(0.5), ms(5.5))).toEqual({ outcomes: { ran: 3, missed: 2, interrupted: 1 }, wrong: [] });
+  });
+
+  it('finds ticks without a verdict, and with two', () => {
+    const verdicts = { interest: [tick('ran', 1), tick('ran', 3), tick('missed', 3)], statements: [] };
+    expect(twoMasters().ticks(verdicts, ms(0.5), ms(3.5)).wrong).toEqual([
+      `interest ${at(2)} has 0 verdicts`,
+      `interest ${at(3)} has 2 verdicts`,
+    ]);
   });
 
   it('sees a fencing token that does not grow', () => {
@@ -69,7 +78,7 @@ describe('the verdict of the demo', () => {
 
   it.each<[string, (audit: Audit) => void]>([
     ['an overlap', (audit) => run(audit, 'A', 'statements', 2.5, 4.5, 1)],
-    ['a duplicate', (audit) => run(audit, 'B', 'interest', 1.2, 1.3, 2)],
+    ['a duplicate', (audit) => run(audit, 'B', 'interest', 1.2, 1.3, 2, 1)],
   ])('is bad after %s', (_, spoil) => {
     const audit = twoMasters();
     spoil(audit);
@@ -82,11 +91,14 @@ describe('the verdict of the demo', () => {
     ['a late failover after SIGTERM', { drained: { electedMs: 5_001 } }],
     ['an exit code that is not 0', { drained: { exit: { code: 1, signal: null, atMs: 0 } } }],
     ['an end by a signal', { drained: { exit: { code: null, signal: 'SIGTERM', atMs: 0 } } }],
+    ['a tick without a verdict', { verdicts: { interest: [], statements: [] } }],
     ['a bad exit at the end', { exits: [{ replica: 'C', exit: { code: 1, signal: null, atMs: 0 } }] }],
   ])('is bad after %s', (_, change) => {
     expect(verdict(twoMasters(), change)).toBe(1);
   });
 });
+
+const GOOD: Verdicts = { interest: [tick('ran', 1)], statements: [] };
 
 function twoMasters(): Audit {
   const audit = new Audit({ interest: 1_000, statements: 5_000 });
@@ -95,16 +107,20 @@ function twoMasters(): Audit {
   return audit;
 }
 
-function run(audit: Audit, replica: string, job: string, from: number, to: number, token: number): void {
-  const fields = { job, firedTime: at(from), startedAt: at(from), fencingToken: String(token) };
+function tick(outcome: string, second: number): { outcome: string; scheduledTime: string } {
+  return { outcome, scheduledTime: at(second) };
+}
+
+function run(audit: Audit, replica: string, job: string, from: number, to: number, token: number, scheduled = from): void {
+  const fields = { job, scheduledTime: at(scheduled), startedAt: at(from), fencingToken: String(token) };
   audit.read(replica, { event: 'run.started', ...fields });
   audit.read(replica, { event: 'run.ended', ...fields, endedAt: at(to) });
 }
 
-function verdict(audit: Audit, change: { killed?: object; drained?: object; exits?: unknown[] } = {}): number {
+function verdict(audit: Audit, change: { killed?: object; drained?: object; exits?: unknown[]; verdicts?: Verdicts } = {}): number {
   const good = { replica: 'A', electedMs: 100, firstRunMs: 900, drainMs: 50, exit: { code: 0, signal: null, atMs: 0 } };
   const killed = { ...good, signal: 'SIGKILL' as const, ...change.killed };
   const drained = { ...good, signal: 'SIGTERM' as const, ...change.drained };
   const exits = (change.exits ?? [{ replica: 'C', exit: good.exit }]) as { replica: string; exit: typeof good.exit }[];
-  return report({ write: () => undefined }, audit, { killed, drained, exits, fromMs: ms(0), toMs: ms(6) }, BOUNDS_MS);
+  return report({ write: () => undefined }, audit, { killed, drained, exits, fromMs: ms(0.5), toMs: ms(1.5), verdicts: change.verdicts ?? GOOD }, BOUNDS_MS);
 }

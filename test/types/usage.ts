@@ -4,27 +4,65 @@ import type { Type } from '@nestjs/common';
 import { Injectable, Module, UseGuards } from '@nestjs/common';
 import { Cron, Interval, Timeout } from '@nestjs/schedule';
 import {
+  type AddedJobOptions,
+  BadCheckpointError,
+  BadProgressError,
+  BadScheduleError,
+  BadTriggerError,
+  type Checkpoint,
   ClusterCronError,
+  ClusterJobs,
   HookStoppedError,
+  type InterruptedPolicy,
+  JobContendedError,
+  JobExistsError,
+  JobInUseError,
+  type JobOptions,
   JobRun,
   JobSetupError,
+  type JobStatus,
+  type JobVerdict,
   type Lease,
   MasterElection,
   MasterGuard,
   type MasterGuardOptions,
-  type Mastership,
-  MastershipLostError,
   MasterOnly,
   type MasterOnlyOptions,
+  type Mastership,
+  MastershipLostError,
+  type MisfirePolicy,
+  type MonitorOptions,
+  type NewSchedule,
+  NoCodeScheduleError,
+  NoJobStoreError,
+  NoSlotsError,
   NotMasterError,
   OnMasterElected,
   OnMasterLost,
+  OrderNotSentError,
+  type OrderOptions,
+  type Outcome,
+  type OverlapPolicy,
+  type RetryOptions,
   RunAbortedError,
   type RunCause,
   RunIgnoresAbortError,
+  RunTimeoutError,
+  type RunningJob,
+  type ScheduleSpec,
+  type SilenceAlarm,
   type Tenure,
+  TooManyTriggersError,
+  type Triggered,
+  TriggerLostError,
+  TriggerNotAcceptedError,
+  type TriggerOptions,
+  TriggerRefusedError,
   UnboundError,
+  UnknownJobError,
   UnknownReplicaError,
+  UnreadableJobError,
+  type VerdictReason,
   type ZookeeperAuthOptions,
   ZookeeperModule,
   type ZookeeperModuleAsyncOptions,
@@ -60,6 +98,7 @@ export const full: ZookeeperModuleOptions = {
   auth: { scheme: 'digest', credentials: ['user:password'], readableBy: 'creator', parents: 'shared' },
   tls: { ca: 'certificate' },
   drainTimeoutMs: 15_000,
+  maxClockSkewMs: 30_000,
   standalone: false,
   allowStandaloneInProduction: false,
 };
@@ -102,6 +141,31 @@ export class Root {}
 // ---- What is attached to methods ----
 
 const options: MasterOnlyOptions = { name: 'send', election: undefined };
+const retry: RetryOptions = { attempts: 3, backoffMs: 100, maxBackoffMs: undefined };
+const misfire: MisfirePolicy = 'run-all';
+const onInterrupted: InterruptedPolicy = { rerun: 2 };
+const overlap: OverlapPolicy = 'queue-latest';
+const jobOptions: JobOptions = { claim: 'tick', misfire, misfireWindowMs: 5_000, onInterrupted, overlap, timeoutMs: 5, retry };
+export const everyOption: MasterOnlyOptions = { ...options, ...jobOptions, maxSilenceMs: 5_000 };
+// An option that comes from a configuration may be undefined.
+export const noOption: Required<JobOptions> = {
+  claim: undefined,
+  misfire: undefined,
+  misfireWindowMs: undefined,
+  onInterrupted: undefined,
+  overlap: undefined,
+  timeoutMs: undefined,
+  retry: undefined,
+  maxSilenceMs: undefined,
+};
+// @ts-expect-error ticks are claimed, or nothing is
+export const unknownClaim: MasterOnlyOptions = { claim: 'cluster' };
+// @ts-expect-error how often it is run again must be said
+export const endlessRerun: MasterOnlyOptions = { onInterrupted: 'rerun' };
+// @ts-expect-error a repetition needs a pause
+export const withoutPause: MasterOnlyOptions = { retry: { attempts: 3 } };
+// @ts-expect-error durations are numbers of milliseconds
+export const textTimeout: MasterOnlyOptions = { timeoutMs: '5s' };
 
 @Injectable()
 export class Jobs {
@@ -164,15 +228,75 @@ export function inRun(run: JobRun): void {
   same<typeof run.job, string>(true);
   same<typeof run.firedTime, Date>(true);
   same<typeof run.cause, RunCause>(true);
-  same<RunCause, 'schedule' | 'direct'>(true);
+  same<RunCause, 'schedule' | 'misfire' | 'rerun' | 'trigger' | 'direct'>(true);
+  same<typeof run.scheduledTime, Date | undefined>(true);
+  same<typeof run.attempt, number>(true);
+  same<typeof run.input, unknown>(true);
+  run.progress(0.5, 'half of it');
+  // @ts-expect-error how far it is must be told
+  run.progress('half of it');
   same<typeof run.fencingToken, bigint>(true);
   same<typeof run.signal, AbortSignal>(true);
   same<ReturnType<typeof run.assertMaster>, void>(true);
   same<ReturnType<typeof JobRun.current>, JobRun | undefined>(true);
+  same<typeof run.checkpoint, Checkpoint>(true);
   // @ts-expect-error a run's token is a fact
   run.fencingToken = 2n;
   // @ts-expect-error there may be no run around this code
   JobRun.current().assertMaster();
+}
+
+export async function resume({ checkpoint }: JobRun): Promise<void> {
+  const reached = await checkpoint.get<{ position: number }>();
+  same<typeof reached, { position: number } | undefined>(true);
+  await checkpoint.set({ position: (reached?.position ?? 0) + 1 });
+}
+
+// ---- What the cluster has decided, and orders to it ----
+
+const order: OrderOptions = { by: 'alice' };
+const schedule: NewSchedule = { cronTime: '0 0 3 * * *', timeZone: 'Asia/Shanghai' };
+const triggering: TriggerOptions = { input: { day: 1 }, idempotencyKey: 'day-1', wait: 'done', timeoutMs: 5_000, by: 'alice' };
+const monitoring: MonitorOptions = { everyMs: 1_000 };
+const added: AddedJobOptions = { ...jobOptions, name: 'added', cronTime: new Date(), timeZone: 'UTC', election: 'reports' };
+
+export async function control(jobs: ClusterJobs, stop: AbortSignal): Promise<string> {
+  const status: JobStatus[] = await jobs.list();
+  const [running]: readonly (RunningJob | undefined)[] = status[0]?.running ?? [];
+  same<ScheduleSpec['timeZone'], string>(true);
+  const spec: ScheduleSpec | undefined = status[0]?.schedule;
+  const triggered: Triggered = await jobs.trigger('send', { ...triggering, signal: stop });
+  const verdict: JobVerdict | undefined = triggered.verdict;
+  same<JobVerdict['outcome'], Outcome>(true);
+  same<JobVerdict['reason'], VerdictReason | undefined>(true);
+  same<typeof jobs.verdicts$, Observable<JobVerdict>>(true);
+  same<ReturnType<typeof jobs.alarms$>, Observable<SilenceAlarm>>(true);
+  const paused: boolean = await jobs.pause('send', order);
+  await jobs.resume('send');
+  await jobs.reschedule('send', schedule, order);
+  await jobs.reschedule('send', null);
+  // @ts-expect-error whether it has a new schedule, or that of the code, must be said
+  await jobs.reschedule('send');
+  await jobs.resetClaim('send');
+  jobs.alarms$(monitoring).subscribe((alarm) => alarm.silentSince.getTime());
+  jobs.jobs$().subscribe((all) => all.length);
+  jobs.add(added, (run) => run.signal);
+  // @ts-expect-error a job has a schedule
+  jobs.add({ name: 'added' }, () => undefined);
+  await jobs.remove('added');
+  const [last] = await jobs.verdicts('send', { limit: 1 });
+  return `${running?.attempt} ${spec?.cronTime} ${verdict?.outcome} ${last?.count} ${paused} ${await jobs.why('send', new Date())}`;
+}
+
+export function refused(thrown: unknown): string | undefined {
+  if (thrown instanceof UnknownJobError) return thrown.similar.join();
+  if (thrown instanceof TriggerNotAcceptedError || thrown instanceof TriggerRefusedError || thrown instanceof TriggerLostError)
+    return thrown.trigger;
+  if (thrown instanceof JobInUseError) return thrown.replicas.join();
+  for (const kind of [UnreadableJobError, NoSlotsError, NoCodeScheduleError, JobContendedError, OrderNotSentError, TooManyTriggersError])
+    if (thrown instanceof kind) return thrown.job;
+  for (const kind of [BadScheduleError, BadTriggerError, JobExistsError, NoJobStoreError]) if (thrown instanceof kind) return thrown.code;
+  return undefined;
 }
 
 // ---- Who is master ----
@@ -217,7 +341,8 @@ export function errors(thrown: unknown): string | undefined {
   if (thrown instanceof UnknownReplicaError) return thrown.known.join();
   if (thrown instanceof ZookeeperOptionsError || thrown instanceof JobSetupError) return thrown.problems.join();
   if (thrown instanceof RunIgnoresAbortError) return thrown.election;
-  for (const kind of [HookStoppedError, RunAbortedError, UnboundError]) if (thrown instanceof kind) return thrown.code;
+  for (const kind of [BadCheckpointError, BadProgressError, HookStoppedError, RunAbortedError, RunTimeoutError, UnboundError])
+    if (thrown instanceof kind) return thrown.code;
   return thrown instanceof ClusterCronError ? thrown.message : undefined;
 }
 
@@ -225,7 +350,18 @@ export function errors(thrown: unknown): string | undefined {
 
 export async function testing(jobs: Jobs, module: { overrideProvider(token: symbol): unknown }): Promise<void> {
   const kit: ZookeeperTestingOptions = { master: true, otherAddress: 'other:1', drainTimeoutMs: 100 };
-  const run: RunJobOptions = { fencingToken: 7n, firedTime: new Date(), cause: 'direct', lost: AbortSignal.abort() };
+  const run: RunJobOptions = {
+    fencingToken: 7n,
+    firedTime: new Date(),
+    scheduledTime: new Date(),
+    cause: 'rerun',
+    attempt: 2,
+    input: { day: 1 },
+    checkpoint: { position: 5 },
+    onCheckpoint: (value) => String(value),
+    onProgress: (fraction) => fraction.toFixed(),
+    lost: AbortSignal.abort(),
+  };
   ZookeeperTestingModule.forRoot(kit);
   // @ts-expect-error a test says who is master
   ZookeeperTestingModule.forRoot({});

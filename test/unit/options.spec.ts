@@ -23,6 +23,7 @@ describe('the options of ZookeeperModule', () => {
       sessionTimeoutMs: 10_000,
       rootPath: '/soa',
       drainTimeoutMs: 15_000,
+      maxClockSkewMs: 30_000,
       standalone: false,
     });
     const { auth } = resolveOptions({ ...good, auth: { scheme: 'digest', credentials: ['me:secret'] } }, {});
@@ -35,6 +36,11 @@ describe('the options of ZookeeperModule', () => {
     expect(resolveOptions(rest, {}).address).toMatch(/:0$/u);
     expect(resolveOptions(rest, { PORT: '99999' }).address).toMatch(/:0$/u);
     expect(resolveOptions(rest, { PORT: '/run/pipe' }).address).toMatch(/:0$/u);
+  });
+
+  it('take a clock skew of any size', () => {
+    expect(resolveOptions({ ...good, maxClockSkewMs: 1_000 }, {}).maxClockSkewMs).toBe(1_000);
+    expect(resolveOptions({ ...good, maxClockSkewMs: 10 ** 15 }, {}).maxClockSkewMs).toBe(10 ** 15);
   });
 
   it('take undefined for not given', () => {
@@ -65,6 +71,9 @@ describe('the options of ZookeeperModule', () => {
     ['rootPath', '/zookeeper/x', /^rootPath: .*keeps \/zookeeper for itself/u],
     ['drainTimeoutMs', -1, /^drainTimeoutMs/u],
     ['drainTimeoutMs', 1.5, /^drainTimeoutMs/u],
+    ['maxClockSkewMs', 999, /^maxClockSkewMs: expected a whole number of milliseconds, at least 1000, received 999\.$/u],
+    ['maxClockSkewMs', '30s', /^maxClockSkewMs: expected a whole number of milliseconds, at least 1000, received "30s"\.$/u],
+    ['maxClockSkewMs', Number.POSITIVE_INFINITY, /^maxClockSkewMs: .*received Infinity/u],
     ['tls', 'yes', /^tls: expected connection options of node:tls, e\.g\. \{ ca \}, received a string/u],
     ['auth', 'me:secret', /^auth: expected \{ scheme: 'digest'.*received a string/u],
     ['standalone', 1, /^standalone: expected true or false, received 1/u],
@@ -83,8 +92,8 @@ describe('the options of ZookeeperModule', () => {
   });
 
   it('that do not exist are problems, with a list of those that do', () => {
-    expect(problems({ ...good, maxClockSkewMs: 1 })).toEqual([
-      expect.stringMatching(/^maxClockSkewMs: there is no such option\. Known: connectString, /u),
+    expect(problems({ ...good, clockSkew: 1 })).toEqual([
+      expect.stringMatching(/^clockSkew: there is no such option\. Known: connectString, .*maxClockSkewMs/u),
     ]);
     expect(problems({ ...good, auth: { scheme: 'digest', credentials: ['a:b'], password: 'x' } })).toEqual([
       expect.stringMatching(/^auth\.password: there is no such option in auth\. Known: scheme, credentials/u),

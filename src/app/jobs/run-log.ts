@@ -39,6 +39,7 @@ export class RunLog {
     const fields = {
       job: entry.job,
       firedTime: entry.firedTime.toISOString(),
+      scheduledTime: run.scheduledTime?.toISOString(),
       fencingToken: entry.fencingToken,
       startedAt: startedAt.toISOString(),
     };

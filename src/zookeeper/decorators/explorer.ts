@@ -3,14 +3,17 @@ import { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import { Gate } from '../gate/gate.js';
 import type { Method } from '../gate/gated-job.js';
 import { JobSetupError } from '../jobs/errors.js';
+import type { Elections } from '../mastership/election.js';
 import type { Observer } from '../support/observer.js';
 import { bindInstance, gateOf } from './binding.js';
 import { attachHooks, hasHooks } from './hook-explorer.js';
 import { identityOf } from './identity.js';
-import { GATE, OBSERVER, SETTINGS } from './inject.js';
+import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './inject.js';
 import { guarded } from './guarded.js';
 import { asDirectCall, imitate } from './master-only.js';
 import { type Provided, providedBy, registeredKinds } from './providers.js';
+import { ruleProblems } from './rule-problems.js';
+import { scheduleOf } from './schedule-metadata.js';
 import { type FoundJob, minifiedNames, namingProblems, unregistered } from './setup-problems.js';
 
 /** Finds what the decorators have attached to the application's providers, and binds it to the gate. */
@@ -23,27 +26,34 @@ export class Explorer implements OnModuleInit {
     private readonly discovery: DiscoveryService,
     private readonly modules: ModulesContainer,
     @Inject(GATE) private readonly gate: Gate,
+    @Inject(ELECTIONS) private readonly elections: Elections,
     @Inject(SETTINGS) private readonly settings: { readonly candidate: boolean },
     @Inject(OBSERVER) private readonly observer: Observer,
   ) {}
 
-  /** In a global module, so before the `onModuleInit` of any other: from here on every instance is bound. */
+  /**
+   * In a global module, so before the `onModuleInit` of any other: from here on every instance is bound. Tells the other replicas which jobs there
+   * are here.
+   */
   onModuleInit(): void {
     const problems = this.bindAll();
-    problems.push(...namingProblems(this.found));
+    problems.push(...namingProblems(this.found), ...ruleProblems(this.found));
     if (this.settings.candidate) problems.push(...unregistered(this.found, registeredKinds(this.modules)));
     if (problems.length > 0) throw new JobSetupError(problems);
     this.tellWhatWasFound();
+    const scheduled = this.found.map(({ job }) => job.identity).filter(({ schedule }) => schedule !== undefined);
+    this.elections.setJobs(scheduled.map(({ name }) => name));
   }
 
   /**
    * Gives each scheduled method an own property on its instance, which other code's calls reach and the schedule's do not: ScheduleModule
-   * has read the method in its own `onModuleInit`. Called after the last one.
+   * has read the method in its own `onModuleInit`. A claimed tick runs what ScheduleModule has read. Called after the last one.
    */
   wireDirectCalls(): void {
     for (const { instance, method, job } of this.found) {
       if (job.identity.schedule === undefined) continue;
       const reached = (instance as Record<PropertyKey, unknown>)[method.key] as Method;
+      job.bind(instance, reached);
       const direct: Method = function (this: unknown, ...args: unknown[]): unknown {
         const self = this ?? instance;
         if (reached === method.wrapper) return job.call(self, method.original, args);
@@ -121,13 +131,17 @@ export class Explorer implements OnModuleInit {
   }
 
   private notSingleton({ instance, where }: Provided): string[] {
-    const scheduled = [...guarded.of(instance)].filter(
-      ({ what, overridden }) => !overridden && identityOf(instance, what).schedule !== undefined,
-    );
-    const problems = scheduled.map(
-      ({ what }) =>
-        `${what.where} (${where}) has a schedule, but its provider is request-scoped or transient, so there is no one instance to run it on. Make the provider a singleton.`,
-    );
+    const jobs = [...guarded.of(instance)]
+      .filter(({ overridden }) => !overridden)
+      .map(({ what: method }) => ({ instance, method, where, job: { identity: identityOf(instance, method) } }));
+    const plain = jobs.filter(({ job }) => job.identity.schedule === undefined);
+    const problems = jobs
+      .filter((each) => !plain.includes(each))
+      .map(
+        ({ method }) =>
+          `${method.where} (${where}) has a schedule, but its provider is request-scoped or transient, so there is no one instance to run it on. Make the provider a singleton.`,
+      );
+    problems.push(...ruleProblems(plain));
     if (hasHooks(instance))
       problems.push(`${where} has @OnMasterElected or @OnMasterLost, but is request-scoped or transient. Make the provider a singleton.`);
     return problems;
@@ -147,6 +161,21 @@ export class Explorer implements OnModuleInit {
         'job.minified',
         `The job name ${JSON.stringify(name)} looks minified and may change with the next build. Name it with @MasterOnly({ name }).`,
         { job: name },
+      );
+    }
+    this.tellOfIgnoredDelays();
+  }
+
+  private tellOfIgnoredDelays(): void {
+    for (const { instance, method, job } of this.found) {
+      const { cron } = scheduleOf((instance as Record<PropertyKey, unknown>)[method.key]) ?? {};
+      const { name, rules } = job.identity;
+      if (cron === undefined || cron.initialDelayMs === 0 || rules.claim === 'none') continue;
+      this.tell(
+        'warn',
+        'job.initial-delay',
+        `initialDelay of @Cron has no effect on "${name}": with claims every tick counts, and the first may run as soon as this replica is master. Wait in the method, or set claim: 'none'.`,
+        { job: name, initialDelayMs: cron.initialDelayMs },
       );
     }
   }

@@ -1,6 +1,9 @@
 import type { JobIdentity } from '../jobs/job-identity.js';
+import { rulesOf } from '../jobs/job-options.js';
+import { parseSchedule, scheduleSpecOf } from '../jobs/schedule/parse.js';
+import type { ScheduleSpec } from '../jobs/schedule/schedule.js';
 import type { Guarded } from './guarded.js';
-import { scheduleOf } from './schedule-metadata.js';
+import { type CronMetadata, scheduleOf } from './schedule-metadata.js';
 
 /**
  * Who a `@MasterOnly` method is, on this instance. The class is the instance's own, so that an inherited method is one job per subclass; the
@@ -15,7 +18,27 @@ export function identityOf(instance: object, method: Guarded): JobIdentity {
     election: method.options.election,
     schedule: schedule?.kind,
     disabled: schedule?.disabled ?? false,
+    rules: rulesOf(method.options, schedule?.kind),
+    cron: schedule?.cron && usable(schedule.cron),
   };
+}
+
+/**
+ * The schedule of `@Cron`, with a zone.
+ * @throws {BadScheduleError} when it has no ticks that all replicas would agree on; boot reports it.
+ */
+export function cronSpecOf({ cronTime, timeZone, utcOffset }: CronMetadata): ScheduleSpec {
+  const spec = scheduleSpecOf(cronTime, timeZone, utcOffset);
+  parseSchedule(spec);
+  return spec;
+}
+
+function usable(cron: CronMetadata): ScheduleSpec | undefined {
+  try {
+    return cronSpecOf(cron);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The name of an instance's own class; empty for an anonymous one. */

@@ -12,3 +12,9 @@ export const SETTINGS = Symbol('the checked options of ZookeeperModule');
 
 /** Injects the `Observer` that everything reports to. */
 export const OBSERVER = Symbol('where ZookeeperModule reports to');
+
+/** Injects the `JobStore` where ticks are claimed, or undefined where nothing is claimed: the testing kit. */
+export const JOB_STORE = Symbol('where ZookeeperModule keeps what the cluster decides about jobs');
+
+/** Injects the `JobEvents` of this replica. */
+export const JOB_EVENTS = Symbol('what happens to the jobs of ZookeeperModule on this replica');

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import type { GatedJob, Method } from '../gate/gated-job.js';
 import { JobSetupError, UnboundError } from '../jobs/errors.js';
 import { electionNameProblem, nameProblem } from '../jobs/job-identity.js';
+import { JOB_OPTIONS, jobOptionProblem, type JobOptions } from '../jobs/job-options.js';
 import { gateOf, makeBindable } from './binding.js';
 import { guarded, type Guarded, type MasterOnlyOptions } from './guarded.js';
 import { identityOf } from './identity.js';
@@ -10,8 +11,8 @@ import { identityOf } from './identity.js';
 /** On the function, so that it survives decorators that wrap it and copy metadata, as those of Nest's ecosystem do. */
 const GUARDED = Symbol('@MasterOnly');
 
-/** The options, and what is wrong with a value. */
-const CHECKS = new Map<string, (value: string) => string | undefined>([
+/** The options that are names, and what is wrong with a value. */
+const NAMES = new Map<string, (value: string) => string | undefined>([
   ['name', nameProblem],
   ['election', electionNameProblem],
 ]);
@@ -20,7 +21,8 @@ const CHECKS = new Map<string, (value: string) => string | undefined>([
  * The method runs only on the master of its election.
  *
  * With `@Cron`, `@Interval` or `@Timeout`, above or below: on the master the schedule runs it with a `JobRun`; elsewhere the schedule does
- * nothing. What it throws is logged and never stops the schedule.
+ * nothing. What it throws is logged and never stops the schedule. Each tick of `@Cron` starts at most once in the cluster and gets one verdict;
+ * when it is due is decided from the expression and the zone, and a fire of the schedule is only a hint. `claim: 'none'` leaves it at the mastership.
  *
  * Called by other code, and on methods without a schedule: on the master it runs with the arguments of the call (a scheduled method
  * that is called without any gets a `JobRun`); elsewhere it throws `NotMasterError`, and an `async` method rejects with it.
@@ -105,9 +107,16 @@ function check(where: string, isStatic: boolean, descriptor: PropertyDescriptor 
 }
 
 function optionProblem(option: string, value: unknown): string | undefined {
-  const check = CHECKS.get(option);
-  if (check === undefined) return `there is no option "${option}". Known: ${[...CHECKS.keys()].join(', ')}`;
-  if (typeof value !== 'string') return `"${option}" must be text, received ${typeof value}`;
-  const problem = check(value);
-  return problem === undefined ? undefined : `${option} ${JSON.stringify(value)} cannot be used: ${problem}`;
+  const check = NAMES.get(option);
+  if (check !== undefined) {
+    if (typeof value !== 'string') return `"${option}" must be text, received ${typeof value}`;
+    const problem = check(value);
+    return problem === undefined ? undefined : `${option} ${JSON.stringify(value)} cannot be used: ${problem}`;
+  }
+  if (isJobOption(option)) return jobOptionProblem(option, value);
+  return `there is no option "${option}". Known: ${[...NAMES.keys(), ...JOB_OPTIONS].join(', ')}`;
+}
+
+function isJobOption(option: string): option is keyof JobOptions {
+  return (JOB_OPTIONS as readonly string[]).includes(option);
 }

@@ -50,7 +50,8 @@ export function minifiedNames(found: readonly FoundJob[]): string[] {
 }
 
 const OPTION: Readonly<Record<ScheduleKind, keyof RegisteredKinds>> = { cron: 'cronJobs', interval: 'intervals', timeout: 'timeouts' };
-const DECORATOR: Readonly<Record<ScheduleKind, string>> = { cron: '@Cron', interval: '@Interval', timeout: '@Timeout' };
+/** What makes a schedule of each kind, for messages. */
+export const DECORATOR: Readonly<Record<ScheduleKind, string>> = { cron: '@Cron', interval: '@Interval', timeout: '@Timeout' };
 
 /** Schedules that ScheduleModule does not register, so that they would never fire anywhere. */
 export function unregistered(found: readonly FoundJob[], kinds: RegisteredKinds | undefined): string[] {

@@ -1,4 +1,6 @@
 import { RunAbortedError } from '../jobs/errors.js';
+import type { JobEvents } from '../jobs/job-events.js';
+import type { JobStore } from '../jobs/record/job-store.js';
 import type { Election, HeldTenure } from '../mastership/election.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
@@ -10,17 +12,38 @@ export const ABORT_GRACE_MS = 2_000;
 
 const NOT_RESIGNED = 'the node is not resigned, it stays until this process and its session end';
 
+/** How long a drain waits, when the runs are over, for their verdicts to be written. */
+const FLUSH_MS = 2_000;
+
 export interface GateParts {
   readonly observer: Observer;
   readonly clock: Clock;
   /** How long a drain waits for runs before it aborts them. */
   readonly drainTimeoutMs: number;
+  /** A replica whose clock is further off the ensemble's decides about no tick. */
+  readonly maxClockSkewMs: number;
+  /** `host:port` of this replica. */
+  readonly address: string;
+  /** False: never becomes master, and declares no jobs. */
+  readonly candidate: boolean;
+  readonly service: string;
+  readonly version: string;
+  /** Where ticks are claimed; undefined: nowhere, every fire on the master runs. */
+  readonly store: JobStore | undefined;
+  readonly events: JobEvents;
+}
+
+/** Writes down what became of runs. */
+interface Flushing {
+  flushed(limitMs: number): Promise<void>;
 }
 
 /** The gate of one election: who may start now, what is in progress, and the drain before the node is given up. */
 export class ElectionGate {
   readonly inProgress: InProgress;
   readonly hooks: MasterHooks;
+  /** The loops of its jobs. */
+  readonly loops = new Set<Flushing>();
   /** How many drains are going on; after `close` it stays above 0. */
   private closings = 0;
 
@@ -61,6 +84,7 @@ export class ElectionGate {
       const settled = await this.settle(why);
       this.hooks.lost(why);
       const stopped = await this.inProgress.settled(ABORT_GRACE_MS);
+      await this.flush();
       if (settled && !stopped) this.reportStuck(NOT_RESIGNED);
       if (!settled || !stopped) return 'stuck';
       const durationMs = Math.round(this.parts.clock.nowMs() - startedMs);
@@ -75,9 +99,16 @@ export class ElectionGate {
   async abandon(why: string): Promise<'drained' | 'stuck'> {
     for (const work of this.inProgress.list()) work.abort(new RunAbortedError(work.what, why, 0));
     this.hooks.lost(why);
-    if (await this.inProgress.settled(ABORT_GRACE_MS)) return 'drained';
+    const isOver = await this.inProgress.settled(ABORT_GRACE_MS);
+    await this.flush();
+    if (isOver) return 'drained';
     this.reportStuck('its mastership was over before, so a successor may overlap it');
     return 'stuck';
+  }
+
+  /** A verdict that is not written in time is left to the successor, which finds the run interrupted. */
+  private async flush(): Promise<void> {
+    await Promise.all([...this.loops].map((loop) => loop.flushed(FLUSH_MS)));
   }
 
   /** True when nothing is in progress any more; false, and loudly, when something has ignored its abort. */

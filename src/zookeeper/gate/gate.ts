@@ -1,22 +1,46 @@
 import type { JobIdentity } from '../jobs/job-identity.js';
+import type { RunEntry } from '../jobs/record/job-record.js';
+import { register, type Registered } from '../jobs/control/registration.js';
 import type { Elections } from '../mastership/election.js';
+import { backoffMs } from '../support/backoff.js';
+import { sleep } from '../support/abort.js';
+import { messageOf } from '../support/errors.js';
+import type { Tick } from '../jobs/tick.js';
+import { Absent } from './absent.js';
+import { ClockGuard } from './clock-guard.js';
 import { ElectionGate, type GateParts } from './election-gate.js';
 import { GatedJob } from './gated-job.js';
+import { JobLoop, type LoopParts } from './job-loop.js';
+import { Pace } from './pace.js';
+
+/** How many jobs are registered at once after the start. */
+const REGISTERING = 32;
 
 /** Decides for every job and hook of one application. Made once per application; two applications in one process have two. */
 export class Gate {
   private readonly gates = new Map<string, ElectionGate>();
   private readonly jobs = new Map<string, GatedJob>();
-  private closed = false;
+  private readonly loopParts: LoopParts | undefined;
+  private readonly closing = new AbortController();
+  private started = false;
 
   constructor(
     private readonly elections: Elections,
     private readonly parts: GateParts,
-  ) {}
+  ) {
+    const { store, observer, clock, maxClockSkewMs } = parts;
+    this.loopParts = store && {
+      ...parts,
+      store,
+      clockGuard: new ClockGuard(clock, observer, maxClockSkewMs),
+      pace: new Pace(),
+      absent: new Absent(store, clock),
+    };
+  }
 
   /** True after `close`: nothing starts here any more. */
   get isClosed(): boolean {
-    return this.closed;
+    return this.closing.signal.aborted;
   }
 
   /** The gate of the election with this name (undefined: the service's own), made on first use. */
@@ -24,18 +48,19 @@ export class Gate {
     const found = this.gates.get(name ?? '');
     if (found !== undefined) return found;
     const made = new ElectionGate(this.elections.election(name), this.parts);
-    if (this.closed) made.close();
+    if (this.isClosed) made.close();
     this.gates.set(name ?? '', made);
     return made;
   }
 
   /** The gated form of a job. Instances of one class share it. */
   job(identity: JobIdentity): GatedJob {
-    const key = JSON.stringify([identity.name, identity.method, identity.election, identity.schedule]);
+    const key = keyOf(identity);
     const found = this.jobs.get(key);
     if (found !== undefined) return found;
     const job = new GatedJob(identity, this.election(identity.election), this.parts);
     this.jobs.set(key, job);
+    if (this.started) this.takeUp([job]);
     return job;
   }
 
@@ -44,21 +69,128 @@ export class Gate {
     return [...this.jobs.values()];
   }
 
-  /** Tells the hooks of elections that were decided before the application had started. */
+  /** Stops to decide about a job that was added at run time. What is in progress goes on. */
+  forget(identity: JobIdentity): void {
+    const key = keyOf(identity);
+    this.jobs.get(key)?.loop?.close();
+    this.jobs.delete(key);
+  }
+
+  /** Tells the hooks of elections that were decided before the application had started, and begins to decide about ticks. */
   start(): void {
+    this.started = true;
     for (const gate of this.gates.values()) gate.hooks.look();
+    this.takeUp([...this.jobs.values()]);
   }
 
   /** For good: nothing starts any more. What is in progress goes on. */
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.isClosed) return;
+    this.closing.abort();
     for (const gate of this.gates.values()) gate.close();
   }
 
   /** What is still in progress where no mastership was left to be drained (lost or in doubt) is aborted and waited for. */
   async abandon(why: string): Promise<'drained' | 'stuck'> {
     const ends = await Promise.all([...this.gates.values()].map((gate) => gate.abandon(why)));
+    for (const { loop } of this.jobs.values()) loop?.close();
     return ends.includes('stuck') ? 'stuck' : 'drained';
   }
+
+  /** Gives the scheduled ones among these jobs their loops, and declares them to the cluster, a few at a time. */
+  private takeUp(jobs: readonly GatedJob[]): void {
+    const { loopParts } = this;
+    if (loopParts === undefined || this.isClosed) return;
+    const scheduled = jobs.filter((job) => job.identity.schedule !== undefined && job.loop === undefined);
+    for (const job of scheduled) job.loop = this.loopOf(job, loopParts);
+    if (this.elections.claims.kind === 'process') for (const job of scheduled) job.loop?.look();
+    else this.declare(scheduled);
+  }
+
+  private loopOf(job: GatedJob, loopParts: LoopParts): JobLoop {
+    const loop = new JobLoop(
+      {
+        identity: job.identity,
+        register: (known) => this.register(job, known),
+        start: (entry, tenure, schedule, input, ended) => job.start(entry, tenure, schedule, input, ended),
+      },
+      job.gate,
+      loopParts,
+    );
+    loop.look();
+    return loop;
+  }
+
+  /** Every candidate declares its jobs when it first has a session, so that their ticks count from then on, whoever becomes master. */
+  private declare(jobs: readonly GatedJob[]): void {
+    const { claims } = this.elections;
+    if (claims.kind !== 'ensemble' || !this.parts.candidate || jobs.length === 0) return;
+    const waiting = [...jobs];
+    let begun = false;
+    const unsubscribe = claims.sessions.onSession(() => {
+      if (begun) return;
+      begun = true;
+      void Promise.all(Array.from({ length: REGISTERING }, () => this.declareNext(waiting))).then(() => unsubscribe());
+    });
+    this.closing.signal.addEventListener('abort', unsubscribe, { once: true });
+  }
+
+  private async declareNext(waiting: GatedJob[]): Promise<void> {
+    const { signal } = this.closing;
+    for (let job = waiting.shift(); job !== undefined && !signal.aborted; job = waiting.shift()) await this.declareOne(job);
+  }
+
+  private async declareOne(job: GatedJob): Promise<void> {
+    const { signal } = this.closing;
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      try {
+        await this.register(job, { cursor: undefined, running: [] });
+        return;
+      } catch (thrown) {
+        const delayMs = backoffMs(failures, 200, 10_000);
+        this.tell(
+          failures < 3 ? 'debug' : 'warn',
+          'job.not-registered',
+          `Job "${job.identity.name}" could not be declared to the cluster: ${messageOf(thrown)} Tries again in ${Math.round(delayMs)} ms.`,
+          job,
+        );
+        await sleep(this.parts.clock, delayMs, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  private async register(
+    job: GatedJob,
+    known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] },
+  ): Promise<void> {
+    const { store, version, address } = this.parts;
+    if (store === undefined) return;
+    const { identity } = job;
+    const registered = await register(store, identity.name, {
+      declaration: {
+        version,
+        schedule: identity.rules.claim === 'tick' ? identity.cron : undefined,
+        kind: identity.schedule ?? 'added',
+        claim: identity.rules.claim,
+        election: job.gate.election.key,
+        maxSilenceMs: identity.rules.maxSilenceMs,
+        disabled: identity.disabled,
+      },
+      by: address,
+      known,
+    });
+    this.report(job, registered);
+  }
+
+  private report(job: GatedJob, { change, note }: Registered): void {
+    if (note !== undefined) this.tell(change === 'none' ? 'debug' : 'info', 'job.registered', note, job);
+  }
+
+  private tell(level: 'debug' | 'info' | 'warn', event: string, message: string, job: GatedJob): void {
+    this.parts.observer.observe({ level, event, message, fields: { job: job.identity.name } });
+  }
+}
+
+function keyOf(identity: JobIdentity): string {
+  return JSON.stringify([identity.name, identity.method, identity.election, identity.schedule]);
 }

@@ -1,24 +1,32 @@
 import { types } from 'node:util';
+import { MemoryCheckpoint, StoredCheckpoint, type Checkpoint } from '../jobs/checkpoint.js';
 import type { JobIdentity } from '../jobs/job-identity.js';
-import { insideRun, JobRun, type RunCause } from '../jobs/job-run.js';
-import { RunSignal } from '../jobs/run-signal.js';
+import { insideRun, JobRun } from '../jobs/job-run.js';
+import { checkProgress, Progress } from '../jobs/progress.js';
+import type { RunEntry } from '../jobs/record/job-record.js';
+import type { Finished } from '../jobs/record/plan.js';
+import { MAX_ERROR_LENGTH, type StoredVerdict } from '../jobs/record/verdict.js';
+import type { RunSignal } from '../jobs/run-signal.js';
+import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election.js';
-import { MastershipLostError } from '../mastership/errors.js';
 import { messageOf } from '../support/errors.js';
 import type { Observation } from '../support/observer.js';
 import type { ElectionGate, GateParts } from './election-gate.js';
-import type { Work } from './in-progress.js';
+import { beginWork, execute, makeRun, outerRun, type Execution, type ExecutionParts, type Order } from './execution.js';
+import type { JobLoop } from './job-loop.js';
 import { endedByAbort, isThenable, stackOf } from './outcome.js';
 import { refusal } from './refusal.js';
 
 /** What a job has done on this replica since boot. Only grows. */
 export interface JobCounts {
-  /** Runs started, by the schedule or directly. */
+  /** Runs started, by the schedule, a trigger or directly. */
   started: number;
-  /** Runs that threw for another reason than their abort. */
+  /** Runs that threw for another reason than their abort, or took too long. */
   failed: number;
   /** Scheduled calls that did not start because this replica was not master. */
   skipped: number;
+  /** Scheduled calls of a job without claims that did not start because it was running still, or was paused. */
+  held: number;
   /** Direct calls refused with `NotMasterError`. */
   refused: number;
 }
@@ -26,38 +34,38 @@ export interface JobCounts {
 /** The method as its author wrote it. */
 export type Method = (this: unknown, ...args: unknown[]) => unknown;
 
-interface Live extends Work {
-  readonly tenure: HeldTenure;
-  readonly signal: RunSignal;
-  readonly gate: ElectionGate;
+/** The instance whose schedule fires, and the function that ScheduleModule calls on it: with the wrappers of other decorators. */
+interface Bound {
   readonly instance: unknown;
-  /** `Class.method`. */
-  readonly method: string;
+  readonly reached: Method;
 }
 
-/** The runs that are going on, so that what they call may still start while their mastership drains. */
-const live = new WeakMap<JobRun, Live>();
-
-/** The run that the calling code belongs to, if it is going on. */
-function outerRun(): Live | undefined {
-  const current = JobRun.current();
-  return current && live.get(current);
-}
-
-/** One job of one instance, behind the gate of its election. */
+/** One job of one class, behind the gate of its election. */
 export class GatedJob {
-  readonly counts: JobCounts = { started: 0, failed: 0, skipped: 0, refused: 0 };
+  readonly counts: JobCounts = { started: 0, failed: 0, skipped: 0, held: 0, refused: 0 };
+  /** Decides about its ticks; undefined for a plain method, and where nothing is claimed. */
+  loop: JobLoop | undefined;
+  private bound: Bound | undefined;
+  /** Scheduled runs without a claim that go on. */
+  private running = 0;
+  private queued: (() => void) | undefined;
+  private readonly memory = new MemoryCheckpoint();
 
   constructor(
     readonly identity: JobIdentity,
     readonly gate: ElectionGate,
-    private readonly parts: Pick<GateParts, 'observer' | 'clock'>,
+    private readonly parts: GateParts,
   ) {}
 
+  /** Says on which instance a claimed tick or a trigger runs, and through which function. */
+  bind(instance: unknown, reached: Method): void {
+    this.bound = { instance, reached };
+  }
+
   /**
-   * A call by the schedule. On the master: runs `method` with a `JobRun`; what it throws is logged, never thrown. Elsewhere: counts, and
-   * returns undefined. Inside a run of the same method of the same instance it is that run's own `super.method()`, and passes as long as the run's
-   * mastership lasts.
+   * A call by the schedule. On the master: with claims only a reason to look which ticks are due; else runs `method` with a `JobRun`, and
+   * what it throws is logged, never thrown. Elsewhere: counts, and returns undefined. Inside a run of the same method of the same instance it is
+   * that run's own call (its outer decorators, or `super.method()`), and passes as long as the run's mastership lasts.
    */
   fire(instance: unknown, method: Method, args: unknown[]): unknown {
     const tenure = this.gate.ask();
@@ -77,52 +85,170 @@ export class GatedJob {
     const isInside = outer !== undefined && outer.gate === this.gate && outer.tenure.isValid();
     const tenure = isInside ? outer.tenure : this.gate.ask();
     if (tenure === undefined) return this.refuse(method);
-    const run = this.begin(tenure, 'direct', instance);
+    const order = this.order(tenure, { cause: 'direct', firstAttempt: 1, call: () => undefined });
+    const work = beginWork(order, tenure, this.execution(instance));
+    const run = makeRun(order, 1, work, this.parts.clock);
+    this.counts.started += 1;
+    const end = (thrown?: unknown): void => {
+      if (thrown !== undefined && !endedByAbort(thrown, run.signal)) this.counts.failed += 1;
+      work.end(run);
+    };
     const passed = this.identity.schedule !== undefined && args[0] === undefined ? [run, ...args.slice(1)] : args;
     try {
       const result = insideRun(run, () => method.apply(instance, passed));
       if (!isThenable(result)) {
-        this.end(run);
+        end();
         return result;
       }
       return Promise.resolve(result).then(
-        (value) => (this.end(run), value),
+        (value) => (end(), value),
         (thrown: unknown) => {
-          this.end(run, thrown);
+          end(thrown);
           throw thrown;
         },
       );
     } catch (thrown) {
-      this.end(run, thrown);
+      end(thrown);
       throw thrown;
     }
+  }
+
+  /** Starts a run that was claimed. `ended` is called in the turn in which it stops to count as work in progress. */
+  start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, ended: (finished: Finished) => void): void {
+    const { tick } = entry;
+    const { instance, reached } = this.bound ?? { instance: undefined, reached: () => undefined };
+    const order = this.order(tenure, {
+      cause: entry.cause,
+      scheduledTime: tick && new Date(tick.dueMs),
+      nominalTime: tick && schedule?.nominalTime(tick),
+      input,
+      firstAttempt: Math.max(1, entry.starts),
+      call: (run) => reached.call(instance, run),
+    });
+    this.counts.started += 1;
+    void execute(order, tenure, this.execution(instance), (execution) => {
+      this.ended(execution);
+      ended(this.finished(entry, execution));
+    });
   }
 
   private fireOrPass(tenure: HeldTenure | undefined, instance: unknown, method: Method, args: unknown[]): unknown {
     const outer = outerRun();
     if (outer !== undefined && outer.instance === instance && outer.method === this.identity.method) {
-      JobRun.current()?.assertMaster();
-      return method.apply(instance, args);
+      const run = JobRun.current();
+      run?.assertMaster();
+      return method.apply(instance, args[0] === undefined ? [run, ...args.slice(1)] : args);
     }
-    if (tenure !== undefined) return this.fireOnMaster(tenure, instance, method);
-    this.counts.skipped += 1;
-    return undefined;
+    if (tenure === undefined || this.gate.ask() === undefined) {
+      this.counts.skipped += 1;
+      return undefined;
+    }
+    if (this.loop !== undefined && this.identity.rules.claim === 'tick') {
+      this.loop.look();
+      return undefined;
+    }
+    return this.fireLocally(tenure, instance, method);
   }
 
-  private fireOnMaster(tenure: HeldTenure, instance: unknown, method: Method): unknown {
-    const run = this.begin(tenure, 'schedule', instance);
-    const failed = (thrown: unknown): void => {
-      this.report(run, thrown);
-      this.end(run, thrown);
-    };
-    try {
-      const result = insideRun(run, () => method.call(instance, run));
-      if (isThenable(result)) return Promise.resolve(result).then(() => this.end(run), failed);
-      this.end(run);
-    } catch (thrown) {
-      failed(thrown);
+  /** Without a claim: the local mastership is the only question, besides pause and overlap as known here. */
+  private fireLocally(tenure: HeldTenure, instance: unknown, method: Method): unknown {
+    const { loop } = this;
+    if (loop?.hasRead === false) {
+      loop.afterRead(() => void this.fire(instance, method, []));
+      return undefined;
     }
-    return undefined;
+    if (loop?.isPaused === true) {
+      this.counts.held += 1;
+      return undefined;
+    }
+    const { overlap } = this.identity.rules;
+    if (this.running > 0 && overlap !== 'allow') {
+      if (overlap === 'queue-latest' && this.queued === undefined) this.queued = () => void this.fire(instance, method, []);
+      else this.counts.held += 1;
+      return undefined;
+    }
+    return this.runLocally(tenure, instance, method);
+  }
+
+  private runLocally(tenure: HeldTenure, instance: unknown, method: Method): Promise<void> {
+    this.running += 1;
+    this.counts.started += 1;
+    const order = this.order(tenure, { cause: 'schedule', firstAttempt: 1, call: (run) => method.call(instance, run) });
+    return execute(order, tenure, this.execution(instance), (execution) => {
+      this.running -= 1;
+      this.ended(execution);
+      this.noteLocally(execution, tenure);
+    }).then(() => {
+      const { queued } = this;
+      this.queued = undefined;
+      queued?.();
+    });
+  }
+
+  private noteLocally(execution: Execution, tenure: HeldTenure): void {
+    const { outcome, reason, attempt, startedMs, durationMs } = execution;
+    const verdict: StoredVerdict = {
+      outcome,
+      reason,
+      tick: undefined,
+      until: undefined,
+      count: 1,
+      trigger: undefined,
+      cause: 'schedule',
+      attempt,
+      startedMs,
+      durationMs,
+      by: this.parts.address,
+      token: tenure.token,
+      error: errorOf(execution),
+    };
+    const isStored = outcome !== 'ran' && this.loop !== undefined;
+    this.loop?.note(isStored ? verdict : undefined, outcome === 'ran' ? startedMs + durationMs : undefined);
+    if (!isStored) this.parts.events.verdicts.tell(this.identity.name, verdict);
+  }
+
+  private order(
+    tenure: HeldTenure,
+    given: Pick<Order, 'cause' | 'scheduledTime' | 'nominalTime' | 'input' | 'firstAttempt' | 'call'>,
+  ): Order {
+    const { name } = this.identity;
+    const { store, clock, observer } = this.parts;
+    const progress = store && new Progress({ store, job: name, tenure, clock, observer });
+    return {
+      ...given,
+      job: name,
+      checkpoint: (signal) => this.checkpoint(tenure, signal),
+      progress: (fraction, note) => {
+        if (progress === undefined) checkProgress(name, fraction, note);
+        else progress.report(fraction, note);
+      },
+      over: () => progress?.end(),
+      retrying: (thrown, attempt, delayMs) => {
+        this.tell(
+          'warn',
+          'run.retrying',
+          `Attempt ${attempt} of "${name}" failed: ${messageOf(thrown)}. The next one follows in ${Math.round(delayMs)} ms.`,
+          tenure,
+          {
+            attempt,
+            stack: stackOf(thrown),
+          },
+        );
+      },
+    };
+  }
+
+  private checkpoint(tenure: HeldTenure, signal: RunSignal): Checkpoint {
+    const { store, clock } = this.parts;
+    const { name } = this.identity;
+    return store === undefined
+      ? this.memory
+      : new StoredCheckpoint({ store, job: name, election: this.gate.election.key, tenure, signal, clock });
+  }
+
+  private execution(instance: unknown): ExecutionParts {
+    const { rules, method } = this.identity;
+    return { gate: this.gate, clock: this.parts.clock, rules, instance, method };
   }
 
   private refuse(method: Method): unknown {
@@ -132,47 +258,52 @@ export class GatedJob {
     throw error;
   }
 
-  private begin(tenure: HeldTenure, cause: RunCause, instance: unknown): JobRun {
-    const { name } = this.identity;
-    const election = this.gate.election.key;
-    const signal = new RunSignal(tenure, (why) => new MastershipLostError(election, tenure.token, why));
-    const run = new JobRun({ job: name, election, firedTime: new Date(this.parts.clock.wallMs()), cause, tenure, signal });
-    const work: Live = {
-      what: name,
-      startedMs: this.parts.clock.nowMs(),
-      abort: (reason) => signal.abort(reason),
-      tenure,
-      signal,
-      gate: this.gate,
-      instance,
-      method: this.identity.method,
+  /** A run that was cut short and may be run again keeps its claim, free for the next master. */
+  private finished(entry: RunEntry, execution: Execution): Finished {
+    const { onInterrupted } = this.identity.rules;
+    const isRerun = execution.outcome === 'interrupted' && onInterrupted !== 'report' && entry.starts <= onInterrupted.rerun;
+    return {
+      claim: entry.claim,
+      outcome: isRerun ? 'released' : execution.outcome,
+      reason: execution.reason,
+      attempt: execution.attempt,
+      durationMs: execution.durationMs,
+      endedMs: execution.startedMs + execution.durationMs,
+      error: errorOf(execution),
     };
-    live.set(run, work);
-    this.gate.inProgress.add(work);
-    this.counts.started += 1;
-    return run;
   }
 
-  private end(run: JobRun, thrown?: unknown): void {
-    const work = live.get(run);
-    if (work === undefined) return;
-    live.delete(run);
-    if (thrown !== undefined && !endedByAbort(thrown, run.signal)) this.counts.failed += 1;
-    work.signal.release();
-    this.gate.inProgress.delete(work);
-  }
-
-  private report(run: JobRun, thrown: unknown): void {
-    if (endedByAbort(thrown, run.signal)) {
-      this.tell('warn', 'run.aborted', `The run of "${run.job}" stopped on its abort: ${messageOf(run.signal.reason)}`, run);
-    } else {
-      const message = `The run of "${run.job}" failed: ${messageOf(thrown)}. The schedule goes on.`;
-      this.tell('error', 'run.failed', message, run, { stack: stackOf(thrown) });
+  private ended({ outcome, reason, thrown, run, attempt, durationMs }: Execution): void {
+    const tenure = { token: run.fencingToken };
+    const facts = { cause: run.cause, attempt, durationMs, scheduled: run.scheduledTime?.toISOString() };
+    if (outcome === 'interrupted') {
+      const why = messageOf(run.signal.reason);
+      this.tell('warn', 'run.aborted', `The run of "${run.job}" stopped on its abort: ${why}`, tenure, facts);
+    } else if (outcome === 'failed') {
+      this.counts.failed += 1;
+      const what = reason === 'timeout' ? 'took too long' : 'failed';
+      const message = thrown === undefined ? messageOf(run.signal.reason) : messageOf(thrown);
+      this.tell('error', 'run.failed', `The run of "${run.job}" ${what}: ${message}. The schedule goes on.`, tenure, {
+        ...facts,
+        stack: stackOf(thrown),
+      });
     }
   }
 
-  private tell(level: 'warn' | 'error', event: string, message: string, run: JobRun, more: Observation['fields'] = {}): void {
-    const fields = { job: run.job, election: this.gate.election.key, token: run.fencingToken.toString(), cause: run.cause };
+  private tell(
+    level: 'warn' | 'error',
+    event: string,
+    message: string,
+    tenure: { readonly token: bigint },
+    more: Observation['fields'],
+  ): void {
+    const fields = { job: this.identity.name, election: this.gate.election.key, token: tenure.token.toString() };
     this.parts.observer.observe({ level, event, message, fields: { ...fields, ...more } });
   }
+}
+
+function errorOf({ outcome, thrown, run }: Execution): string | undefined {
+  if (outcome === 'ran') return undefined;
+  const text = thrown === undefined ? (run.signal.aborted ? messageOf(run.signal.reason) : undefined) : messageOf(thrown);
+  return text?.slice(0, MAX_ERROR_LENGTH);
 }

@@ -8,6 +8,30 @@ export class RunAbortedError extends ClusterCronError {
   }
 }
 
+/** The abort reason of a run that takes longer than its job's `timeoutMs`. */
+export class RunTimeoutError extends ClusterCronError {
+  constructor(job: string, timeoutMs: number) {
+    super(
+      'ZK_RUN_TIMEOUT',
+      `The run of "${job}" takes longer than its timeoutMs ${timeoutMs}. Stop at the next safe point; it counts as failed, and as running until it stops.`,
+    );
+  }
+}
+
+/** A checkpoint, or a progress note, that cannot be kept. Nothing was sent. */
+export class BadCheckpointError extends ClusterCronError {
+  constructor(job: string, why: string) {
+    super('ZK_BAD_CHECKPOINT', `The checkpoint of "${job}" was not set: ${why}.`);
+  }
+}
+
+/** `run.progress` was called with something that is no progress. */
+export class BadProgressError extends ClusterCronError {
+  constructor(job: string, why: string) {
+    super('ZK_BAD_PROGRESS', `The progress of "${job}" was not noted: ${why}.`);
+  }
+}
+
 /** A `@MasterOnly` method was called on an instance that no ZookeeperModule knows. It did not run. */
 export class UnboundError extends ClusterCronError {
   constructor(method: string) {

@@ -1,3 +1,6 @@
+import type { JobRules } from './job-rules.js';
+import type { ScheduleSpec } from './schedule/schedule.js';
+
 /** Which schedule a job's method carries; undefined: a plain method. */
 export type ScheduleKind = 'cron' | 'interval' | 'timeout';
 
@@ -12,6 +15,10 @@ export interface JobIdentity {
   readonly schedule: ScheduleKind | undefined;
   /** `disabled: true` in the schedule's options: it is registered, but does not fire. */
   readonly disabled: boolean;
+  /** The options about ticks and runs, with defaults. */
+  readonly rules: JobRules;
+  /** What the code says about the times of its ticks; undefined for a job without slots. Another one may be in force (`ClusterJobs.reschedule`). */
+  readonly cron: ScheduleSpec | undefined;
 }
 
 /** The longest name of a job or an election; both become names of znodes. */

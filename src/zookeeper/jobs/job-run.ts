@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HeldTenure } from '../mastership/election.js';
 import { MastershipLostError } from '../mastership/errors.js';
+import { MemoryCheckpoint, type Checkpoint } from './checkpoint.js';
+import type { RunCause } from './record/job-record.js';
 import type { RunSignal } from './run-signal.js';
 
-/** Why a run was started: its schedule fired, or the method was called by other code. */
-export type RunCause = 'schedule' | 'direct';
+export type { RunCause };
 
 const context = new AsyncLocalStorage<JobRun>();
 
@@ -16,6 +17,15 @@ export interface RunParts {
   readonly cause: RunCause;
   readonly tenure: HeldTenure;
   readonly signal: RunSignal;
+  readonly scheduledTime?: Date | undefined;
+  readonly nominalTime?: string | undefined;
+  /** Default 1. */
+  readonly attempt?: number;
+  readonly input?: unknown;
+  /** Default: one of its own, in memory. */
+  readonly checkpoint?: Checkpoint;
+  /** Default: nobody is told. */
+  readonly progress?: (fraction: number, note?: string) => void;
 }
 
 /**
@@ -27,7 +37,27 @@ export class JobRun {
   readonly job: string;
   /** When the run was started, by this replica's wall clock. */
   readonly firedTime: Date;
+  /**
+   * `'schedule'`: on time. `'misfire'`: late, because nobody could run it in time. `'rerun'`: an earlier start of this tick was cut short.
+   * `'trigger'`: by `ClusterJobs.trigger`. `'direct'`: the method was called by other code.
+   */
   readonly cause: RunCause;
+  /**
+   * The instant at which the tick was due: the same on every replica and in every attempt, so it can name what the run makes. Undefined for triggers, direct
+   * calls and jobs whose ticks are not claimed.
+   */
+  readonly scheduledTime: Date | undefined;
+  /**
+   * The time that the schedule names, in its zone, e.g. `2026-03-29T02:30:00`. Says something else than `scheduledTime` only in the hour that
+   * summer time leaves out, at whose end such ticks are due.
+   */
+  readonly nominalTime: string | undefined;
+  /** 1 at the first start; retries, and starts after an interruption, count on. */
+  readonly attempt: number;
+  /** What `ClusterJobs.trigger` was given. */
+  readonly input: unknown;
+  /** What this job wants its next runs to know, on whichever replica they are. */
+  readonly checkpoint: Checkpoint;
   /**
    * Grows strictly from tenure to tenure of the election. Store it with what you write and refuse lower ones: that closes what no
    * clock can (a suspended machine, a write delayed on its way).
@@ -40,6 +70,7 @@ export class JobRun {
   readonly signal: AbortSignal;
   readonly #election: string;
   readonly #tenure: HeldTenure;
+  readonly #progress: (fraction: number, note?: string) => void;
 
   /** @internal Runs are made by the gate, in tests by `runJob`. */
   constructor(parts: RunParts) {
@@ -48,6 +79,12 @@ export class JobRun {
     this.cause = parts.cause;
     this.fencingToken = parts.tenure.token;
     this.signal = parts.signal.signal;
+    this.scheduledTime = parts.scheduledTime;
+    this.nominalTime = parts.nominalTime;
+    this.attempt = parts.attempt ?? 1;
+    this.input = parts.input;
+    this.checkpoint = parts.checkpoint ?? new MemoryCheckpoint();
+    this.#progress = parts.progress ?? ((): void => undefined);
     this.#election = parts.election;
     this.#tenure = parts.tenure;
   }
@@ -55,6 +92,17 @@ export class JobRun {
   /** The run that the calling code belongs to; undefined outside of every run. */
   static current(): JobRun | undefined {
     return context.getStore();
+  }
+
+  /**
+   * Tells people how far the run is: shown by `ClusterJobs.list()` on every replica. Costs one write a second at most; never fails the run when it cannot be
+   * written.
+   * @param fraction from 0 to 1
+   * @param note at most 200 characters
+   * @throws {BadProgressError} for anything else.
+   */
+  progress(fraction: number, note?: string): void {
+    this.#progress(fraction, note);
   }
 
   /**

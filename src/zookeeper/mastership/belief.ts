@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../support/clock.js';
 import { Listeners } from '../support/listeners.js';
 import type { Observer } from '../support/observer.js';
 import { messageOf } from '../support/errors.js';
-import type { HeldTenure } from './election.js';
+import type { Ground, HeldTenure } from './election.js';
 import { believable, judge, next, type Lease, type Mastership, type MastershipEvent, type Tenure } from './mastership.state.js';
 
 /** A tenure handed out to a run or a hook. Once invalid it never becomes valid again. */
@@ -16,6 +16,7 @@ class Held implements HeldTenure {
   constructor(
     tenure: Tenure,
     private readonly belief: Belief,
+    readonly ground: Ground | undefined,
     failed: (thrown: unknown) => void,
   ) {
     this.id = tenure.id;
@@ -53,6 +54,7 @@ class Held implements HeldTenure {
 export class Belief {
   private current: Mastership;
   private held: Held | undefined;
+  private ground: Ground | undefined;
   private timer: Timer | undefined;
   private readonly listeners: Listeners<[state: Mastership]>;
 
@@ -81,6 +83,11 @@ export class Belief {
   /** The tenure under which something new may start now. */
   tenure(): HeldTenure | undefined {
     return this.current.kind === 'master' && this.held?.isValid() === true ? this.held : undefined;
+  }
+
+  /** What ties writes to the tenure that is believed next. */
+  standOn(ground: Ground): void {
+    this.ground = ground;
   }
 
   /** The tenure held, valid or not: what a drain is about. */
@@ -112,7 +119,7 @@ export class Belief {
   private follow(state: Mastership): void {
     switch (state.kind) {
       case 'master':
-        if (this.held === undefined || this.held.isOver) this.held = new Held(state.tenure, this, this.listenerFailed);
+        if (this.held === undefined || this.held.isOver) this.held = new Held(state.tenure, this, this.ground, this.listenerFailed);
         this.arm(state.lease);
         return;
       case 'draining':

@@ -5,6 +5,7 @@ import { Contest } from './contest.js';
 import type { Drain, Election, HeldTenure } from './election.js';
 import type { ElectionZnodes } from './election.znodes.js';
 import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
+import type { OwnMember } from './ground.js';
 import type { LeaseKeeper } from './lease.js';
 import type { Mastership } from './mastership.state.js';
 import { Memory } from './memory.js';
@@ -86,14 +87,14 @@ export class Candidate implements Election {
   }
 
   /** Begins to campaign over this session, as soon as the contest over the one before it has wound up. */
-  campaign(session: Session, keeper: LeaseKeeper): void {
+  campaign(session: Session, keeper: LeaseKeeper, member: OwnMember): void {
     if (this.closed || session.ended.aborted) return;
     if (this.contest !== undefined) {
-      if (this.contest.it.session !== session) void this.contest.over.then(() => this.campaign(session, keeper));
+      if (this.contest.it.session !== session) void this.contest.over.then(() => this.campaign(session, keeper, member));
       return;
     }
     this.belief.apply({ kind: 'campaigning', why: 'looks who is master' });
-    const it = new Contest(this.parts, session, keeper);
+    const it = new Contest(this.parts, session, keeper, member);
     const over = it.run().finally(() => {
       this.contest = undefined;
     });

@@ -5,6 +5,7 @@ import { unreachable } from '../support/invariant.js';
 import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION } from '../wire/operations.js';
 import type { Session } from '../session/session.js';
+import type { OwnMember } from './ground.js';
 import type { LeavingKind } from './leaving.js';
 import type { LeaseKeeper } from './lease.js';
 import { Line } from './line.js';
@@ -48,11 +49,12 @@ export class Contest {
     parts: CandidateParts,
     readonly session: Session,
     keeper: LeaseKeeper,
+    member: OwnMember,
   ) {
     const wake = new Wake(parts.clock);
     const watch = new NodeWatch(session, parts.znodes.node, keeper, wake);
     const line = new Line(session, parts.znodes, parts.address, parts.newId(), wake);
-    this.scene = { ...parts, session, keeper, watch, line, wake };
+    this.scene = { ...parts, session, keeper, watch, line, wake, member };
     // An ensemble restored to an older state fires nothing for a node whose last change lies below what this session has seen.
     this.unsubscribe = session.onAttached(() => watch.disarm());
   }

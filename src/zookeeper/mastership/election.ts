@@ -1,9 +1,38 @@
+import type { Session, Sessions } from '../session/session.js';
+import type { Op } from '../wire/operations.js';
 import type { Mastership, Tenure } from './mastership.state.js';
+
+/** What ties writes to a tenure, so that ZooKeeper itself refuses them once the tenure is over. */
+export interface Ground {
+  /** The session that the tenure lives and dies with. */
+  readonly session: Session;
+  /** The name of this replica's node below `<root>/members/<service>`; gone when the session is over. */
+  readonly member: string;
+  /**
+   * Operations to put first into a transaction that starts work: refused when the tenure node is gone, or the election node is not
+   * what this tenure won or accepted (an operator has edited it, a foreign participant has taken it).
+   */
+  startChecks(): readonly Op[];
+  /**
+   * Operations to put first into a write by work in progress, also while the mastership drains: refused when the tenure node is gone, or a
+   * successor has won.
+   */
+  workChecks(): readonly Op[];
+  /**
+   * To be called when one of these checks was refused although the tenure seemed valid: the master reads its nodes again, and then mends what
+   * is missing or ends the tenure. Resolves when it has done either.
+   */
+  refused(): Promise<void>;
+  /** The ensemble's clock from a write made now. Rejects as the write does. */
+  readEnsembleTime(): Promise<number>;
+}
 
 /**
  * What a run, or a hook, holds on to: one tenure, judged when asked.
  */
 export interface HeldTenure extends Tenure {
+  /** Undefined where there is no ZooKeeper: standalone, and in tests. */
+  readonly ground: Ground | undefined;
   /** True while this replica may act as master for work that it has already started (I4). No I/O; safe at every instant. */
   isValid(): boolean;
   /**
@@ -49,8 +78,12 @@ export interface Election {
 
 /** All elections of this replica, over one session. */
 export interface Elections {
+  /** Where ticks are claimed. `'process'`: in memory, for `standalone`. `'off'`: nowhere, every fire on the master runs (testing kit). */
+  readonly claims: { readonly kind: 'ensemble'; readonly sessions: Sessions } | { readonly kind: 'process' } | { readonly kind: 'off' };
   /** The election with this name (undefined: the service's own), made on first use. */
   election(name?: string): Election;
+  /** Tells the other replicas which jobs this one has, in its member node. */
+  setJobs(names: readonly string[]): void;
   /** Starts to campaign. Before it, every election observes. */
   start(): void;
   /**

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../support/clock.js';
-import { ClusterCronError } from '../support/errors.js';
+import { ClusterCronError, messageOf } from '../support/errors.js';
 import { harmless, type Observer } from '../support/observer.js';
+import type { Member } from '../recipes/membership/membership.js';
 import type { Session, Sessions } from '../session/session.js';
 import { Candidate } from './candidate.js';
 import type { Election, Elections } from './election.js';
@@ -53,6 +54,7 @@ class ElectionSet implements Elections {
   private readonly clock: Clock;
   private readonly observer: Observer;
   private readonly newId: () => string;
+  private jobs: readonly string[] = [];
   private round: Round | undefined;
   private phase: 'idle' | 'campaigning' | 'stopped' = 'idle';
   private unsubscribe: () => void = () => undefined;
@@ -77,6 +79,21 @@ class ElectionSet implements Elections {
     return candidate;
   }
 
+  get claims(): Elections['claims'] {
+    return { kind: 'ensemble', sessions: this.options.sessions };
+  }
+
+  setJobs(names: readonly string[]): void {
+    this.jobs = [...names];
+    this.round?.turnstile.update(this.member()).catch((thrown: unknown) => {
+      this.observer.observe({
+        level: 'debug',
+        event: 'membership.not-told',
+        message: `The other replicas could not be told of the jobs here: ${messageOf(thrown)} They are told with the next session.`,
+      });
+    });
+  }
+
   start(): void {
     if (this.phase !== 'idle') return;
     this.phase = 'campaigning';
@@ -87,6 +104,11 @@ class ElectionSet implements Elections {
   stop(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
     this.stopping ??= this.stopOnce(limitMs);
     return this.stopping;
+  }
+
+  private member(): Member {
+    const { address, version, scope, candidate } = this.options;
+    return { address, version, scope, candidate, jobs: this.jobs };
   }
 
   private async stopOnce(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
@@ -110,8 +132,8 @@ class ElectionSet implements Elections {
     const lengthMs = leaseMsOf(session.timeoutMs);
     const checkedPath = options.rootPath === '' ? '/' : options.rootPath;
     const keeper = new LeaseKeeper(session, clock, checkedPath, lengthMs);
-    const { address, version, scope, candidate, rootPath, service } = options;
-    const member = { address, version, scope, candidate };
+    const { rootPath, service } = options;
+    const member = this.member();
     const turnstile = new ScopeTurnstile({ session, clock, observer, rootPath, service, member, id: this.newId(), leaseMs: lengthMs });
     const turnstileOver = turnstile.run(() => {
       round.mayCampaign = true;
@@ -129,7 +151,7 @@ class ElectionSet implements Elections {
 
   private begin(candidate: Candidate): void {
     if (!this.options.candidate || this.phase !== 'campaigning') return;
-    if (this.round?.mayCampaign === true) candidate.campaign(this.round.session, this.round.keeper);
+    if (this.round?.mayCampaign === true) candidate.campaign(this.round.session, this.round.keeper, this.round.turnstile);
     else candidate.waitFor(this.round === undefined ? 'waits for a ZooKeeper session' : 'waits for its turn');
   }
 

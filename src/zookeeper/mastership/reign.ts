@@ -3,9 +3,11 @@ import type { WatchEvent } from '../wire/operations.js';
 import type { LeaseHolder } from './lease.js';
 import type { Lease, Tenure } from './mastership.state.js';
 import type { NodeView } from './node-watch.js';
+import { TenureGround } from './ground.js';
 import type { Holding } from './holding.js';
 import { Leaving, type LeavingKind } from './leaving.js';
 import type { Proof } from './memory.js';
+import { mend } from './mend.js';
 import { judgeEdit, restoreNode, type Edit } from './reassignment.js';
 import { resign } from './resign.js';
 import { report, type Scene } from './scene.js';
@@ -34,6 +36,8 @@ export class Reign implements LeaseHolder {
   /** The version of an edit that this master has not been able to follow. */
   private refusedVersion: number | undefined;
   private release: (() => void) | undefined;
+  /** Whoever waits for another look at everything. */
+  private readonly rechecks: (() => void)[] = [];
 
   constructor(
     private readonly scene: Scene,
@@ -58,6 +62,7 @@ export class Reign implements LeaseHolder {
       this.scene.watch.onEvent = undefined;
       this.release?.();
       this.leaving?.settle('ended');
+      this.answerRechecks();
     }
     return this.hasResigned ? 'resigned' : 'lost';
   }
@@ -114,6 +119,7 @@ export class Reign implements LeaseHolder {
   private async step(signal: AbortSignal): Promise<void> {
     const { scene, leaving } = this;
     if (this.resigning) return this.resign();
+    if (this.rechecks.length > 0) return this.checkAll();
     if (scene.watch.armedSince() === undefined) return this.verify();
     const isWaiting = scene.belief.state().kind === 'waiting';
     if (leaving?.outcome === 'drained') return this.resign();
@@ -131,6 +137,7 @@ export class Reign implements LeaseHolder {
     const { scene } = this;
     const tenure = this.tenure();
     scene.memory.sawToken(tenure.token);
+    scene.belief.standOn(new TenureGround(scene, this.holding, () => this.recheck()));
     scene.belief.apply({ kind: 'believed', tenure, lease });
     this.release ??= scene.keeper.hold(this, lease);
     report(scene, 'info', 'master', `is master now, with fencing token ${tenure.token}.`, {
@@ -246,6 +253,26 @@ export class Reign implements LeaseHolder {
       },
     );
     leaving.settle(outcome);
+  }
+
+  /** A check of this tenure was refused: looks at everything again. Resolves when that is done, or the tenure is over. */
+  private recheck(): Promise<void> {
+    if (this.over) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.rechecks.push(resolve);
+      this.scene.wake.ring();
+    });
+  }
+
+  /** The election node, the tenure node and the record: what is missing is made again, what was changed by hand is adopted. */
+  private async checkAll(): Promise<void> {
+    await this.verify();
+    if (!this.over) await mend(this.scene, this.holding, () => this.over);
+    this.answerRechecks();
+  }
+
+  private answerRechecks(): void {
+    for (const answer of this.rechecks.splice(0)) answer();
   }
 
   private readonly onEvent = (event: WatchEvent): void => {

@@ -4,6 +4,7 @@ import type { Session } from '../session/session.js';
 import type { Belief } from './belief.js';
 import type { Drain } from './election.js';
 import type { ElectionZnodes } from './election.znodes.js';
+import type { OwnMember } from './ground.js';
 import type { LeaseKeeper } from './lease.js';
 import type { Line } from './line.js';
 import type { Memory } from './memory.js';
@@ -29,6 +30,7 @@ export interface Scene extends CandidateParts {
   readonly watch: NodeWatch;
   readonly line: Line;
   readonly wake: Wake;
+  readonly member: OwnMember;
 }
 
 /** A session's id as ZooKeeper's own logs write it. */

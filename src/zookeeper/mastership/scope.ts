@@ -2,6 +2,7 @@ import { sleep } from '../support/abort.js';
 import { backoffMs } from '../support/backoff.js';
 import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
+import { invariant } from '../support/invariant.js';
 import type { Observer } from '../support/observer.js';
 import { Membership, type Member } from '../recipes/membership/membership.js';
 import type { Session } from '../session/session.js';
@@ -21,6 +22,7 @@ export interface ScopeParts {
   readonly observer: Observer;
   readonly rootPath: string;
   readonly service: string;
+  /** Who this replica is when it joins. */
   readonly member: Member;
   readonly id: string;
   readonly leaseMs: number;
@@ -73,6 +75,35 @@ export class ScopeTurnstile {
         await this.pause(thrown);
       }
     }
+  }
+
+  /** The name of this replica's node among the members. */
+  get memberName(): string {
+    return this.membership.name;
+  }
+
+  /** Tells the other members anew who this one is; what cannot be told now is told when it joins again. */
+  async update(member: Member): Promise<void> {
+    await this.membership.update(member);
+  }
+
+  /**
+   * The ensemble's clock, from a write made now: of this replica's own node, which nobody waits for. A node that was deleted by hand is made
+   * again first.
+   */
+  async readEnsembleTime(): Promise<number> {
+    const { session } = this.parts;
+    try {
+      await this.membership.write();
+    } catch (thrown) {
+      if (!isZooKeeperError(thrown, 'no-node')) throw thrown;
+      await makeParents(session, withParents(this.folder));
+      await session.create(`${this.folder}/${this.membership.name}`, Buffer.alloc(0), 'ephemeral').catch(() => undefined);
+      await this.membership.write();
+    }
+    const ensembleMs = session.ensembleTimeMs();
+    invariant(ensembleMs !== undefined, 'a write was acknowledged without a time');
+    return ensembleMs;
   }
 
   close(reason: Error): void {

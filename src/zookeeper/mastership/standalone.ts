@@ -27,6 +27,7 @@ export interface StandaloneParts {
  */
 export class StandaloneElections implements Elections {
   private readonly byName = new Map<string, StandaloneElection>();
+  readonly claims = { kind: 'process' } as const;
   private started = false;
 
   constructor(private readonly parts: StandaloneParts) {}
@@ -40,6 +41,9 @@ export class StandaloneElections implements Elections {
     if (this.started) made.win();
     return made;
   }
+
+  /** There is nobody to tell. */
+  setJobs(): void {}
 
   start(): void {
     if (this.parts.candidate === false) return;
@@ -161,6 +165,7 @@ class LocalTenure implements HeldTenure {
   readonly id: string;
   readonly token: bigint;
   readonly czxid: bigint;
+  readonly ground = undefined;
   private over: string | undefined;
   private readonly ended = new Listeners<[string]>();
 

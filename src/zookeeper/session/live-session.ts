@@ -1,3 +1,4 @@
+import type { Clock } from '../support/clock.js';
 import { Listeners } from '../support/listeners.js';
 import type { WireClient } from '../wire/client.js';
 import type { Access, CreateMode, Op, OperationOptions, OpResult, ReadOptions, Stat, Watcher } from '../wire/operations.js';
@@ -7,12 +8,15 @@ import type { Session, SessionEnd } from './session.js';
 /** A session in force. The supervisor (sessions.ts) tells it what happens to it. */
 export class LiveSession implements Session {
   readonly id: bigint;
+  /** The leader's wall clock as the last acknowledged `set` has told it. */
+  private timeSample: { readonly wallMs: number; readonly sentAtMs: number } | undefined;
   private readonly ending = new AbortController();
   private readonly attachedListeners: Listeners<[]>;
   private readonly detachedListeners: Listeners<[]>;
 
   constructor(
     private readonly wire: WireClient,
+    private readonly clock: Clock,
     listenerFailed: (what: string, thrown: unknown) => void,
   ) {
     this.id = wire.connection.id;
@@ -30,6 +34,10 @@ export class LiveSession implements Session {
 
   get attached(): boolean {
     return this.wire.connection.attached;
+  }
+
+  ensembleTimeMs(): number | undefined {
+    return this.timeSample && this.timeSample.wallMs + this.clock.nowMs() - this.timeSample.sentAtMs;
   }
 
   get ended(): AbortSignal {
@@ -72,16 +80,22 @@ export class LiveSession implements Session {
     return this.wire.children(path, options);
   }
 
-  set(path: string, data: Buffer, version: number, options?: OperationOptions): Promise<Stat> {
-    return this.wire.set(path, data, version, options);
+  async set(path: string, data: Buffer, version: number, options?: OperationOptions): Promise<Stat> {
+    const sentAtMs = this.clock.nowMs();
+    const stat = await this.wire.set(path, data, version, options);
+    this.timeSample = { wallMs: stat.mtimeMs, sentAtMs };
+    return stat;
   }
 
   delete(path: string, version: number, options?: OperationOptions): Promise<void> {
     return this.wire.delete(path, version, options);
   }
 
-  multi(ops: readonly Op[], options?: OperationOptions): Promise<readonly OpResult[]> {
-    return this.wire.multi(ops, options);
+  async multi(ops: readonly Op[], options?: OperationOptions): Promise<readonly OpResult[]> {
+    const sentAtMs = this.clock.nowMs();
+    const results = await this.wire.multi(ops, options);
+    for (const result of results) if (result.kind === 'set') this.timeSample = { wallMs: result.stat.mtimeMs, sentAtMs };
+    return results;
   }
 
   sync(path: string, options?: OperationOptions): Promise<void> {

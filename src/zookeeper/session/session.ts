@@ -23,6 +23,11 @@ export interface Session extends Operations {
   readonly timeoutMs: number;
   /** The highest zxid this session has seen in a reply. */
   readonly lastZxid: bigint;
+  /**
+   * The wall clock of the ensemble's leader now: that of the last acknowledged `set`, plus what the monotonic clock has counted since it was
+   * sent. Undefined before the first. Ahead of the true one by at most that write's round trip.
+   */
+  ensembleTimeMs(): number | undefined;
   /** Aborts when the session is over for good; the reason is a `SessionEndedError`. */
   readonly ended: AbortSignal;
   readonly attached: boolean;

@@ -147,7 +147,7 @@ class Supervisor implements Sessions {
     const known = this.session;
     if (known === undefined) this.log.attached(id, server, timeoutMs, sessionTimeoutMs, afterMs);
     else this.log.reattached(id, server, afterMs);
-    const session = known ?? new LiveSession(wire, (what, thrown) => this.log.callbackFailed(what, thrown));
+    const session = known ?? new LiveSession(wire, clock, (what, thrown) => this.log.callbackFailed(what, thrown));
     this.session = session;
     this.become({ kind: 'attached', sessionId: id, timeoutMs, server, sinceMs: nowMs });
     if (known !== undefined) return session.tellAttached();

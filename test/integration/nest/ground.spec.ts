@@ -64,10 +64,13 @@ describe('ScheduleModule', () => {
   class Jobs {
     static readonly calls: string[] = [];
 
-    @Cron('0 0 0 1 1 *', { name: 'yearly', disabled: true })
+    @Cron('0 0 0 1 1 *', { name: 'yearly', disabled: true, timeZone: 'Asia/Shanghai', waitForCompletion: true, initialDelay: 5 })
     yearly(): void {
       Jobs.calls.push('prototype');
     }
+
+    @Cron(new Date(4_102_444_800_000), { utcOffset: 330, disabled: true })
+    onceOnly(): void {}
 
     @Interval('often', 1_000_000)
     often(): void {}
@@ -78,10 +81,28 @@ describe('ScheduleModule', () => {
     plain(): void {}
   }
 
-  it('keeps kind, name and disabled where we read them', () => {
-    expect(scheduleOf(Jobs.prototype.yearly)).toEqual({ kind: 'cron', name: 'yearly', disabled: true });
-    expect(scheduleOf(Jobs.prototype.often)).toEqual({ kind: 'interval', name: 'often', disabled: false });
-    expect(scheduleOf(Jobs.prototype.once)).toEqual({ kind: 'timeout', name: undefined, disabled: false });
+  it('keeps what the decorators were given where we read it', () => {
+    expect(scheduleOf(Jobs.prototype.yearly)).toEqual({
+      kind: 'cron',
+      name: 'yearly',
+      disabled: true,
+      cron: {
+        cronTime: '0 0 0 1 1 *',
+        timeZone: 'Asia/Shanghai',
+        utcOffset: undefined,
+        waitForCompletion: true,
+        initialDelayMs: 5,
+      },
+    });
+    expect(scheduleOf(Jobs.prototype.onceOnly)?.cron).toEqual({
+      cronTime: new Date(4_102_444_800_000),
+      timeZone: undefined,
+      utcOffset: 330,
+      waitForCompletion: false,
+      initialDelayMs: 0,
+    });
+    expect(scheduleOf(Jobs.prototype.often)).toEqual({ kind: 'interval', name: 'often', disabled: false, cron: undefined });
+    expect(scheduleOf(Jobs.prototype.once)).toEqual({ kind: 'timeout', name: undefined, disabled: false, cron: undefined });
     expect(scheduleOf(Jobs.prototype.plain)).toBeUndefined();
   });
 

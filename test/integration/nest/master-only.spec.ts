@@ -54,7 +54,7 @@ describe.each([
         .get<Gate>(GATE)
         .list()
         .map(({ identity, counts }) => [identity.name, counts]),
-    ).toEqual([['job', { started: 0, failed: 0, skipped: 1, refused: 0 }]]);
+    ).toEqual([['job', { started: 0, failed: 0, skipped: 1, held: 0, refused: 0 }]]);
   });
 
   it('follows the mastership', async () => {
@@ -123,7 +123,7 @@ describe('@MasterOnly with @Interval and @Timeout', () => {
     await eventually(() => expect(app.get(Failing).calls).toBeGreaterThan(2), { what: 'runs after the first failure' });
     const [line] = log.with('no paper');
     expect(line).toMatch(
-      /^error The run of "Failing\.fail" failed: no paper\. .*event=run\.failed job=Failing\.fail election=Test:0 token=\d+ cause=schedule Error: no paper\n\s+at/u,
+      /^error The run of "Failing\.fail" failed: no paper\. .*event=run\.failed job=Failing\.fail election=Test:0 token=\d+ cause=schedule attempt=1 durationMs=\d+ Error: no paper\n\s+at/u,
     );
     expect(log.with('no ink')).toHaveLength(1);
   });
@@ -510,7 +510,7 @@ describe('what cannot work fails at boot, naming the parties', () => {
     }
     expect(on(MasterOnly(), Some, () => 1)).toThrow(/static method/u);
     expect(on(MasterOnly(), Some.prototype, undefined)).toThrow(/only methods/u);
-    expect(on(MasterOnly({ claim: 'tick' } as object), Some.prototype, () => 1)).toThrow(/no option "claim". Known: name, election/u);
+    expect(on(MasterOnly({ claims: 'tick' } as object), Some.prototype, () => 1)).toThrow(/no option "claims". Known: name, election/u);
     expect(on(MasterOnly({ election: 'a:b' }), Some.prototype, () => 1)).toThrow(/election "a:b" cannot be used: it contains ":"/u);
     const descriptor: PropertyDescriptor = { value: () => 1 };
     MasterOnly()(Some.prototype, 'x', descriptor);
@@ -583,6 +583,36 @@ describe('the testing kit', () => {
     await expect(runJob(new Jobs(repository), 'send', { fencingToken: 7n })).resolves.toBe(1);
     expect(repository.rows).toEqual(['Jobs.send 7 schedule true']);
     await expect(runJob(new Jobs(repository), 'plain')).rejects.toThrow('ZK_NO_SUCH_JOB');
+  });
+
+  it('runs a job as it would be started again, with what an earlier run has left behind', async () => {
+    class Copy {
+      @Cron(NEVER)
+      @MasterOnly()
+      async copy(run: JobRun): Promise<unknown> {
+        const from = await run.checkpoint.get<number>();
+        await run.checkpoint.set((from ?? 0) + 1);
+        run.progress(0.5, 'half');
+        return [from, await run.checkpoint.get(), run.attempt, run.cause, run.scheduledTime, run.input];
+      }
+    }
+    const kept: unknown[] = [];
+    const told: unknown[] = [];
+    const scheduledTime = new Date('2026-01-01T00:00:00Z');
+    await expect(
+      runJob(new Copy(), 'copy', {
+        scheduledTime,
+        attempt: 2,
+        cause: 'rerun',
+        input: 'all',
+        checkpoint: 5,
+        onCheckpoint: (value) => kept.push(value),
+        onProgress: (...progress) => told.push(progress),
+      }),
+    ).resolves.toEqual([5, 6, 2, 'rerun', scheduledTime, 'all']);
+    expect({ kept, told }).toEqual({ kept: [6], told: [[0.5, 'half']] });
+    await expect(runJob(new Copy(), 'copy')).resolves.toEqual([undefined, 1, 1, 'schedule', undefined, undefined]);
+    await expect(runJob(new Copy(), 'copy', { lost: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ZK_MASTERSHIP_LOST' });
   });
 
   it('runs a job that loses its mastership', async () => {

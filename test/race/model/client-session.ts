@@ -54,6 +54,11 @@ export class SimSession implements Session {
     return this.zxid;
   }
 
+  /** The model has no wall clock. */
+  ensembleTimeMs(): undefined {
+    return undefined;
+  }
+
   get ended(): AbortSignal {
     return this.over.signal;
   }

@@ -68,7 +68,7 @@ export async function startProxiedFleet(
 }
 
 /** ConnectResponse (zookeeper.jute): length, protocol version, timeout, session id, password. */
-function credentialsIn(frame: Frame): Credentials | undefined {
+export function credentialsIn(frame: Frame): Credentials | undefined {
   if (frame.kind !== 'connect' || frame.direction !== 'to-client' || frame.bytes.length < 40) return undefined;
   const sessionId = frame.bytes.readBigInt64BE(12);
   return sessionId === 0n ? undefined : { sessionId, password: Buffer.from(frame.bytes.subarray(24, 40)) };

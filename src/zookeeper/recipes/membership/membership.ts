@@ -1,4 +1,5 @@
 import { isZooKeeperError } from '../../wire/errors.js';
+import { ANY_VERSION } from '../../wire/operations.js';
 import type { Session } from '../../session/session.js';
 
 /** What a replica tells of itself. */
@@ -7,12 +8,22 @@ export interface Member {
   readonly version: string;
   readonly scope: 'version' | 'service';
   readonly candidate: boolean;
+  /** The names of its jobs; undefined when they are too many to be told. */
+  readonly jobs?: readonly string[] | undefined;
 }
 
 /** A member's node, by its name alone: `<scope>~<id>`, or `observer~<id>` for one that never campaigns. */
 export interface MemberNode {
   readonly name: string;
   readonly kind: 'version' | 'service' | 'observer';
+}
+
+/** ZooKeeper takes 1 MiB for a node; this leaves others room. */
+const MAX_MEMBER_BYTES = 256 * 1_024;
+
+function encode(member: Member): Buffer {
+  const data = Buffer.from(JSON.stringify(member));
+  return data.length <= MAX_MEMBER_BYTES ? data : Buffer.from(JSON.stringify({ ...member, jobs: undefined }));
 }
 
 function parseMember(name: string): MemberNode | undefined {
@@ -25,8 +36,10 @@ function parseMember(name: string): MemberNode | undefined {
  * JSON. Present while the replica's session lives; made again when somebody deletes it.
  */
 export class Membership {
+  /** The name of this replica's node in the folder. */
+  readonly name: string;
   private readonly path: string;
-  private readonly data: Buffer;
+  private data: Buffer;
   private joined = false;
 
   constructor(
@@ -36,8 +49,9 @@ export class Membership {
     id: string,
     private readonly moved: () => void,
   ) {
-    this.path = `${folder}/${member.candidate ? member.scope : 'observer'}~${id}`;
-    this.data = Buffer.from(JSON.stringify(member));
+    this.name = `${member.candidate ? member.scope : 'observer'}~${id}`;
+    this.path = `${folder}/${this.name}`;
+    this.data = encode(member);
   }
 
   /** As far as is known. */
@@ -56,6 +70,17 @@ export class Membership {
     });
     const stat = await this.session.exists(this.path, { watch: this.left });
     this.joined = stat !== undefined;
+  }
+
+  /** Tells of this replica anew. The kind of member it is must stay. Until it is one, what it tells is kept for then. */
+  async update(member: Member): Promise<void> {
+    this.data = encode(member);
+    if (this.joined) await this.write();
+  }
+
+  /** Writes this replica's node as it is: for the ensemble's time, which comes with the answer. */
+  async write(): Promise<void> {
+    await this.session.set(this.path, this.data, ANY_VERSION);
   }
 
   /** The living members, this one included. `watch` is called once, at the next change. */

@@ -1,0 +1,219 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Observable } from 'rxjs';
+import type { Gate } from '../gate/gate.js';
+import type { ControlParts } from '../jobs/control/amend.js';
+import { JobExistsError, NoJobStoreError } from '../jobs/control/errors.js';
+import { list, type JobStatus } from '../jobs/control/list.js';
+import { watchAlarms, watchJobs, type MonitorParts } from '../jobs/control/monitor.js';
+import { pause, resume } from '../jobs/control/pause.js';
+import { removeRecord } from '../jobs/control/remove.js';
+import { reschedule, type NewSchedule } from '../jobs/control/reschedule.js';
+import { resetClaim } from '../jobs/control/reset.js';
+import { trigger, type Triggered, type TriggerOptions } from '../jobs/control/trigger.js';
+import { verdictOf, verdicts, type JobVerdict } from '../jobs/control/verdicts.js';
+import { why } from '../jobs/control/why.js';
+import type { JobEvents, SilenceAlarm } from '../jobs/job-events.js';
+import type { JobIdentity } from '../jobs/job-identity.js';
+import type { JobRun } from '../jobs/job-run.js';
+import type { JobStore } from '../jobs/record/job-store.js';
+import type { Elections } from '../mastership/election.js';
+import { systemClock } from '../support/clock.js';
+import { addedJob, type AddedJobOptions } from './added-job.js';
+import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, SETTINGS } from './inject.js';
+
+/** Of `ZookeeperSettings`, what orders need. */
+interface Settings {
+  readonly address: string;
+  readonly version: string;
+  readonly maxClockSkewMs: number;
+}
+
+/** Who gives an order, kept with it. */
+export interface OrderOptions {
+  /** A person or a program, at most 100 characters; the address of this replica is added. Default: that alone. */
+  readonly by?: string | undefined;
+}
+
+/** How `alarms$` and `jobs$` look at the cluster. */
+export interface MonitorOptions {
+  /** The pause between two looks, milliseconds. Default 5 000. */
+  readonly everyMs?: number | undefined;
+}
+
+const DEFAULT_EVERY_MS = 5_000;
+
+/**
+ * The jobs of the service: what the cluster has decided about them, and orders to all of its replicas. Every method works on every replica, also with
+ * `candidate: false`, and also when no master is there; orders are kept in ZooKeeper, survive restarts and deploys, and are noted with who gave them and when.
+ *
+ * A method rejects with `UnknownJobError` for a name that no replica has ever declared, with `UnreadableJobError` when the job's record is damaged, and as
+ * ZooKeeper does while it cannot be reached. Under `ZookeeperTestingModule`, where nothing is kept, everything but `verdicts$` and `add` throws
+ * `NoJobStoreError`.
+ */
+@Injectable()
+export class ClusterJobs {
+  /**
+   * The verdicts that this replica decides, as they are written; those of other replicas are in `verdicts`. Ticks that a clock that is off keeps this replica
+   * from deciding are told as `skipped (clock)`, and stay due. Never errs, never completes.
+   */
+  readonly verdicts$: Observable<JobVerdict>;
+  private readonly added = new Map<string, JobIdentity>();
+
+  constructor(
+    @Inject(JOB_STORE) private readonly store: JobStore | undefined,
+    @Inject(JOB_EVENTS) events: JobEvents,
+    @Inject(SETTINGS) private readonly settings: Settings,
+    @Inject(GATE) private readonly gate: Gate,
+    @Inject(ELECTIONS) private readonly elections: Elections,
+  ) {
+    this.verdicts$ = new Observable((subscriber) =>
+      events.verdicts.add((job, verdict) => subscriber.next(verdictOf(job, verdict, undefined))),
+    );
+  }
+
+  /** Every job that the cluster knows, by name, also orphaned and damaged ones. Reads two to four nodes for each. */
+  async list(): Promise<JobStatus[]> {
+    return list(this.storeFor('list'), this.own());
+  }
+
+  /**
+   * Asks the master of a job for a run, also while the job is paused. Resolves when the run was started, with `wait: 'done'` when it has ended; a run that
+   * fails is an answer, too: its verdict.
+   * @throws {TriggerNotAcceptedError} when no master started it within `timeoutMs` (30 000), or `signal` aborted before: it will not run.
+   * @throws {TriggerRefusedError} when the job was running, with `overlap: 'skip'`: it will not run.
+   * @throws {TooManyTriggersError} {BadTriggerError} {TriggerInputError} when it was not even asked for.
+   * @throws {TriggerLostError} when the job was removed meanwhile.
+   */
+  async trigger(job: string, options?: TriggerOptions): Promise<Triggered> {
+    return trigger(this.partsFor('trigger'), job, options);
+  }
+
+  /**
+   * Keeps a job from starting by its schedule until `resume`; what runs goes on, and triggers still run. Ticks that fall due get the verdict skipped
+   * (paused). False: it was paused already, and nothing was changed. Safe to repeat.
+   */
+  async pause(job: string, { by }: OrderOptions = {}): Promise<boolean> {
+    return pause(this.partsFor('pause'), job, by);
+  }
+
+  /** Ends a pause. Nothing is made up for. False: the job was not paused. Safe to repeat. */
+  async resume(job: string, { by }: OrderOptions = {}): Promise<boolean> {
+    return resume(this.partsFor('resume'), job, by);
+  }
+
+  /**
+   * Puts another schedule in force on every replica, whatever the code of any version says, until the next order. `null`: that of the code again. Ticks
+   * count from now; what was due before and undecided is missed. False: nothing had to be changed.
+   * @throws {BadScheduleError} for an expression or a time zone that cannot be used. Nothing was changed.
+   * @throws {NoSlotsError} for `@Interval`, `@Timeout` and `claim: 'none'`.
+   * @throws {NoCodeScheduleError} for `null`, when no known version has a schedule for the job.
+   */
+  async reschedule(job: string, schedule: NewSchedule | null, { by }: OrderOptions = {}): Promise<boolean> {
+    return reschedule(this.partsFor('reschedule'), job, schedule, by);
+  }
+
+  /**
+   * What became of the latest ticks and triggers, in the whole cluster, oldest first: at most 100 kept ones, or the newest `limit` of them, and the present
+   * pause as one entry at the end.
+   */
+  async verdicts(job: string, { limit }: { readonly limit?: number | undefined } = {}): Promise<JobVerdict[]> {
+    return verdicts(this.storeFor('verdicts'), job, limit);
+  }
+
+  /** Why the job did, or did not, run at this instant (or: will not), in words for a person. There is an answer also for unknown jobs and odd instants. */
+  async why(job: string, tick: Date | string | number): Promise<string> {
+    const { maxClockSkewMs } = this.settings;
+    const masterOf = (election: string): Promise<string | undefined> => this.masterOf(election);
+    return why({ store: this.storeFor('why'), clock: systemClock, maxClockSkewMs, own: this.own(), masterOf }, job, new Date(tick));
+  }
+
+  /**
+   * Repair: forgets what the job is said to run, what is due and which triggers wait; all of it gets a verdict with the reason `reset`. A damaged record is made
+   * anew, with the schedule of the code. What really runs is not stopped, and may be overlapped: look first.
+   */
+  async resetClaim(job: string, { by }: OrderOptions = {}): Promise<void> {
+    return resetClaim(this.partsFor('resetClaim'), job, by);
+  }
+
+  /**
+   * Alarms about all jobs of the service, on any replica: a job has not succeeded for longer than its `maxSilenceMs`, once when that begins, once when it is
+   * over. Looks for itself, and only while subscribed. A look that fails is repeated; never errs, never completes.
+   */
+  alarms$(options?: MonitorOptions): Observable<SilenceAlarm> {
+    const parts = this.monitorParts('alarms$', options);
+    return new Observable((subscriber) => watchAlarms(parts, (alarm) => subscriber.next(alarm)));
+  }
+
+  /** What `list` answers, at once and whenever it has changed. Looks only while subscribed. A look that fails is repeated; never errs, never completes. */
+  jobs$(options?: MonitorOptions): Observable<readonly JobStatus[]> {
+    const parts = this.monitorParts('jobs$', options);
+    return new Observable((subscriber) =>
+      watchJobs(
+        parts,
+        () => this.own(),
+        (jobs) => subscriber.next(jobs),
+      ),
+    );
+  }
+
+  /**
+   * Adds a job to this replica while it runs, with the options of `@MasterOnly`. Add it on every replica that may run it, at each start: the cluster keeps its
+   * record, not its code. Safe to call before the application has started. Under `ZookeeperTestingModule` it is listed and never fires.
+   * @throws {JobExistsError} when this application has a job of that name.
+   * @throws {JobSetupError} that lists what is wrong with the options; {BadScheduleError}.
+   */
+  add(options: AddedJobOptions, run: (run: JobRun) => unknown): void {
+    const identity = addedJob(options);
+    const { name } = identity;
+    if (this.gate.list().some((job) => job.identity.name === name)) throw new JobExistsError(name);
+    this.gate.job(identity).bind(undefined, (given) => run(given as JobRun));
+    this.added.set(name, identity);
+    this.elections.setJobs([...this.own()]);
+  }
+
+  /**
+   * Takes a job out that `add` has made on this replica; what runs goes on. Its record, with verdicts and checkpoint, goes when no other living replica has the
+   * job; so on the last replica that calls this, or for an orphaned job on any.
+   * @throws {JobInUseError} for a job that is in the code of living replicas.
+   */
+  async remove(name: string): Promise<void> {
+    const store = this.storeFor('remove');
+    const { address, version } = this.settings;
+    const identity = this.added.get(name);
+    if (identity !== undefined) {
+      this.gate.forget(identity);
+      this.added.delete(name);
+      this.elections.setJobs([...this.own()]);
+    }
+    await removeRecord(store, name, { isAdded: identity !== undefined, isOwn: this.own().has(name), address, version });
+  }
+
+  private storeFor(method: string): JobStore {
+    if (this.store === undefined) throw new NoJobStoreError(method);
+    return this.store;
+  }
+
+  private partsFor(method: string): ControlParts {
+    return { store: this.storeFor(method), clock: systemClock, address: this.settings.address };
+  }
+
+  private monitorParts(method: string, { everyMs = DEFAULT_EVERY_MS }: MonitorOptions = {}): MonitorParts {
+    return { store: this.storeFor(method), clock: systemClock, everyMs };
+  }
+
+  /** The scheduled jobs of this replica. */
+  private own(): ReadonlySet<string> {
+    return new Set(this.gate.list().flatMap(({ identity }) => (identity.schedule === undefined ? [] : [identity.name])));
+  }
+
+  /** Only of elections that this replica takes part in: naming another would make it take part. */
+  private async masterOf(key: string): Promise<string | undefined> {
+    const known = [this.elections.election(), ...this.gate.list().map((job) => job.gate.election)];
+    const election = known.find((each) => each.key === key);
+    if (election === undefined) return 'unknown';
+    return election.master().then(
+      (master) => master?.address,
+      () => 'unknown',
+    );
+  }
+}

@@ -1,0 +1,84 @@
+import type { HeldTenure } from '../mastership/election.js';
+import type { Clock } from '../support/clock.js';
+import type { Observer } from '../support/observer.js';
+import { messageOf } from '../support/errors.js';
+import type { ElectionGate } from './election-gate.js';
+
+/** A replica whose clock is off says so, and hands its masterships over, this often at most. */
+const REPEAT_MS = 60_000;
+/** How long a judgement by a fresh look at the ensemble's clock counts. */
+const FRESH_MS = 5_000;
+
+/** How this replica's wall clock stands to the ensemble's: `offMs` is positive when it is ahead. */
+export type ClockJudgement = { readonly kind: 'good' } | { readonly kind: 'off'; readonly offMs: number };
+
+const GOOD: ClockJudgement = { kind: 'good' };
+
+/**
+ * Compares the wall clock, by which ticks are due, with the ensemble's. A replica that is too far off decides about no tick: ahead, it
+ * would use up ticks of the future; behind, it would run none. It gives its masterships up, so that another one can run them.
+ *
+ * The ensemble's clock as of the last write serves as long as it agrees. When it does not it is read anew, because that write may have been long
+ * ago and this machine suspended since.
+ */
+export class ClockGuard {
+  private fresh: { readonly atMs: number; readonly judgement: ClockJudgement } | undefined;
+  private toldMs: number | undefined;
+  private reading: Promise<ClockJudgement> | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly observer: Observer,
+    private readonly maxClockSkewMs: number,
+  ) {}
+
+  /** No I/O as long as the clocks agree. Rejects as the write does that reads the ensemble's clock. */
+  judge(tenure: HeldTenure, gate: ElectionGate): ClockJudgement | Promise<ClockJudgement> {
+    const { ground } = tenure;
+    if (ground === undefined) return GOOD;
+    const ensembleMs = ground.session.ensembleTimeMs();
+    if (ensembleMs !== undefined && this.compare(ensembleMs).kind === 'good') {
+      this.fresh = undefined;
+      return GOOD;
+    }
+    if (this.fresh !== undefined && this.clock.nowMs() - this.fresh.atMs < FRESH_MS) return this.fresh.judgement;
+    this.reading ??= this.read(() => ground.readEnsembleTime(), gate).finally(() => (this.reading = undefined));
+    return this.reading;
+  }
+
+  private async read(readEnsembleTime: () => Promise<number>, gate: ElectionGate): Promise<ClockJudgement> {
+    const judgement = this.compare(await readEnsembleTime());
+    this.fresh = { atMs: this.clock.nowMs(), judgement };
+    if (judgement.kind === 'off') this.tell(judgement.offMs, gate);
+    return judgement;
+  }
+
+  private compare(ensembleMs: number): ClockJudgement {
+    const offMs = this.clock.wallMs() - ensembleMs;
+    return Math.abs(offMs) <= this.maxClockSkewMs ? GOOD : { kind: 'off', offMs };
+  }
+
+  private tell(offMs: number, gate: ElectionGate): void {
+    const nowMs = this.clock.nowMs();
+    if (this.toldMs !== undefined && nowMs - this.toldMs < REPEAT_MS) return;
+    this.toldMs = nowMs;
+    const { key } = gate.election;
+    const rounded = Math.round(offMs);
+    this.observer.observe({
+      level: 'error',
+      event: 'clock.off',
+      message:
+        `ZK_CLOCK_OFF: the wall clock of this replica is ${Math.abs(rounded)} ms ${rounded > 0 ? 'ahead of' : 'behind'} ZooKeeper's (allowed: maxClockSkewMs ` +
+        `${this.maxClockSkewMs}), so it decides about no tick and hands "${key}" over. Set its clock; if ZooKeeper's is the wrong one, set that of its leader.`,
+      fields: { code: 'ZK_CLOCK_OFF', election: key, offMs: rounded, maxClockSkewMs: this.maxClockSkewMs },
+    });
+    gate.election.resign().catch((thrown: unknown) => {
+      this.observer.observe({
+        level: 'warn',
+        event: 'clock.not-handed-over',
+        message: `"${key}" could not be handed over: ${messageOf(thrown)}`,
+        fields: { election: key },
+      });
+    });
+  }
+}

@@ -1,0 +1,105 @@
+import type { JobEvents } from '../jobs/job-events.js';
+import type { JobView } from '../jobs/record/job-record.js';
+import type { StoredVerdict } from '../jobs/record/verdict.js';
+import { messageOf } from '../support/errors.js';
+import type { Observation, Observer } from '../support/observer.js';
+import { isZooKeeperError } from '../wire/errors.js';
+
+/** After how many failures in a row one becomes worth a warning. */
+const LOUD_AFTER = 3;
+
+/** One line for each verdict; `failed` was told with its stack when the run ended. */
+export function reportVerdict(observer: Observer, job: string, verdict: StoredVerdict): void {
+  const { outcome, reason, tick, until, count, trigger, cause, attempt, durationMs, token } = verdict;
+  const what = trigger === undefined ? ticksInWords(verdict) : `trigger ${trigger}`;
+  observer.observe({
+    level: LEVELS[outcome],
+    event: `tick.${outcome}`,
+    message: `Job "${job}", ${what}: ${outcome}${reason === undefined ? '' : ` (${reason})`}.`,
+    fields: {
+      job,
+      scheduled: tick && new Date(tick.dueMs).toISOString(),
+      until: until && new Date(until.dueMs).toISOString(),
+      count: count === 1 ? undefined : count,
+      trigger,
+      reason,
+      cause,
+      attempt,
+      durationMs,
+      token: token?.toString(),
+    },
+  });
+}
+
+const LEVELS: Readonly<Record<StoredVerdict['outcome'], Observation['level']>> = {
+  ran: 'debug',
+  failed: 'debug',
+  skipped: 'info',
+  missed: 'warn',
+  interrupted: 'warn',
+};
+
+function ticksInWords({ tick, until, count }: StoredVerdict): string {
+  if (tick === undefined) return 'a run without a tick';
+  const first = new Date(tick.dueMs).toISOString();
+  return until === undefined ? `tick ${first}` : `${count} ticks from ${first} to ${new Date(until.dueMs).toISOString()}`;
+}
+
+export function reportAlarm(
+  observer: Observer,
+  events: JobEvents,
+  job: string,
+  kind: 'raised' | 'cleared',
+  { record, createdMs }: JobView,
+  maxSilenceMs: number,
+): void {
+  const silentSince = new Date(Math.max(record.succeededMs ?? 0, record.resumedMs ?? 0, record.schedule?.sinceMs ?? 0, createdMs));
+  observer.observe({
+    level: kind === 'raised' ? 'error' : 'info',
+    event: kind === 'raised' ? 'job.silent' : 'job.heard',
+    message:
+      kind === 'raised'
+        ? `ZK_JOB_SILENT: job "${job}" has not succeeded since ${silentSince.toISOString()}, longer than its maxSilenceMs ${maxSilenceMs}. Its verdicts tell why.`
+        : `Job "${job}" has succeeded again, or was paused; the alarm about its silence is over.`,
+    fields: { job, maxSilenceMs, silentSince: silentSince.toISOString(), ...(kind === 'raised' && { code: 'ZK_JOB_SILENT' }) },
+  });
+  events.alarms.tell({ job, kind, silentSince, maxSilenceMs });
+}
+
+export function reportDropped(observer: Observer, job: string, claim: string): void {
+  observer.observe({
+    level: 'warn',
+    event: 'job.verdict-late',
+    message: `A run of job "${job}" has ended here, but another replica, or an operator, had given its verdict before.`,
+    fields: { job, claim },
+  });
+}
+
+export function reportUnreadable(observer: Observer, job: string, problem: string): void {
+  observer.observe({
+    level: 'error',
+    event: 'job.unreadable',
+    message: `ZK_JOB_RECORD: the record of job "${job}" cannot be read (${problem}), so none of its ticks run. ClusterJobs.resetClaim(${JSON.stringify(job)}) makes it anew.`,
+    fields: { code: 'ZK_JOB_RECORD', job },
+  });
+}
+
+export function reportLost(observer: Observer, job: string, count: number): void {
+  observer.observe({
+    level: 'warn',
+    event: 'job.verdicts-lost',
+    message: `The record of job "${job}" is gone, and with it the place for ${count} verdict(s) of runs that have ended here.`,
+    fields: { job, count },
+  });
+}
+
+/** A single lost connection is nothing to shout about: the session tells of it. */
+export function reportFailure(observer: Observer, job: string, thrown: unknown, delayMs: number, failures: number): void {
+  const isConnection = isZooKeeperError(thrown, 'connection-loss', 'session-expired', 'session-moved');
+  observer.observe({
+    level: isConnection ? 'debug' : failures < LOUD_AFTER ? 'warn' : 'error',
+    event: 'job.not-decided',
+    message: `The ticks of job "${job}" could not be decided about: ${messageOf(thrown)} Tries again in ${Math.round(delayMs)} ms; no tick is lost.`,
+    fields: { job, failures, delayMs: Math.round(delayMs), stack: !isConnection && thrown instanceof Error ? thrown.stack : undefined },
+  });
+}

@@ -1,0 +1,113 @@
+import { sleep } from '../../support/abort.js';
+import { backoffMs } from '../../support/backoff.js';
+import type { Clock } from '../../support/clock.js';
+import type { JobView } from '../record/job-record.js';
+import { MAX_AUDIT, type AuditEntry, type Change, type ControlView, type JobControl, type JobStore } from '../record/job-store.js';
+import { JobContendedError, OrderNotSentError, UnknownJobError, UnreadableJobError } from './errors.js';
+import { similarTo } from './similar.js';
+
+/** What every order needs. */
+export interface ControlParts {
+  readonly store: JobStore;
+  readonly clock: Clock;
+  /** `host:port` of this replica. */
+  readonly address: string;
+}
+
+/** A job as an order finds it. */
+export interface Subject {
+  readonly view: JobView;
+  readonly control: JobControl;
+  /** By the ensemble's clock. */
+  readonly nowMs: number;
+}
+
+/** What an order changes. */
+export interface Amendment extends Partial<Pick<Change, 'record' | 'verdicts' | 'triggers'>> {
+  readonly control?: JobControl;
+  /** For the audit: what was done, as a participle. */
+  readonly change: string;
+}
+
+/** How often an order is written anew when the record has moved; a busy per-second job moves a few times a second. */
+const MAX_TRIES = 50;
+const MAX_PAUSE_MS = 200;
+
+/** A control node that knows of no version: the next declaration fills it. */
+export const EMPTY_CONTROL: JobControl = { declared: [], inForce: { from: 'code', version: '' }, audit: [] };
+
+/**
+ * Carries an order out: record, control node and audit change in one transaction, which ZooKeeper refuses if either has moved; then it is decided
+ * anew. Answers whether there was something to change.
+ * @throws {UnknownJobError} {UnreadableJobError} {JobContendedError} {OrderNotSentError} and what reading rejects with.
+ */
+export async function amend(
+  parts: ControlParts,
+  job: string,
+  by: string | undefined,
+  decide: (subject: Subject) => Amendment | undefined | Promise<Amendment | undefined>,
+): Promise<boolean> {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    if (tries > 0) await sleep(parts.clock, backoffMs(tries, 5, MAX_PAUSE_MS));
+    const view = await loadExisting(parts.store, job);
+    const control = await controlOf(parts.store, job, view);
+    if (control === undefined) continue;
+    const nowMs = Math.round(await parts.store.nowMs());
+    const amendment = await decide({ view, control: control.control, nowMs });
+    if (amendment === undefined) return false;
+    const entry = { atMs: nowMs, by: signature(parts.address, by), change: amendment.change };
+    if (await write(parts.store, job, view, control, amendment, entry)) return true;
+  }
+  throw new JobContendedError(job, MAX_TRIES);
+}
+
+/** True when it was written, false when the record has moved. */
+async function write(
+  store: JobStore,
+  job: string,
+  view: JobView,
+  control: ControlView,
+  amendment: Amendment,
+  entry: AuditEntry,
+): Promise<boolean> {
+  const { record = view.record, verdicts = [], triggers = [] } = amendment;
+  const changed = audited(amendment.control ?? control.control, entry);
+  const result = await store.write(job, {
+    view,
+    record,
+    verdicts,
+    triggers,
+    ground: undefined,
+    control: { view: control, control: changed },
+  });
+  if (result.kind === 'unsent') throw new OrderNotSentError(job);
+  return result.kind === 'written';
+}
+
+/** The control node; undefined when it had to be made first, as it was deleted by hand. */
+async function controlOf(store: JobStore, job: string, view: JobView): Promise<ControlView | undefined> {
+  const control = await store.loadControl(job);
+  if (control === undefined) await store.create(job, view.record, EMPTY_CONTROL);
+  return control;
+}
+
+/** The record of a job that must exist. */
+export async function loadExisting(store: JobStore, job: string): Promise<JobView> {
+  const { view, problem } = await store.load(job);
+  if (problem !== undefined) throw new UnreadableJobError(job, problem);
+  if (view === undefined) throw await unknownJob(store, job);
+  return view;
+}
+
+export async function unknownJob(store: JobStore, job: string): Promise<UnknownJobError> {
+  return new UnknownJobError(job, similarTo(job, await store.jobs()));
+}
+
+/** Who gave an order: what the caller says of himself, and the replica that was asked. */
+export function signature(address: string, by: string | undefined): string {
+  return by === undefined || by === '' ? address : `${by.slice(0, 100)} at ${address}`;
+}
+
+export function audited(control: JobControl, entry: AuditEntry): JobControl {
+  return { ...control, audit: [...control.audit, entry].slice(-MAX_AUDIT) };
+}

@@ -1,0 +1,164 @@
+import { ClusterCronError } from '../../support/errors.js';
+
+/** No job of the service has this name: no replica has ever declared it, or it was removed. */
+export class UnknownJobError extends ClusterCronError {
+  constructor(
+    readonly job: string,
+    /** The names that look most like it, the best first; at most three. */
+    readonly similar: readonly string[],
+  ) {
+    const hint =
+      similar.length === 0 ? 'ClusterJobs.list() names all jobs' : `Did you mean ${similar.map((name) => `"${name}"`).join(' or ')}?`;
+    super('ZK_UNKNOWN_JOB', `The service has no job "${job}". ${hint}${similar.length === 0 ? '.' : ''}`);
+  }
+}
+
+/** The record of a job is not what this version of the library writes. None of its ticks run. */
+export class UnreadableJobError extends ClusterCronError {
+  constructor(
+    readonly job: string,
+    problem: string,
+  ) {
+    super(
+      'ZK_JOB_RECORD',
+      `The record of job "${job}" cannot be read (${problem}), so none of its ticks run. ClusterJobs.resetClaim(${JSON.stringify(job)}) makes it anew.`,
+    );
+  }
+}
+
+/** A job without slots (`@Interval`, `@Timeout`, `claim: 'none'`) has no schedule that could be changed. */
+export class NoSlotsError extends ClusterCronError {
+  constructor(readonly job: string) {
+    super(
+      'ZK_NO_SLOTS',
+      `Job "${job}" has no slots (@Interval, @Timeout or claim: 'none'), so it cannot be rescheduled. Give it @Cron with claim: 'tick'.`,
+    );
+  }
+}
+
+/** `reschedule(job, null)`, but no version is known whose code has a schedule for the job. The one in force stays. */
+export class NoCodeScheduleError extends ClusterCronError {
+  constructor(readonly job: string) {
+    super(
+      'ZK_NO_CODE_SCHEDULE',
+      `No known version of the service has a schedule for job "${job}" in its code, so there is none to go back to.`,
+    );
+  }
+}
+
+/** An order was not carried out because the job's record changed each time between the look at it and the write. Nothing was changed. */
+export class JobContendedError extends ClusterCronError {
+  constructor(
+    readonly job: string,
+    tries: number,
+  ) {
+    super(
+      'ZK_JOB_CONTENDED',
+      `The record of job "${job}" changed ${tries} times while an order was to be written into it. Nothing was changed; try again.`,
+    );
+  }
+}
+
+/** An order was not carried out because there is no connection to ZooKeeper. Nothing was changed. */
+export class OrderNotSentError extends ClusterCronError {
+  constructor(readonly job: string) {
+    super(
+      'ZK_ORDER_NOT_SENT',
+      `The order about job "${job}" could not be sent: there is no connection to ZooKeeper. Nothing was changed; try again.`,
+    );
+  }
+}
+
+/** No master started the trigger in time, or its caller gave it up. It was taken back: it has not run and will not. */
+export class TriggerNotAcceptedError extends ClusterCronError {
+  constructor(
+    readonly job: string,
+    readonly trigger: string,
+    why: string,
+    options?: { readonly cause?: unknown },
+  ) {
+    super(
+      'ZK_TRIGGER_NOT_ACCEPTED',
+      `Trigger ${trigger} of job "${job}" was taken back (${why}): it has not run and will not. Ask again, or find out with why() and list() whether there is a master for it.`,
+      options,
+    );
+  }
+}
+
+/** The trigger was refused and will not run: with `overlap: 'skip'` because the job was running, or because its claims were reset. */
+export class TriggerRefusedError extends ClusterCronError {
+  constructor(
+    readonly job: string,
+    readonly trigger: string,
+    readonly reason: string,
+  ) {
+    const why = reason === 'overlap' ? "the job was running, and its overlap option is 'skip'" : reason;
+    super(
+      'ZK_TRIGGER_REFUSED',
+      `Trigger ${trigger} of job "${job}" was refused (${why}): it has not run and will not. Ask again when the job is free.`,
+    );
+  }
+}
+
+/** Nobody can say what became of a trigger: its node has been removed while its caller waited. */
+export class TriggerLostError extends ClusterCronError {
+  constructor(
+    readonly job: string,
+    readonly trigger: string,
+  ) {
+    super(
+      'ZK_TRIGGER_LOST',
+      `Trigger ${trigger} of job "${job}" is gone from ZooKeeper while it was waited for, perhaps with the whole job. verdicts() may tell whether it ran.`,
+    );
+  }
+}
+
+/** As many triggers of the job wait as are allowed. This one was not added. */
+export class TooManyTriggersError extends ClusterCronError {
+  constructor(
+    readonly job: string,
+    limit: number,
+  ) {
+    super(
+      'ZK_TOO_MANY_TRIGGERS',
+      `Job "${job}" has no room for another waiting trigger (at most ${limit}). Wait until some have started; is there a master for it?`,
+    );
+  }
+}
+
+/** `trigger` was called with an `idempotencyKey` that cannot be one. */
+export class BadTriggerError extends ClusterCronError {
+  constructor(problem: string) {
+    super('ZK_BAD_TRIGGER', `The idempotencyKey cannot be used: ${problem}.`);
+  }
+}
+
+/** `ClusterJobs.add` with the name of a job that this application has already. */
+export class JobExistsError extends ClusterCronError {
+  constructor(readonly job: string) {
+    super('ZK_JOB_EXISTS', `This application has a job "${job}" already. Give the new one another name, or remove the other first.`);
+  }
+}
+
+/** `ClusterJobs.remove` of a job that living replicas still have in their code. */
+export class JobInUseError extends ClusterCronError {
+  constructor(
+    readonly job: string,
+    readonly replicas: readonly string[],
+  ) {
+    super(
+      'ZK_JOB_IN_USE',
+      `Job "${job}" cannot be removed: it is still in the code of ${replicas.join(', ')}. Pause it, or deploy a version without it first.`,
+    );
+  }
+}
+
+/** Control of jobs needs what the cluster has decided, which is not kept here. */
+export class NoJobStoreError extends ClusterCronError {
+  constructor(method: string) {
+    super(
+      'ZK_NO_JOB_STORE',
+      `ClusterJobs.${method} needs what the cluster keeps about jobs, and ZookeeperTestingModule keeps nothing. Call the method under test with runJob(), override the provider ClusterJobs, or use ZookeeperModule with standalone: true.`,
+    );
+  }
+}

@@ -1,0 +1,101 @@
+import { floorOf } from '../record/floor.js';
+import type { JobRecord, JobView } from '../record/job-record.js';
+import type { Declaration, JobControl, MemberView } from '../record/job-store.js';
+import type { StoredVerdict } from '../record/verdict.js';
+import { parseSchedule } from '../schedule/parse.js';
+import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
+import { endOf, laterTick, type Tick } from '../tick.js';
+
+export function isSameSchedule(a: ScheduleSpec | undefined, b: ScheduleSpec | undefined): boolean {
+  return a?.cronTime === b?.cronTime && a?.timeZone === b?.timeZone;
+}
+
+/** `"0 0 2 * * *" (Asia/Shanghai)` */
+export function scheduleInWords(spec: ScheduleSpec | undefined): string {
+  return spec === undefined ? 'no slots' : `"${spec.cronTime}" (${spec.timeZone})`;
+}
+
+/** The declaration that speaks for the job: that of the version in force, else the newest of a living version, else the newest. */
+export function declarationOf(control: JobControl, living?: ReadonlySet<string>): Declaration | undefined {
+  const { declared, inForce } = control;
+  const named = inForce.from === 'code' ? declared.find(({ version }) => version === inForce.version) : undefined;
+  return named ?? declared.findLast(({ version }) => living?.has(version)) ?? declared.at(-1);
+}
+
+/** Versions of which a replica lives that may become master. Replicas with `candidate: false` tell so in the name of their node. */
+export function livingVersions(members: readonly MemberView[]): ReadonlySet<string> {
+  return new Set(members.filter(({ name }) => !name.startsWith('observer~')).map(({ version }) => version));
+}
+
+/** The schedule of the record, undefined for a job without slots and for a disabled one: neither has ticks. */
+export function ticksOf(record: JobRecord, control: JobControl): Schedule | undefined {
+  return record.schedule === undefined || declarationOf(control)?.disabled === true ? undefined : parseSchedule(record.schedule);
+}
+
+/** The ticks of a schedule that are due after `after` and up to `untilMs`. */
+export function rangeOf(
+  schedule: Schedule | undefined,
+  after: Tick,
+  untilMs: number,
+): { readonly first: Tick; readonly last: Tick; readonly count: number } | undefined {
+  const first = schedule?.next(after);
+  if (schedule === undefined || first === undefined || first.dueMs > untilMs) return undefined;
+  return { first, last: schedule.last(after, untilMs) ?? first, count: schedule.count(after, untilMs) };
+}
+
+/** One verdict for all ticks after `after` and up to `untilMs`; nothing when there are none. */
+export function passed(
+  schedule: Schedule | undefined,
+  after: Tick,
+  untilMs: number,
+  verdict: Pick<StoredVerdict, 'outcome' | 'reason' | 'by'>,
+): StoredVerdict[] {
+  const range = rangeOf(schedule, after, untilMs);
+  if (range === undefined) return [];
+  const { first, last, count } = range;
+  return [{ ...NO_RUN, ...verdict, tick: first, until: count === 1 ? undefined : last, count }];
+}
+
+/**
+ * The verdicts of all ticks that are due and have none, because nobody will look at them any more: those since the job was paused are skipped,
+ * the others are missed.
+ */
+export function passedOver(
+  view: Pick<JobView, 'record' | 'createdMs'>,
+  schedule: Schedule | undefined,
+  nowMs: number,
+  missed: Pick<StoredVerdict, 'reason' | 'by'>,
+): StoredVerdict[] {
+  const { pausedMs } = view.record;
+  const floor = floorOf(view);
+  if (pausedMs === undefined) return passed(schedule, floor, nowMs, { outcome: 'missed', ...missed });
+  return [
+    ...passed(schedule, floor, Math.min(pausedMs, nowMs), { outcome: 'missed', ...missed }),
+    ...passed(schedule, laterTick(endOf(pausedMs), floor), nowMs, { outcome: 'skipped', reason: 'paused', by: missed.by }),
+  ];
+}
+
+/** The cursor behind these verdicts. */
+export function cursorAfter(cursor: Tick | undefined, verdicts: readonly StoredVerdict[]): Tick | undefined {
+  return verdicts.reduce<Tick | undefined>((last, { tick, until }) => {
+    const end = until ?? tick;
+    return end === undefined ? last : laterTick(end, last);
+  }, cursor);
+}
+
+/** What a verdict says that is about no run. */
+export const NO_RUN: StoredVerdict = {
+  outcome: 'skipped',
+  reason: undefined,
+  tick: undefined,
+  until: undefined,
+  count: 1,
+  trigger: undefined,
+  cause: undefined,
+  attempt: undefined,
+  startedMs: undefined,
+  durationMs: undefined,
+  by: undefined,
+  token: undefined,
+  error: undefined,
+};

@@ -1,0 +1,189 @@
+import type { JobView, RunEntry } from '../record/job-record.js';
+import type { Declaration, JobControl, JobStore, MemberView } from '../record/job-store.js';
+import { UnreadableNodeError } from '../record/zookeeper-store.js';
+import { parseSchedule } from '../schedule/parse.js';
+import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
+import { endOf, type Tick } from '../tick.js';
+import { EMPTY_CONTROL } from './amend.js';
+import { declarationOf, isSameSchedule, livingVersions } from './in-force.js';
+import { pausedBy } from './pause.js';
+import { codeSchedule } from './reschedule.js';
+import { verdictOf, type JobVerdict } from './verdicts.js';
+
+/** One job of the service, as the cluster knows it. */
+export interface JobStatus {
+  readonly job: string;
+  /** Undefined when no version has declared it yet, and when its record cannot be read. */
+  readonly kind?: Declaration['kind'] | undefined;
+  readonly claim?: Declaration['claim'] | undefined;
+  /** The elections whose masters run it: one for each version that has it. */
+  readonly elections: readonly string[];
+  /** The schedule in force; undefined for a job without slots. */
+  readonly schedule?:
+    (ScheduleSpec & { readonly from: 'code' | 'control'; readonly version?: string | undefined; readonly since: Date }) | undefined;
+  /** What the code of the newest living version says, where it is not what is in force. */
+  readonly codeSchedule?: (ScheduleSpec & { readonly version: string }) | undefined;
+  /** The next five times at which it is due, also of a paused job; none when it is disabled or has no slots. */
+  readonly nextTimes: readonly Date[];
+  /** `by`: who ordered it, as far as that is still known. */
+  readonly paused?: { readonly since: Date; readonly by?: string | undefined } | undefined;
+  readonly running: readonly RunningJob[];
+  /** How many triggers wait for their start. */
+  readonly waitingTriggers: number;
+  readonly lastVerdict?: JobVerdict | undefined;
+  readonly succeededAt?: Date | undefined;
+  /** Its silence is alarmed about since then (`maxSilenceMs`). */
+  readonly silentSince?: Date | undefined;
+  /** What a run has told last with `run.progress`. */
+  readonly progress?: unknown;
+  /** No living replica has it in its code. Its record stays until `ClusterJobs.remove`. */
+  readonly orphaned: boolean;
+  /** `disabled: true` in the schedule's options: nothing is due. */
+  readonly disabled: boolean;
+  /** Why the record cannot be read; then nothing else is known, and none of its ticks run. */
+  readonly problem?: string | undefined;
+}
+
+/** A run that was claimed and has no verdict yet. */
+export interface RunningJob {
+  /** Undefined for a trigger. */
+  readonly scheduledTime?: Date | undefined;
+  readonly trigger?: string | undefined;
+  /** By the wall clock of its replica. */
+  readonly since: Date;
+  /** `host:port`; undefined: that replica is gone, or has given the run back, so that another one will deal with it. */
+  readonly replica?: string | undefined;
+  /** How often it was started. */
+  readonly attempt: number;
+  readonly fencingToken: bigint;
+}
+
+/** How many jobs are read at once. */
+const READING = 32;
+const NEXT_TIMES = 5;
+
+/** Every job that has a record, by name. `own`: the jobs in the code of this replica, whose member node need not tell of them yet. */
+export async function list(store: JobStore, own: ReadonlySet<string>): Promise<JobStatus[]> {
+  const [jobs, members, nowMs] = await Promise.all([store.jobs(), store.members(), store.nowMs()]);
+  const waiting = [...jobs].sort();
+  const found: JobStatus[] = [];
+  const readOn = async (): Promise<void> => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      const status = await statusOrProblem(store, job, { members, nowMs, own });
+      if (status !== undefined) found.push(status);
+    }
+  };
+  await Promise.all(Array.from({ length: READING }, readOn));
+  return found.sort((a, b) => (a.job < b.job ? -1 : 1));
+}
+
+interface Scene {
+  readonly members: readonly MemberView[];
+  readonly nowMs: number;
+  readonly own: ReadonlySet<string>;
+}
+
+/** One job whose nodes were written over by hand does not hide the others. */
+async function statusOrProblem(store: JobStore, job: string, scene: Scene): Promise<JobStatus | undefined> {
+  try {
+    return await statusOf(store, job, scene);
+  } catch (thrown) {
+    if (!(thrown instanceof UnreadableNodeError)) throw thrown;
+    return { ...UNKNOWN, job, orphaned: isOrphaned(job, scene), problem: thrown.message };
+  }
+}
+
+/** Undefined for a job that was removed meanwhile. */
+async function statusOf(store: JobStore, job: string, scene: Scene): Promise<JobStatus | undefined> {
+  const [{ view, problem }, loaded] = await Promise.all([store.load(job), store.loadControl(job)]);
+  const orphaned = isOrphaned(job, scene);
+  if (problem !== undefined) return { ...UNKNOWN, job, orphaned, problem };
+  if (view === undefined) return undefined;
+  const control = loaded?.control ?? EMPTY_CONTROL;
+  const living = livingVersions(scene.members);
+  const declaration = declarationOf(control, living);
+  const { record } = view;
+  const schedule = record.schedule && parseSchedule(record.schedule);
+  const disabled = declaration?.disabled === true;
+  const [last, progress] = await Promise.all([
+    record.recent.at(-1) ?? store.loadLog(job).then((log) => log.at(-1)),
+    record.running.length === 0 ? undefined : store.loadNote(job, 'progress'),
+  ]);
+  return {
+    job,
+    kind: declaration?.kind,
+    claim: declaration?.claim,
+    elections: electionsOf(control, scene.members, job),
+    schedule: inForce(view, control),
+    codeSchedule: overriddenCode(view, control, living),
+    nextTimes: disabled ? [] : nextTimes(schedule, scene.nowMs),
+    paused: record.pausedMs === undefined ? undefined : { since: new Date(record.pausedMs), by: pausedBy(control)?.by },
+    running: record.running.map((entry) => runningOf(entry, scene.members)),
+    waitingTriggers: record.triggers.length,
+    lastVerdict: last && verdictOf(job, last, schedule),
+    succeededAt: dateOf(record.succeededMs),
+    silentSince: dateOf(record.alarmedMs),
+    progress,
+    orphaned,
+    disabled,
+    problem: undefined,
+  };
+}
+
+const UNKNOWN = { elections: [], nextTimes: [], running: [], waitingTriggers: 0, disabled: false } as const;
+
+function isOrphaned(job: string, { own, members }: Scene): boolean {
+  return !own.has(job) && !members.some((member) => hasJob(member, job));
+}
+
+/** A replica with more jobs than its node can tell of is taken to have this one. */
+export function hasJob(member: MemberView, job: string): boolean {
+  return !member.name.startsWith('observer~') && (member.jobs === undefined || member.jobs.includes(job));
+}
+
+/** Of the living versions that have the job; of all that declared it when none does. */
+export function electionsOf({ declared }: JobControl, members: readonly MemberView[], job: string): string[] {
+  const living = livingVersions(members.filter((member) => hasJob(member, job)));
+  const alive = declared.filter(({ version }) => living.has(version));
+  return [...new Set((alive.length === 0 ? declared : alive).map(({ election }) => election))];
+}
+
+export function runningOf({ tick, trigger, startedMs, member, starts, token }: RunEntry, members: readonly MemberView[]): RunningJob {
+  return {
+    scheduledTime: tick && new Date(tick.dueMs),
+    trigger,
+    since: new Date(startedMs),
+    replica: members.find(({ name }) => name === member)?.address,
+    attempt: starts,
+    fencingToken: token,
+  };
+}
+
+function inForce({ record, createdMs }: JobView, control: JobControl): JobStatus['schedule'] {
+  if (record.schedule === undefined) return undefined;
+  const { cronTime, timeZone, sinceMs } = record.schedule;
+  const { inForce } = control;
+  const version = inForce.from === 'code' ? inForce.version : undefined;
+  return { cronTime, timeZone, from: inForce.from, version, since: new Date(sinceMs ?? createdMs) };
+}
+
+function overriddenCode({ record }: JobView, control: JobControl, living: ReadonlySet<string>): JobStatus['codeSchedule'] {
+  const code = codeSchedule(control, living);
+  if (record.schedule === undefined || code?.schedule === undefined || isSameSchedule(code.schedule, record.schedule)) return undefined;
+  return { ...code.schedule, version: code.version };
+}
+
+function nextTimes(schedule: Schedule | undefined, nowMs: number): Date[] {
+  const times: Date[] = [];
+  let tick: Tick | undefined = endOf(nowMs);
+  while (times.length < NEXT_TIMES) {
+    tick = schedule?.next(tick);
+    if (tick === undefined) break;
+    times.push(new Date(tick.dueMs));
+  }
+  return times;
+}
+
+function dateOf(ms: number | undefined): Date | undefined {
+  return ms === undefined ? undefined : new Date(ms);
+}

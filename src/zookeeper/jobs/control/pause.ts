@@ -1,0 +1,32 @@
+import type { AuditEntry, JobControl } from '../record/job-store.js';
+import { endOf, laterTick } from '../tick.js';
+import { amend, type ControlParts } from './amend.js';
+import { passedOver, ticksOf } from './in-force.js';
+
+const PAUSED = 'paused';
+
+/** Stops a job from starting by its schedule, on every replica, until it is resumed. False: it was paused already, and nothing was changed. */
+export function pause(parts: ControlParts, job: string, by?: string): Promise<boolean> {
+  return amend(parts, job, by, ({ view: { record }, nowMs }) =>
+    record.pausedMs === undefined ? { record: { ...record, pausedMs: nowMs }, change: PAUSED } : undefined,
+  );
+}
+
+/**
+ * Lets a paused job start again. The ticks that fell due meanwhile get the verdict skipped (paused), those that were due before and that nobody had
+ * run are missed. False: it was not paused.
+ */
+export function resume(parts: ControlParts, job: string, by?: string): Promise<boolean> {
+  return amend(parts, job, by, ({ view, control, nowMs }) => {
+    const { record } = view;
+    if (record.pausedMs === undefined) return undefined;
+    const verdicts = passedOver(view, ticksOf(record, control), nowMs, { reason: 'late', by: parts.address });
+    const cursor = record.schedule === undefined ? record.cursor : laterTick(endOf(nowMs), record.cursor);
+    return { record: { ...record, pausedMs: undefined, resumedMs: nowMs, cursor }, verdicts, change: 'resumed' };
+  });
+}
+
+/** Who ordered the present pause, as far as it is still known. */
+export function pausedBy({ audit }: JobControl): AuditEntry | undefined {
+  return audit.findLast(({ change }) => change === PAUSED);
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../../support/clock.js';
+import type { JobView } from '../record/job-record.js';
+import type { JobControl, JobStore, MemberView } from '../record/job-store.js';
+import type { StoredVerdict } from '../record/verdict.js';
+import type { Schedule } from '../schedule/schedule.js';
+
+/** What the answer is put together from. */
+export interface WhyParts {
+  readonly store: JobStore;
+  readonly clock: Clock;
+  readonly maxClockSkewMs: number;
+  /** The jobs in the code of this replica. */
+  readonly own: ReadonlySet<string>;
+  /** `host:port` of the master of an election; undefined when there is none; `'unknown'` where this replica cannot ask. */
+  masterOf(election: string): Promise<string | undefined>;
+}
+
+/** All that is known about one job and one instant. */
+export interface Question {
+  readonly job: string;
+  readonly tickMs: number;
+  readonly view: JobView;
+  readonly control: JobControl;
+  /** The schedule in force. */
+  readonly schedule: Schedule;
+  readonly timeZone: string;
+  readonly kept: readonly StoredVerdict[];
+  readonly members: readonly MemberView[];
+  /** By the ensemble's clock. */
+  readonly nowMs: number;
+}

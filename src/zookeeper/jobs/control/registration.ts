@@ -1,0 +1,213 @@
+import type { JobRecord, JobView, RunEntry } from '../record/job-record.js';
+import { MAX_RUNNING } from '../record/job-record.js';
+import { MAX_DECLARATIONS, type ControlView, type Declaration, type JobControl, type JobStore } from '../record/job-store.js';
+import { JobContendedError, OrderNotSentError } from './errors.js';
+import { audited, EMPTY_CONTROL } from './amend.js';
+import { cursorAfter, isSameSchedule, livingVersions, passed, passedOver, scheduleInWords, ticksOf } from './in-force.js';
+import { compareTicks, laterTick, type Tick } from '../tick.js';
+
+/** What a replica brings along. */
+export interface Registration {
+  readonly declaration: Declaration;
+  /** `host:port` of this replica. */
+  readonly by: string;
+  /** What it knows of a record that may be gone since: the highest tick it has seen decided, and its runs. */
+  readonly known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] };
+}
+
+/** What a registration has changed, the most important alone. */
+export interface Registered {
+  /**
+   * `'created'`: the job was new, or its record had been lost. `'in force'`: the schedule of this version took the place of another.
+   * `'declared'`: only noted. `'overridden'`: the code says something else than the schedule in force, which comes from `reschedule`.
+   */
+  readonly change: 'none' | 'declared' | 'in force' | 'created' | 'overridden';
+  /** A sentence for the log, where there is something to say. */
+  readonly note: string | undefined;
+}
+
+const MAX_TRIES = 50;
+
+/**
+ * Declares a job to the cluster: makes its record where there is none, notes what the code of this version says about it, and puts the schedule of the
+ * code in force by these rules.
+ *
+ * - A schedule that comes from `reschedule` stays, through every deploy.
+ * - A version that the cluster has not seen yet, or whose code has another schedule than when it was last seen, puts its schedule in force.
+ * - So does a version when no replica lives of the one whose schedule is in force: a roll-back.
+ * - Otherwise nothing changes; so a replica of an old version that starts again does not bring its schedule back.
+ *
+ * Ticks of a new schedule count from now. Those of the old one that are due and undecided get their verdict. The same schedule under another version
+ * changes nothing for its ticks. Safe to repeat; each replica does it once, and again when it becomes master.
+ * @throws {JobContendedError} {OrderNotSentError} and what reading rejects with.
+ */
+export async function register(store: JobStore, job: string, registration: Registration): Promise<Registered> {
+  let made = false;
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const { view, problem } = await store.load(job);
+    // Who decides about ticks says so, loudly; there is nothing to declare into.
+    if (problem !== undefined) return { change: 'none', note: undefined };
+    const control = await store.loadControl(job);
+    if (view === undefined || control === undefined) {
+      made ||= view === undefined;
+      await store.create(job, view?.record ?? recordOf(registration.declaration), EMPTY_CONTROL);
+      continue;
+    }
+    const step = await stepOf(store, job, view, control, registration);
+    if (step.change === undefined) return made ? created(job, view) : step.registered;
+    const result = await store.write(job, { view, triggers: [], ground: undefined, ...step.change });
+    if (result.kind === 'unsent') throw new OrderNotSentError(job);
+    if (result.kind === 'written') return made ? created(job, result.view) : step.registered;
+  }
+  throw new JobContendedError(job, MAX_TRIES);
+}
+
+function created(job: string, { record }: JobView): Registered {
+  return { change: 'created', note: `Job "${job}" is new to the cluster: ${scheduleInWords(record.schedule)}.` };
+}
+
+/** A job that nobody has decided about yet: its ticks count from when its record is made. */
+function recordOf({ schedule }: Declaration): JobRecord {
+  return {
+    schedule: schedule && { cronTime: schedule.cronTime, timeZone: schedule.timeZone, sinceMs: undefined },
+    cursor: undefined,
+    running: [],
+    triggers: [],
+    pausedMs: undefined,
+    resumedMs: undefined,
+    recent: [],
+    succeededMs: undefined,
+    alarmedMs: undefined,
+  };
+}
+
+interface Step {
+  readonly change:
+    | {
+        readonly record: JobRecord;
+        readonly verdicts: JobRecord['recent'];
+        readonly control: { readonly view: ControlView; readonly control: JobControl };
+      }
+    | undefined;
+  readonly registered: Registered;
+}
+
+async function stepOf(store: JobStore, job: string, view: JobView, controlView: ControlView, registration: Registration): Promise<Step> {
+  const { declaration, by } = registration;
+  const restored = restore(view, controlView.control, registration);
+  const living = await livingBeside(store, controlView.control, declaration);
+  const takesOver = mayPutInForce(controlView.control, declaration, living);
+  const declared = declare(controlView.control, declaration, living);
+  const isOther = !isSameSchedule(view.record.schedule, declaration.schedule);
+  const control = takesOver ? { ...declared, inForce: { from: 'code', version: declaration.version } as const } : declared;
+  if (restored === undefined && control === controlView.control)
+    return { change: undefined, registered: standing(job, view, control, declaration) };
+  const base = restored ?? { record: view.record, verdicts: [] };
+  if (!takesOver || !isOther) {
+    const isNoted = restored === undefined && !takesOver;
+    const registered = standing(job, view, control, declaration);
+    return {
+      change: { ...base, control: { view: controlView, control } },
+      registered: isNoted && registered.change === 'none' ? { ...registered, change: 'declared' } : registered,
+    };
+  }
+  const nowMs = Math.round(await store.nowMs());
+  const replaced = replaceSchedule({ ...view, record: base.record }, controlView.control, declaration.schedule, nowMs, by);
+  const change = `schedule of version ${declaration.version} in force: ${scheduleInWords(declaration.schedule)}, before ${scheduleInWords(view.record.schedule)}`;
+  return {
+    change: {
+      record: replaced.record,
+      verdicts: [...base.verdicts, ...replaced.verdicts],
+      control: { view: controlView, control: audited(control, { atMs: nowMs, by, change }) },
+    },
+    registered: { change: 'in force', note: `Job "${job}": ${change}.` },
+  };
+}
+
+/** The record with another schedule, whose ticks count from now, and the verdicts of what was due before and undecided. */
+export function replaceSchedule(
+  view: Pick<JobView, 'record' | 'createdMs'>,
+  control: JobControl,
+  schedule: Declaration['schedule'],
+  nowMs: number,
+  by: string,
+): { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] } {
+  const { record } = view;
+  const verdicts = passedOver(view, ticksOf(record, control), nowMs, { reason: 'late', by });
+  return {
+    record: {
+      ...record,
+      schedule: schedule && { cronTime: schedule.cronTime, timeZone: schedule.timeZone, sinceMs: nowMs },
+      cursor: cursorAfter(record.cursor, verdicts),
+    },
+    verdicts,
+  };
+}
+
+function mayPutInForce({ declared, inForce }: JobControl, { version, schedule }: Declaration, living: ReadonlySet<string>): boolean {
+  if (inForce.from === 'control') return false;
+  const known = declared.find((each) => each.version === version);
+  const isNews = known === undefined || !isSameSchedule(known.schedule, schedule);
+  return isNews || (inForce.version !== version && !living.has(inForce.version));
+}
+
+/** Asks only where it can matter: thousands of jobs are declared at once. */
+async function livingBeside(store: JobStore, { declared, inForce }: JobControl, { version }: Declaration): Promise<ReadonlySet<string>> {
+  const canMatter = (inForce.from === 'code' && inForce.version !== version) || declared.length >= MAX_DECLARATIONS;
+  return canMatter ? livingVersions(await store.members()) : new Set();
+}
+
+/** The same control node when there is nothing new in the declaration. */
+function declare(control: JobControl, declaration: Declaration, living: ReadonlySet<string>): JobControl {
+  const { declared, inForce } = control;
+  const known = declared.find(({ version }) => version === declaration.version);
+  if (known !== undefined && textOf(known) === textOf(declaration)) return control;
+  const others = declared.filter(({ version }) => version !== declaration.version);
+  while (others.length >= MAX_DECLARATIONS) {
+    // A version that lives and were forgotten would look new at its next start.
+    const spare = others.findIndex(({ version }) => !living.has(version) && !(inForce.from === 'code' && inForce.version === version));
+    others.splice(Math.max(0, spare), 1);
+  }
+  return { ...control, declared: [...others, declaration] };
+}
+
+function textOf({ version, schedule, kind, claim, election, maxSilenceMs, disabled }: Declaration): string {
+  return JSON.stringify([version, schedule?.cronTime, schedule?.timeZone, kind, claim, election, maxSilenceMs, disabled]);
+}
+
+/**
+ * What this replica knows that the record does not: it was deleted, and made again by somebody who knew less. The ticks since the last known one up to
+ * when it was made are reported, because nobody can say any more whether they ran. A record that knows as much is left alone.
+ */
+function restore(
+  { record, createdMs }: JobView,
+  control: JobControl,
+  { known, by }: Registration,
+): { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] } | undefined {
+  const { cursor } = known;
+  if (cursor === undefined || (record.cursor !== undefined && compareTicks(record.cursor, cursor) >= 0)) return undefined;
+  const verdicts = passed(ticksOf(record, control), cursor, record.cursor === undefined ? createdMs : cursor.dueMs, {
+    outcome: 'missed',
+    reason: 'record lost',
+    by,
+  });
+  const claims = new Set(record.running.map(({ claim }) => claim));
+  const running = [...record.running, ...known.running.filter(({ claim }) => !claims.has(claim))].slice(0, MAX_RUNNING);
+  return { record: { ...record, running, cursor: cursorAfter(laterTick(cursor, record.cursor), verdicts) }, verdicts };
+}
+
+/** What there is to say when another schedule stays in force. */
+function standing(job: string, { record }: JobView, { inForce, audit }: JobControl, { version, schedule }: Declaration): Registered {
+  if (isSameSchedule(record.schedule, schedule)) return { change: 'none', note: undefined };
+  const code = `the code of version ${version} says ${scheduleInWords(schedule)}`;
+  if (inForce.from === 'code') {
+    const note = `Job "${job}": the schedule of version ${inForce.version} is in force, ${scheduleInWords(record.schedule)}; ${code}.`;
+    return { change: 'none', note };
+  }
+  const order = audit.findLast(({ change }) => change.startsWith('rescheduled'));
+  const who = order === undefined ? '' : ` by ${order.by} at ${new Date(order.atMs).toISOString()}`;
+  return {
+    change: 'overridden',
+    note: `Job "${job}": ${scheduleInWords(record.schedule)} is in force, ordered by reschedule${who}; ${code}.`,
+  };
+}

@@ -1,0 +1,39 @@
+import type { JobStore } from '../record/job-store.js';
+import { JobInUseError } from './errors.js';
+import { hasJob } from './list.js';
+import { unknownJob } from './amend.js';
+
+/** Who removes a job. */
+export interface Remover {
+  /** It was added at run time on this replica, and has been taken out here. */
+  readonly isAdded: boolean;
+  /** This replica has it in its code. */
+  readonly isOwn: boolean;
+  readonly address: string;
+  readonly version: string;
+}
+
+/**
+ * Removes the record of a job, and everything below it, when no living replica has the job. One that others still have stays: in silence when it was added
+ * here (the last replica removes it), else with an error. The member node of this replica may still tell of the job for a moment, so it does not count.
+ * @throws {JobInUseError} {UnknownJobError}
+ */
+export async function removeRecord(store: JobStore, job: string, { isAdded, isOwn, address, version }: Remover): Promise<void> {
+  if (isOwn) throw new JobInUseError(job, [`${address} (${version}, this replica)`]);
+  const holders = (await store.members()).filter((member) => hasJob(member, job));
+  const self = isAdded ? holders.find((member) => member.address === address && member.version === version) : undefined;
+  const others = holders.filter((member) => member !== self);
+  if (others.length > 0) {
+    if (isAdded) return;
+    throw new JobInUseError(
+      job,
+      others.map((member) => `${member.address} (${member.version})`),
+    );
+  }
+  const { view, problem } = await store.load(job);
+  if (view === undefined && problem === undefined) {
+    if (isAdded) return;
+    throw await unknownJob(store, job);
+  }
+  await store.remove(job);
+}

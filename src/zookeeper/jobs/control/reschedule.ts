@@ -1,0 +1,65 @@
+import type { Declaration, JobControl } from '../record/job-store.js';
+import { parseSchedule, scheduleSpecOf } from '../schedule/parse.js';
+import type { ScheduleSpec } from '../schedule/schedule.js';
+import { amend, type Amendment, type ControlParts, type Subject } from './amend.js';
+import { NoCodeScheduleError, NoSlotsError } from './errors.js';
+import { isSameSchedule, livingVersions, scheduleInWords } from './in-force.js';
+import { replaceSchedule } from './registration.js';
+
+/** Another schedule for a job. */
+export interface NewSchedule {
+  /** A cron expression of 5 or 6 fields, or an instant (a Date, or ISO 8601 in UTC) for a job that is due once. */
+  readonly cronTime: string | Date;
+  /** An IANA zone, or `UTC+05:30`. Default: the zone of the schedule in force. */
+  readonly timeZone?: string | undefined;
+}
+
+/**
+ * Puts another schedule in force, from now on and until the next order, whatever the code says; `null`: that of the code again, of the newest living
+ * version. False: it was in force already, by an order or not as asked.
+ * @throws {BadScheduleError} for an expression or a zone that cannot be used; with the reason. Nothing was changed.
+ * @throws {NoSlotsError} {NoCodeScheduleError}
+ */
+export async function reschedule(parts: ControlParts, job: string, wanted: NewSchedule | null, by?: string): Promise<boolean> {
+  const living = wanted === null ? livingVersions(await parts.store.members()) : new Set<string>();
+  return amend(parts, job, by, (subject) => {
+    const { schedule } = subject.view.record;
+    if (schedule === undefined) throw new NoSlotsError(job);
+    if (wanted === null) return backToCode(parts, job, subject, living);
+    const spec = scheduleSpecOf(wanted.cronTime, wanted.timeZone ?? schedule.timeZone);
+    parseSchedule(spec);
+    return order(parts, subject, spec);
+  });
+}
+
+function order(parts: ControlParts, subject: Subject, spec: ScheduleSpec): Amendment | undefined {
+  const { control, view } = subject;
+  const isSame = isSameSchedule(view.record.schedule, spec);
+  if (isSame && control.inForce.from === 'control') return undefined;
+  const change = `rescheduled to ${scheduleInWords(spec)}, before ${scheduleInWords(view.record.schedule)}`;
+  return { ...(isSame ? {} : put(parts, subject, spec)), control: { ...control, inForce: { from: 'control' } }, change };
+}
+
+function backToCode(parts: ControlParts, job: string, subject: Subject, living: ReadonlySet<string>): Amendment | undefined {
+  const { control, view } = subject;
+  if (control.inForce.from === 'code') return undefined;
+  const code = codeSchedule(control, living);
+  if (code?.schedule === undefined) throw new NoCodeScheduleError(job);
+  const isSame = isSameSchedule(view.record.schedule, code.schedule);
+  const change = `rescheduled to that of the code of version ${code.version}, ${scheduleInWords(code.schedule)}, before ${scheduleInWords(view.record.schedule)}`;
+  return {
+    ...(isSame ? {} : put(parts, subject, code.schedule)),
+    control: { ...control, inForce: { from: 'code', version: code.version } },
+    change,
+  };
+}
+
+/** What the code says, of the newest version that lives; of the newest of all when none does. */
+export function codeSchedule({ declared }: JobControl, living: ReadonlySet<string>): Declaration | undefined {
+  const withSchedule = declared.filter(({ schedule }) => schedule !== undefined);
+  return withSchedule.findLast(({ version }) => living.has(version)) ?? withSchedule.at(-1);
+}
+
+function put({ address }: ControlParts, { view, control, nowMs }: Subject, spec: ScheduleSpec): Pick<Amendment, 'record' | 'verdicts'> {
+  return replaceSchedule(view, control, spec, nowMs, address);
+}

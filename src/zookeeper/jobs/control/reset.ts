@@ -1,0 +1,78 @@
+import type { JobRecord, RunEntry } from '../record/job-record.js';
+import type { Declaration, JobStore } from '../record/job-store.js';
+import type { StoredVerdict } from '../record/verdict.js';
+import { endOf, laterTick } from '../tick.js';
+import { amend, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
+import { codeSchedule } from './reschedule.js';
+import { livingVersions, NO_RUN, passedOver, ticksOf } from './in-force.js';
+
+/**
+ * Repair: forgets what a job is said to run and what is due. Runs get the verdict interrupted (reset), ticks that are due missed (reset), triggers that wait
+ * are refused. A run that goes on in fact is not stopped, and its end is not written down: a tick may then run beside it. A record that cannot be read is
+ * made anew, with the schedule of the code.
+ */
+export async function resetClaim(parts: ControlParts, job: string, by?: string): Promise<void> {
+  const { view, problem } = await parts.store.load(job);
+  if (view === undefined && problem === undefined) throw await unknownJob(parts.store, job);
+  const code = problem === undefined ? undefined : await repair(parts.store, job);
+  await amend(parts, job, by, (subject) => {
+    const amendment = reset(parts, subject);
+    return code === undefined
+      ? amendment
+      : { ...amendment, control: { ...subject.control, inForce: { from: 'code', version: code.version } } };
+  });
+}
+
+function reset({ address }: ControlParts, { view, control, nowMs }: Subject): Amendment {
+  const { record } = view;
+  const refused = record.triggers.map((id) => ({
+    id,
+    state: 'refused' as const,
+    verdict: { ...NO_RUN, ...RESET, trigger: id, cause: 'trigger' as const, by: address },
+  }));
+  const interrupted = record.running.map((entry) => interruptedBy(entry, address));
+  const due = passedOver(view, ticksOf(record, control), nowMs, { reason: 'reset', by: address });
+  return {
+    record: {
+      ...record,
+      running: [],
+      triggers: [],
+      cursor: record.schedule === undefined ? record.cursor : laterTick(endOf(nowMs), record.cursor),
+    },
+    verdicts: [...interrupted, ...due, ...refused.map(({ verdict }) => verdict)],
+    triggers: [...refused, ...endedTriggers(interrupted)],
+    change: `claims reset: ${record.running.length} running, ${due.reduce((sum, { count }) => sum + count, 0)} due, ${record.triggers.length} triggers`,
+  };
+}
+
+const RESET = { outcome: 'skipped', reason: 'reset' } as const;
+
+function interruptedBy({ tick, trigger, cause, starts, startedMs, token }: RunEntry, by: string): StoredVerdict {
+  return { ...NO_RUN, outcome: 'interrupted', reason: 'reset', tick, trigger, cause, attempt: starts, startedMs, token, by };
+}
+
+function endedTriggers(verdicts: readonly StoredVerdict[]): NonNullable<Amendment['triggers']> {
+  return verdicts.flatMap((verdict) => (verdict.trigger === undefined ? [] : [{ id: verdict.trigger, state: 'ended' as const, verdict }]));
+}
+
+/** Nothing can be told of what ran and what was due: ticks count from now. Answers whose schedule is in force now. */
+async function repair(store: JobStore, job: string): Promise<Declaration | undefined> {
+  const control = await store.loadControl(job);
+  const nowMs = Math.round(await store.nowMs());
+  const code = control && codeSchedule(control.control, livingVersions(await store.members()));
+  const schedule = code?.schedule;
+  await store.repair(job, { ...EMPTY, schedule: schedule && { ...schedule, sinceMs: nowMs }, cursor: schedule && endOf(nowMs) });
+  return code;
+}
+
+const EMPTY: JobRecord = {
+  schedule: undefined,
+  cursor: undefined,
+  running: [],
+  triggers: [],
+  pausedMs: undefined,
+  resumedMs: undefined,
+  recent: [],
+  succeededMs: undefined,
+  alarmedMs: undefined,
+};

@@ -1,0 +1,192 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { sleep } from '../../support/abort.js';
+import { backoffMs } from '../../support/backoff.js';
+import { unreachable } from '../../support/invariant.js';
+import { isZooKeeperError } from '../../wire/errors.js';
+import { nameProblem } from '../job-identity.js';
+import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
+import type { Change, TriggerNode } from '../record/job-store.js';
+import { hasRoomForTrigger, MAX_TRIGGER_BYTES } from '../record/room.js';
+import { loadExisting, signature, unknownJob, type ControlParts } from './amend.js';
+import {
+  BadTriggerError,
+  JobContendedError,
+  OrderNotSentError,
+  TooManyTriggersError,
+  TriggerLostError,
+  TriggerNotAcceptedError,
+  TriggerRefusedError,
+} from './errors.js';
+import { NO_RUN } from './in-force.js';
+import { verdictOf, type JobVerdict } from './verdicts.js';
+
+/** How a run is asked for. */
+export interface TriggerOptions {
+  /** What the run gets as `run.input`: JSON, at most 64 KiB encoded. */
+  readonly input?: unknown;
+  /**
+   * Names the request, for at most 100 characters: asked for again with the same key it is not run a second time, and has the same answer. Only one that was
+   * taken back or refused, so that it never started, is asked for anew (with its first input). Keys are forgotten with the oldest triggers of the job. Default:
+   * random.
+   */
+  readonly idempotencyKey?: string | undefined;
+  /** `'accepted'`: until a master has started it. `'done'`: until the run has ended, however it did. Default `'accepted'`. */
+  readonly wait?: 'accepted' | 'done' | undefined;
+  /** How long to wait for its start, milliseconds; then it is taken back. Default 30 000. */
+  readonly timeoutMs?: number | undefined;
+  /** Gives the request up: it is taken back; if it has started already, only the wait for its end is over, and its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+  /** Who asks, for the record. */
+  readonly by?: string | undefined;
+}
+
+/** A trigger that was started. */
+export interface Triggered {
+  /** Its id: the `idempotencyKey` (its digest when it is longer than 36 bytes), or random. The verdict carries it. */
+  readonly id: string;
+  /** What became of it, when that is known: with `wait: 'done'` always. */
+  readonly verdict?: JobVerdict | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const MAX_KEY_LENGTH = 100;
+/** Looks again at least this often: an event may be lost with a connection. */
+const LOOK_AGAIN_MS = 5_000;
+const RETRY_MS = 1_000;
+const MAX_TRIES = 50;
+
+/**
+ * Asks the master of the job for a run, from any replica; also while the job is paused. Resolves when it was started (or has ended), also when the run
+ * failed: its verdict tells.
+ * @throws {UnknownJobError} {UnreadableJobError} {BadTriggerError} {TooManyTriggersError}
+ * @throws {TriggerRefusedError} when the job was running and does not overlap.
+ * @throws {TriggerNotAcceptedError} when no master started it in time, or `signal` aborted: it was taken back and will not run.
+ */
+export async function trigger(parts: ControlParts, job: string, options: TriggerOptions = {}): Promise<Triggered> {
+  const { wait = 'accepted', timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+  const id = idOf(options.idempotencyKey);
+  if (signal?.aborted === true) throw new TriggerNotAcceptedError(job, id, 'it was given up', { cause: signal.reason });
+  await ask(parts, job, id, options);
+  const deadlineMs = parts.clock.nowMs() + timeoutMs;
+  const started = await waitFor(parts, job, id, signal, deadlineMs, ({ state }) => state !== 'waiting');
+  const node = started.kind === 'node' ? started.node : await withdraw(parts, job, id, started);
+  if (node.state === 'ended' || wait === 'accepted') return answer(job, node);
+  const ended = await waitFor(parts, job, id, signal, Infinity, ({ state }) => state === 'ended' || state === 'refused');
+  if (ended.kind === 'node') return answer(job, ended.node);
+  throw signal?.reason;
+}
+
+/** What becomes the name of a znode and a field of the record, which has little room. */
+function idOf(key: string | undefined): string {
+  if (key === undefined) return randomUUID();
+  const problem = key.length > MAX_KEY_LENGTH ? `it has ${key.length} characters, at most ${MAX_KEY_LENGTH} are allowed` : nameProblem(key);
+  if (problem !== undefined) throw new BadTriggerError(problem);
+  return Buffer.byteLength(key) <= MAX_TRIGGER_BYTES ? key : createHash('sha256').update(key).digest('base64url').slice(0, 27);
+}
+
+async function ask({ store, address }: ControlParts, job: string, id: string, { input, by }: TriggerOptions): Promise<void> {
+  const atMs = Math.round(await store.nowMs());
+  const node: TriggerNode = { id, input, by: signature(address, by), atMs, state: 'waiting', verdict: undefined };
+  const added = await store.addTrigger(job, node);
+  switch (added) {
+    case 'added':
+      return;
+    case 'exists':
+      return askAgain(store, job, id);
+    case 'full':
+      throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
+    case 'no job':
+      await loadExisting(store, job);
+      throw await unknownJob(store, job);
+    default:
+      unreachable(added);
+  }
+}
+
+/** One that was taken back or refused has not run: it waits again. */
+async function askAgain(store: ControlParts['store'], job: string, id: string): Promise<void> {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const view = await loadExisting(store, job);
+    const node = await store.loadTrigger(job, id);
+    if (node?.state !== 'refused' || view.record.triggers.includes(id)) return;
+    if (!hasRoomForTrigger(view.record, id)) throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
+    const record = { ...view.record, triggers: [...view.record.triggers, id] };
+    if (await write(store, job, { view, record, verdicts: [], triggers: [{ id, state: 'waiting' }], ground: undefined })) return;
+  }
+  throw new JobContendedError(job, MAX_TRIES);
+}
+
+type Waited = { readonly kind: 'node'; readonly node: TriggerNode } | { readonly kind: 'late' | 'aborted' };
+
+/** Until the node is as wanted. A connection that is away is waited for, too. */
+async function waitFor(
+  { store, clock }: ControlParts,
+  job: string,
+  id: string,
+  signal: AbortSignal | undefined,
+  deadlineMs: number,
+  isWanted: (node: TriggerNode) => boolean,
+): Promise<Waited> {
+  let wake = new AbortController();
+  const unwatch = store.watchTrigger(job, id, () => wake.abort());
+  const abort = (): void => wake.abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    for (;;) {
+      wake = new AbortController();
+      const found = await look(store, job, id);
+      if (found === 'gone') throw new TriggerLostError(job, id);
+      if (found !== 'unknown' && isWanted(found)) return { kind: 'node', node: found };
+      if (signal?.aborted === true) return { kind: 'aborted' };
+      const leftMs = deadlineMs - clock.nowMs();
+      if (leftMs <= 0) return { kind: 'late' };
+      await sleep(clock, Math.min(leftMs, found === 'unknown' ? RETRY_MS : LOOK_AGAIN_MS), wake.signal).catch(() => undefined);
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    unwatch();
+  }
+}
+
+async function look(store: ControlParts['store'], job: string, id: string): Promise<TriggerNode | 'gone' | 'unknown'> {
+  try {
+    return (await store.loadTrigger(job, id)) ?? 'gone';
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'connection-loss', 'session-expired', 'session-moved', 'operation-timeout')) return 'unknown';
+    throw thrown;
+  }
+}
+
+/** Takes the trigger back. Answers its node when it was started meanwhile, which is what was asked for. */
+async function withdraw({ store, clock, address }: ControlParts, job: string, id: string, waited: Waited): Promise<TriggerNode> {
+  const why = waited.kind === 'late' ? 'no master has started it in time' : 'it was given up';
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    if (tries > 0) await sleep(clock, backoffMs(tries, 5, 200));
+    const view = await loadExisting(store, job);
+    if (!view.record.triggers.includes(id)) {
+      const node = await store.loadTrigger(job, id);
+      if (node === undefined) throw new TriggerLostError(job, id);
+      return node;
+    }
+    const verdict = { ...NO_RUN, reason: 'withdrawn' as const, trigger: id, cause: 'trigger' as const, by: address };
+    const record = { ...view.record, triggers: view.record.triggers.filter((each) => each !== id) };
+    const change: Change = { view, record, verdicts: [verdict], triggers: [{ id, state: 'refused', verdict }], ground: undefined };
+    if (await write(store, job, change)) throw new TriggerNotAcceptedError(job, id, why);
+  }
+  throw new JobContendedError(job, MAX_TRIES);
+}
+
+async function write(store: ControlParts['store'], job: string, change: Change): Promise<boolean> {
+  const { kind } = await store.write(job, change);
+  if (kind === 'unsent') throw new OrderNotSentError(job);
+  return kind === 'written';
+}
+
+function answer(job: string, { id, state, verdict }: TriggerNode): Triggered {
+  if (state === 'refused') {
+    const reason = verdict?.reason ?? 'refused';
+    if (reason === 'withdrawn') throw new TriggerNotAcceptedError(job, id, 'another caller with the same key has given it up');
+    throw new TriggerRefusedError(job, id, reason);
+  }
+  return { id, verdict: verdict && verdictOf(job, verdict, undefined) };
+}

@@ -1,0 +1,110 @@
+import { floorOf } from '../record/floor.js';
+import type { JobRecord, RunCause } from '../record/job-record.js';
+import type { JobControl, JobStore } from '../record/job-store.js';
+import { MAX_VERDICTS, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
+import type { Schedule } from '../schedule/schedule.js';
+import { parseSchedule } from '../schedule/parse.js';
+import { endOf, laterTick } from '../tick.js';
+import { loadExisting, type Subject } from './amend.js';
+import { NO_RUN, passed, ticksOf } from './in-force.js';
+import { pausedBy } from './pause.js';
+
+/** What became of a tick, of a row of ticks that share it, or of a trigger. What is not known is undefined. */
+export interface JobVerdict {
+  readonly job: string;
+  /**
+   * `ran`: it succeeded. `failed`: it threw, or took longer than its `timeoutMs`. `skipped`: it was due and not to start (paused, overlap, ...). `missed`: nobody
+   * could run it in time. `interrupted`: it was cut short, and is not run again.
+   */
+  readonly outcome: Outcome;
+  /** Why, where the outcome alone does not say it. */
+  readonly reason?: VerdictReason | undefined;
+  /** When the tick, or the first of the row, was due. Undefined for a trigger. */
+  readonly scheduledTime?: Date | undefined;
+  /** The same in the job's zone, as the schedule names it: `2026-03-29T02:30:00`. */
+  readonly nominalTime?: string | undefined;
+  /** When the last tick of the row was due; undefined for a single one. */
+  readonly until?: Date | undefined;
+  /** How many ticks share it; 1 for a single one and for a trigger. */
+  readonly count: number;
+  /** Why the run was started. This and what follows is known of runs only. */
+  readonly cause?: RunCause | undefined;
+  /** How often the method was called for it, over all starts. */
+  readonly attempt?: number | undefined;
+  /** By the wall clock of the replica that ran it. */
+  readonly startedTime?: Date | undefined;
+  readonly durationMs?: number | undefined;
+  /** `host:port` of the replica that ran it, or that decided. */
+  readonly by?: string | undefined;
+  readonly fencingToken?: bigint | undefined;
+  /** The message of what was thrown; cut to 400 characters. */
+  readonly error?: string | undefined;
+  /** The id of the trigger. */
+  readonly trigger?: string | undefined;
+}
+
+/** A verdict for people. Without a schedule (unknown, or not readable) it has no nominal time. */
+export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule | undefined): JobVerdict {
+  const { tick, until, startedMs, token, outcome, reason, count, cause, attempt, durationMs, by, error, trigger } = stored;
+  return {
+    job,
+    outcome,
+    reason,
+    scheduledTime: tick && new Date(tick.dueMs),
+    nominalTime: tick && schedule?.nominalTime(tick),
+    until: until && new Date(until.dueMs),
+    count,
+    cause,
+    attempt,
+    startedTime: startedMs === undefined ? undefined : new Date(startedMs),
+    durationMs,
+    by,
+    fencingToken: token,
+    error,
+    trigger,
+  };
+}
+
+/**
+ * The newest verdicts of a job, oldest first. The present pause stands at the end, as one entry that grows.
+ * @throws {UnknownJobError} {UnreadableJobError}
+ */
+export async function verdicts(store: JobStore, job: string, limit = MAX_VERDICTS): Promise<JobVerdict[]> {
+  const [view, control, nowMs] = await Promise.all([loadExisting(store, job), store.loadControl(job), store.nowMs()]);
+  const kept = [...(await keptVerdicts(store, job, view.record)), ...presentPause({ view, control: control?.control, nowMs })];
+  const schedule = view.record.schedule && parseSchedule(view.record.schedule);
+  return limit <= 0 ? [] : kept.slice(-limit).map((verdict) => verdictOf(job, verdict, schedule));
+}
+
+/**
+ * Log and record. Verdicts move from the record to the log in one transaction: read in this order, record first, none is left out; those that
+ * moved in between are counted once.
+ */
+export async function keptVerdicts(store: JobStore, job: string, record: JobRecord): Promise<readonly StoredVerdict[]> {
+  const log = await store.loadLog(job);
+  const known = new Set(log.map(identityOf));
+  return [...log, ...record.recent.filter((verdict) => !known.has(identityOf(verdict)))];
+}
+
+function identityOf({ tick, trigger, startedMs, outcome }: StoredVerdict): string {
+  return JSON.stringify([
+    tick?.dueMs,
+    tick?.nominalMs,
+    trigger,
+    tick === undefined && trigger === undefined ? startedMs : undefined,
+    outcome,
+  ]);
+}
+
+/** Ticks that fell due since the job was paused. They get this verdict when it is resumed. */
+export function presentPause({
+  view,
+  control,
+  nowMs,
+}: Omit<Subject, 'control'> & { readonly control: JobControl | undefined }): StoredVerdict[] {
+  const { pausedMs } = view.record;
+  if (pausedMs === undefined || control === undefined) return [];
+  const after = laterTick(endOf(pausedMs), floorOf(view));
+  const by = pausedBy(control)?.by;
+  return passed(ticksOf(view.record, control), after, nowMs, { ...NO_RUN, outcome: 'skipped', reason: 'paused', by });
+}

@@ -1,0 +1,75 @@
+import type { MemberView } from '../record/job-store.js';
+import { electionsOf, hasJob, runningOf } from './list.js';
+import type { Question, WhyParts } from './question.js';
+import { at, lasting } from './words.js';
+
+/** Overdue for longer than this, with a master in office, there is something wrong with that master. */
+const SUSPICIOUS_MS = 30_000;
+
+/** Why a tick that is to run has not run: it is in the future, or what it waits for. */
+export async function waitingInWords(parts: WhyParts, question: Question, isFuture: boolean): Promise<string> {
+  const { job, tickMs, nowMs, timeZone, members } = question;
+  const holders = members.filter((member) => hasJob(member, job));
+  const clock = ownClockInWords(parts, nowMs);
+  const head = isFuture
+    ? `It is in the future: due in ${lasting(tickMs - nowMs)}, at ${at(tickMs, timeZone)}.`
+    : `Due since ${lasting(nowMs - tickMs)}, and not decided about yet.`;
+  if (holders.length === 0 && !parts.own.has(job)) return `${head} ${orphanedInWords(job, members)}${clock}`;
+  if (isFuture) return `${head}${clock}`;
+  const overlap = overlapInWords(question);
+  const masters = await mastersInWords(parts, question, holders);
+  return `${head} ${overlap ?? masters}${clock}`;
+}
+
+function orphanedInWords(job: string, members: readonly MemberView[]): string {
+  const replicas = members.filter(({ name }) => !name.startsWith('observer~'));
+  if (replicas.length === 0) return 'No replica of the service lives that could run it.';
+  const versions = [...new Set(replicas.map(({ version }) => version))].join(', ');
+  return `No living replica has job "${job}" in its code (versions: ${versions}), so it is orphaned: nobody runs it until a version that has it is deployed.`;
+}
+
+function overlapInWords({ view, members, timeZone }: Question): string | undefined {
+  const entry = view.record.running.find(({ member }) => member !== '');
+  if (entry === undefined) return undefined;
+  const { replica, since, scheduledTime } = runningOf(entry, members);
+  const what = scheduledTime === undefined ? 'a triggered run' : `the run of ${at(scheduledTime.getTime(), timeZone)}`;
+  const where = replica === undefined ? 'a replica that is gone; the master takes it over' : replica;
+  return `It waits for ${what}, which goes on since ${at(since.getTime(), timeZone)} on ${where}.`;
+}
+
+async function mastersInWords(
+  parts: WhyParts,
+  { job, control, members, tickMs, nowMs }: Question,
+  holders: readonly MemberView[],
+): Promise<string> {
+  const elections = electionsOf(control, members, job);
+  const masters = await Promise.all(elections.map(async (election) => ({ election, address: await parts.masterOf(election) })));
+  const found = masters.filter(({ address }) => address !== undefined && address !== 'unknown');
+  const names = elections.map((election) => `"${election}"`).join(', ');
+  if (found.length === 0) {
+    if (masters.some(({ address }) => address === 'unknown'))
+      return `It waits for the master of ${names}, whom this replica cannot ask for. The replicas that have the job: ${addressesOf(holders)}.`;
+    return `It waits for a master: nobody is master of ${names} at the moment. The replicas that have the job: ${addressesOf(holders)}.`;
+  }
+  const stranger = found
+    .map(({ address }) => members.find((member) => member.address === address))
+    .find((member) => member !== undefined && !hasJob(member, job));
+  if (stranger !== undefined && found.length === 1)
+    return `The present master, ${stranger.address} (version ${stranger.version}), does not have job "${job}" in its code; it is left for a master that has: ${addressesOf(holders)}.`;
+  const list = found.map(({ election, address }) => `${address} (of "${election}")`).join(', ');
+  const overdue =
+    nowMs - tickMs > SUSPICIOUS_MS
+      ? ` That takes too long: look into its log, for ZK_CLOCK_OFF (its clock) or job.not-decided, or whether it catches up for other jobs.`
+      : '';
+  return `It waits to be decided about by the master, ${list}.${overdue}`;
+}
+
+function addressesOf(members: readonly MemberView[]): string {
+  return members.length === 0 ? 'none' : members.map(({ address, version }) => `${address} (${version})`).join(', ');
+}
+
+function ownClockInWords({ clock, maxClockSkewMs }: WhyParts, nowMs: number): string {
+  const offMs = clock.wallMs() - nowMs;
+  if (Math.abs(offMs) <= maxClockSkewMs) return '';
+  return ` The clock of the replica that answers is ${lasting(Math.abs(offMs))} ${offMs > 0 ? 'ahead of' : 'behind'} ZooKeeper's, so it decides about no tick (ZK_CLOCK_OFF). Set its clock.`;
+}

@@ -1,0 +1,156 @@
+import type { ScheduleKind } from './job-identity.js';
+import {
+  DEFAULT_RULES,
+  type InterruptedPolicy,
+  type JobRules,
+  type MisfirePolicy,
+  type OverlapPolicy,
+  type RetryOptions,
+} from './job-rules.js';
+
+/** How the ticks and runs of a job are dealt with. All durations are milliseconds. */
+export interface JobOptions {
+  /**
+   * `'tick'`: each tick starts at most once in the cluster, decided by ZooKeeper, and gets a verdict; only for schedules with slots, so not with
+   * `@Interval` and `@Timeout`. `'none'`: the local mastership check alone, no network per tick. Default `'tick'` with `@Cron`, else `'none'`.
+   */
+  readonly claim?: 'tick' | 'none' | undefined;
+  /**
+   * What becomes of ticks that fell due while no master could run them. `'run-latest'`: the latest one runs. `'run-all'`: all run, oldest first,
+   * paced, at most 1 000. `'skip'`: none. Those that do not run are reported as missed. Only with claims. Default `'run-latest'`.
+   */
+  readonly misfire?: MisfirePolicy | undefined;
+  /** Ticks that are late by more than this are reported as missed, never run. 1 000 to 31 536 000 000 (a year); default 86 400 000 (a day). */
+  readonly misfireWindowMs?: number | undefined;
+  /**
+   * What becomes of a run that was cut short by death, shutdown or lost mastership. `'report'`: it is reported as interrupted. `{ rerun: n }`: it is
+   * started again, on whichever replica is master, at most n (1 to 100) more times, with its checkpoint; the job is then run at least once
+   * instead of at most once. Only with claims. Default `'report'`.
+   */
+  readonly onInterrupted?: InterruptedPolicy | undefined;
+  /**
+   * What becomes of a tick that is due while the job still runs. `'skip'`: it is skipped. `'queue-latest'`: the latest one waits for the end of
+   * the run. `'allow'`: it runs beside it. Default `'skip'`.
+   */
+  readonly overlap?: OverlapPolicy | undefined;
+  /**
+   * The run's signal aborts after this, all attempts together, and the run counts as failed; until it settles it counts as running. 1 to 2 147 483 647 (24 days).
+   * Default: no limit.
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * Repeats a run that threw, in this process and under the same claim and mastership; never after an abort. `attempts`: 1 to 100, the first
+   * included. `backoffMs`: the pause before the second, doubled each time, with jitter. `maxBackoffMs`: the longest pause, default ten times
+   * `backoffMs`. Default: none.
+   */
+  readonly retry?: RetryOptions | undefined;
+  /** An alarm is raised, once, when no run has succeeded for longer than this. At least 1 000. Default: never. */
+  readonly maxSilenceMs?: number | undefined;
+}
+
+/** The options with defaults; `kind` is that of the job's schedule. */
+export function rulesOf(options: JobOptions, kind: ScheduleKind | undefined): JobRules {
+  return {
+    claim: options.claim ?? (kind === 'cron' ? 'tick' : 'none'),
+    misfire: options.misfire ?? DEFAULT_RULES.misfire,
+    misfireWindowMs: options.misfireWindowMs ?? DEFAULT_RULES.misfireWindowMs,
+    onInterrupted: options.onInterrupted ?? DEFAULT_RULES.onInterrupted,
+    overlap: options.overlap ?? DEFAULT_RULES.overlap,
+    timeoutMs: options.timeoutMs,
+    retry: options.retry,
+    maxSilenceMs: options.maxSilenceMs,
+  };
+}
+
+/** What is wrong with a value, as a clause without a full stop; undefined when it is fine. */
+type Check = (value: unknown, name: string) => string | undefined;
+
+const A_YEAR_MS = 31_536_000_000;
+const A_DAY_MS = 86_400_000;
+/** The largest delay that Node's timers take; a longer one would fire at once (Node.js, `setTimeout`). */
+const MAX_TIMER_MS = 2_147_483_647;
+
+const CHECKS: Readonly<Record<keyof JobOptions, Check>> = {
+  claim: oneOf('tick', 'none'),
+  misfire: oneOf('run-latest', 'run-all', 'skip'),
+  misfireWindowMs: milliseconds(1_000, A_YEAR_MS),
+  onInterrupted: (value, name) =>
+    value === 'report' ? undefined : shape(value, name, "'report' or { rerun: n }", { rerun: whole('a whole number', 1, 100) }, ['rerun']),
+  overlap: oneOf('skip', 'queue-latest', 'allow'),
+  timeoutMs: milliseconds(1, MAX_TIMER_MS),
+  retry: (value, name) => {
+    const checks = {
+      attempts: whole('a whole number', 1, 100),
+      backoffMs: milliseconds(1, A_DAY_MS),
+      maxBackoffMs: milliseconds(1, A_DAY_MS),
+    };
+    return (
+      shape(value, name, '{ attempts, backoffMs, maxBackoffMs? }', checks, ['attempts', 'backoffMs']) ??
+      backoffProblem(value as RetryOptions)
+    );
+  },
+  maxSilenceMs: milliseconds(1_000, Number.MAX_SAFE_INTEGER),
+};
+
+/** The names of the options. */
+export const JOB_OPTIONS = Object.keys(CHECKS) as readonly (keyof JobOptions)[];
+
+/** What is wrong with the value of one option, as a clause: what was expected, what was received. Undefined when it is fine. */
+export function jobOptionProblem(option: keyof JobOptions, value: unknown): string | undefined {
+  return value === undefined ? undefined : CHECKS[option](value, option);
+}
+
+function oneOf(...allowed: readonly string[]): Check {
+  const list = allowed.map((each) => `'${each}'`);
+  return (value, name) =>
+    allowed.includes(value as string)
+      ? undefined
+      : `"${name}" must be ${list.slice(0, -1).join(', ')} or ${list.at(-1)}, received ${received(value)}`;
+}
+
+function whole(what: string, min: number, max: number): Check {
+  const range = max === Number.MAX_SAFE_INTEGER ? `, at least ${min}` : ` from ${min} to ${max}`;
+  return (value, name) =>
+    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+      ? undefined
+      : `"${name}" must be ${what}${range}, received ${received(value)}`;
+}
+
+function milliseconds(min: number, max: number): Check {
+  return whole('a whole number of milliseconds', min, max);
+}
+
+function shape(
+  value: unknown,
+  name: string,
+  expected: string,
+  checks: Readonly<Record<string, Check>>,
+  required: readonly string[],
+): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return `"${name}" must be ${expected}, received ${received(value)}`;
+  const given = value as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(given)) {
+    if (!Object.hasOwn(checks, key)) return `there is no option "${name}.${key}". Known in ${name}: ${Object.keys(checks).join(', ')}`;
+  }
+  for (const [key, check] of Object.entries(checks)) {
+    if (given[key] === undefined && !required.includes(key)) continue;
+    const problem = check(given[key], `${name}.${key}`);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function backoffProblem({ backoffMs, maxBackoffMs }: RetryOptions): string | undefined {
+  if (maxBackoffMs === undefined || maxBackoffMs >= backoffMs) return undefined;
+  return `"retry.maxBackoffMs" must be at least retry.backoffMs (${backoffMs}), received ${maxBackoffMs}`;
+}
+
+/** A value for a message. */
+function received(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a value of type ${typeof value}`;
+}

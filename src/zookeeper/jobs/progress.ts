@@ -1,0 +1,82 @@
+import type { HeldTenure } from '../mastership/election.js';
+import type { Clock, Timer } from '../support/clock.js';
+import { messageOf } from '../support/errors.js';
+import type { Observer } from '../support/observer.js';
+import { BadProgressError } from './errors.js';
+import type { JobStore } from './record/job-store.js';
+
+/** One write of the progress of a run within this time at most. */
+export const PROGRESS_PERIOD_MS = 1_000;
+const MAX_NOTE_LENGTH = 200;
+
+/** How far a run is, as it is kept. */
+export interface ProgressNote {
+  /** From 0 to 1. */
+  readonly fraction: number;
+  readonly note: string | undefined;
+  readonly atMs: number;
+  /** Of the tenure that told it. */
+  readonly token: string;
+}
+
+/** What the progress of one run needs. */
+export interface ProgressParts {
+  readonly store: JobStore;
+  readonly job: string;
+  readonly tenure: HeldTenure;
+  readonly clock: Clock;
+  readonly observer: Observer;
+}
+
+/** Throws unless these can be noted as progress of `job`. */
+export function checkProgress(job: string, fraction: unknown, note: unknown): void {
+  if (typeof fraction !== 'number' || !(fraction >= 0 && fraction <= 1))
+    throw new BadProgressError(job, `expected a fraction from 0 to 1, received ${String(fraction)}`);
+  if (note !== undefined && (typeof note !== 'string' || note.length > MAX_NOTE_LENGTH))
+    throw new BadProgressError(job, `expected a note of at most ${MAX_NOTE_LENGTH} characters, received ${describe(note)}`);
+}
+
+function describe(note: unknown): string {
+  return typeof note === 'string' ? `${note.length} characters` : typeof note;
+}
+
+/** Writes the progress of one run, the last value within each period; what cannot be written is dropped. */
+export class Progress {
+  private latest: ProgressNote | undefined;
+  private timer: Timer | undefined;
+  private lastMs: number | undefined;
+  private ended = false;
+
+  constructor(private readonly parts: ProgressParts) {}
+
+  report(fraction: number, note?: string): void {
+    const { job, clock, tenure } = this.parts;
+    checkProgress(job, fraction, note);
+    if (this.ended) return;
+    this.latest = { fraction, note, atMs: clock.wallMs(), token: tenure.token.toString() };
+    const sinceMs = this.lastMs === undefined ? PROGRESS_PERIOD_MS : clock.nowMs() - this.lastMs;
+    if (sinceMs >= PROGRESS_PERIOD_MS) this.write();
+    else this.timer ??= clock.after(PROGRESS_PERIOD_MS - sinceMs, () => this.write(), { keepAlive: false });
+  }
+
+  /** The run has ended: what was told last is written at once. */
+  end(): void {
+    this.ended = true;
+    if (this.timer !== undefined) this.write();
+  }
+
+  private write(): void {
+    const { store, job, clock, tenure, observer } = this.parts;
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.lastMs = clock.nowMs();
+    if (this.latest === undefined || !tenure.isValid()) return;
+    store.saveNote(job, 'progress', Buffer.from(JSON.stringify(this.latest)), tenure.ground).catch((thrown: unknown) => {
+      observer.observe({
+        level: 'debug',
+        event: 'job.progress-not-noted',
+        message: `The progress of "${job}" was not noted: ${messageOf(thrown)}`,
+      });
+    });
+  }
+}

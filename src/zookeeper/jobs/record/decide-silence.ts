@@ -1,0 +1,56 @@
+import type { Draft } from './draft.js';
+
+/**
+ * The alarm about a job that has not succeeded for longer than `maxSilenceMs`. It is raised once, by the record, and cleared by a success, a
+ * pause, or anything else from which the silence counts anew. Answers when to look again.
+ */
+export function listen(draft: Draft): number | undefined {
+  const { rules, nowMs } = draft.situation;
+  noteSuccess(draft);
+  const { pausedMs, alarmedMs } = draft.record;
+  const { maxSilenceMs } = rules;
+  if (pausedMs !== undefined) return clear(draft);
+  // Another version of the service may know of a limit where this one does not: the alarm is left to it, and to a success.
+  if (maxSilenceMs === undefined) return clearAfterSuccess(draft);
+  const deadlineMs = silentSinceMs(draft) + maxSilenceMs;
+  if (nowMs <= deadlineMs) {
+    clear(draft);
+    return isUnnoted(draft) ? deadlineMs - maxSilenceMs / 2 : deadlineMs + 1;
+  }
+  if (alarmedMs === undefined) {
+    draft.update({ alarmedMs: Math.round(nowMs) });
+    draft.alarm = 'raised';
+  }
+  return undefined;
+}
+
+/** A success ends the alarm, also when a replica writes it down that is not master any more. */
+export function clearAfterSuccess(draft: Draft): undefined {
+  if (draft.record.succeededMs !== draft.situation.view.record.succeededMs) clear(draft);
+}
+
+function clear(draft: Draft): undefined {
+  if (draft.record.alarmedMs === undefined) return;
+  draft.update({ alarmedMs: undefined });
+  draft.alarm = 'cleared';
+}
+
+function silentSinceMs({ record, situation }: Draft): number {
+  return Math.max(situation.view.createdMs, record.succeededMs ?? 0, record.resumedMs ?? 0, record.schedule?.sinceMs ?? 0);
+}
+
+/**
+ * Runs without a claim write nothing when they succeed. That they did is noted when half of the time allowed has passed since the last note, so that a
+ * successor does not take its predecessor's job for silent; and at once when there is an alarm to end.
+ */
+function noteSuccess(draft: Draft): void {
+  const { rules, succeededMs, nowMs } = draft.situation;
+  const { record } = draft;
+  if (rules.maxSilenceMs === undefined || succeededMs === undefined || !isUnnoted(draft)) return;
+  if (record.alarmedMs === undefined && nowMs < silentSinceMs(draft) + rules.maxSilenceMs / 2) return;
+  draft.update({ succeededMs: Math.round(succeededMs) });
+}
+
+function isUnnoted({ record, situation }: Draft): boolean {
+  return Math.round(situation.succeededMs ?? 0) > (record.succeededMs ?? 0);
+}

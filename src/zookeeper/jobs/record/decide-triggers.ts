@@ -1,0 +1,19 @@
+import type { Draft, Office } from './draft.js';
+import { hasRoomForRun } from './room.js';
+
+/** Starts, refuses or keeps waiting what `ClusterJobs.trigger` has asked for, oldest first. Also while the job is paused. */
+export function startTriggers(draft: Draft, office: Office): void {
+  const { overlap } = draft.situation.rules;
+  for (const trigger of draft.record.triggers) {
+    if (draft.active.length > 0 && overlap === 'skip') {
+      draft.refuse(trigger, 'overlap');
+      continue;
+    }
+    if (draft.active.length > 0 && overlap === 'queue-latest') return;
+    const triggers = draft.record.triggers.filter((id) => id !== trigger);
+    const entry = draft.newEntry(office, { tick: undefined, trigger, cause: 'trigger' });
+    if (!hasRoomForRun({ ...draft.record, triggers }, entry) || !draft.mayStart()) return;
+    draft.update({ triggers });
+    draft.claim(entry);
+  }
+}

@@ -1,0 +1,133 @@
+import type { Ground } from '../../mastership/election.js';
+import type { ScheduleSpec } from '../schedule/schedule.js';
+import type { JobRecord, JobView } from './job-record.js';
+import type { StoredVerdict } from './verdict.js';
+
+/** What a version of the service says about a job in its code. */
+export interface Declaration {
+  readonly version: string;
+  /** Undefined for a job without slots. */
+  readonly schedule: ScheduleSpec | undefined;
+  readonly kind: 'cron' | 'interval' | 'timeout' | 'added';
+  readonly claim: 'tick' | 'none';
+  /** `<service>:<version>[:<name>]`: the election whose master runs it. */
+  readonly election: string;
+  readonly maxSilenceMs: number | undefined;
+  readonly disabled: boolean;
+}
+
+/** One change by hand, for whoever asks later who did it. */
+export interface AuditEntry {
+  /** By the ensemble's clock where it is known, else by the caller's. */
+  readonly atMs: number;
+  /** `host:port` of the replica that was asked, and what the caller said of himself. */
+  readonly by: string;
+  readonly change: string;
+}
+
+/** `<job>/control`: what the versions declare and operators have ordered. */
+export interface JobControl {
+  /** The last that was made for each version, oldest first; at most `MAX_DECLARATIONS`. */
+  readonly declared: readonly Declaration[];
+  /** Which declaration the schedule in force comes from, or `'control'` for a `reschedule`. */
+  readonly inForce: { readonly from: 'code'; readonly version: string } | { readonly from: 'control' };
+  /** Oldest first; at most `MAX_AUDIT`. */
+  readonly audit: readonly AuditEntry[];
+}
+
+export const MAX_DECLARATIONS = 8;
+export const MAX_AUDIT = 50;
+
+export interface ControlView {
+  readonly control: JobControl;
+  readonly version: number;
+}
+
+/** A trigger, from the request to its end. */
+export interface TriggerNode {
+  readonly id: string;
+  readonly input: unknown;
+  readonly by: string;
+  readonly atMs: number;
+  readonly state: 'waiting' | 'started' | 'ended' | 'refused';
+  /** Of the ended or refused one. */
+  readonly verdict: StoredVerdict | undefined;
+}
+
+/** How a write of the record ended. */
+export type WriteResult =
+  | { readonly kind: 'written'; readonly view: JobView }
+  /** The record is not what `view` says any more, or is gone: load it again. Nothing was written. */
+  | { readonly kind: 'moved' }
+  /** A check of the tenure was refused. Nothing was written. */
+  | { readonly kind: 'refused' }
+  /** There is no connection, or the session has ended: what was asked for has not happened and will not. */
+  | { readonly kind: 'unsent' };
+
+/** One change of a job's record. */
+export interface Change {
+  readonly view: JobView;
+  readonly record: JobRecord;
+  readonly verdicts: readonly StoredVerdict[];
+  /** Triggers whose state changes with it. */
+  readonly triggers: readonly { readonly id: string; readonly state: TriggerNode['state']; readonly verdict?: StoredVerdict }[];
+  /** Given for what only a master may write; undefined for the verdict of a run that is over. */
+  readonly ground: Ground | undefined;
+  /** Also replaces the control node, whose view this was. */
+  readonly control?: { readonly view: ControlView; readonly control: JobControl };
+}
+
+/** Where the cluster keeps its decisions about the jobs of one service. */
+export interface JobStore {
+  /** The record, or undefined when there is none or it cannot be read (`problem` says so then). */
+  load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: string | undefined }>;
+  /**
+   * Makes the changes in one transaction, in one round trip as long as the log needs not be moved. A lost reply is resolved by the same
+   * transaction again, after the reconnect, and only then by reading; the answer is exact. `signal`: gives up waiting for a connection.
+   */
+  write(job: string, change: Change, signal?: AbortSignal): Promise<WriteResult>;
+  /** Makes the record, its parents and the control node where they are missing; `record` is written only when there is none. */
+  create(job: string, record: JobRecord, control: JobControl): Promise<void>;
+  loadControl(job: string): Promise<ControlView | undefined>;
+  /** `listener` is called after each change of the control node, and after a reconnect or a new session, until the function returned is called. */
+  watchControl(job: string, listener: () => void): () => void;
+  /** `listener` is called when the job's record has changed; made for the short time that another replica's run stands in the way. */
+  watchRecord(job: string, listener: () => void): () => void;
+  /** The verdicts that were moved to the log, oldest first. */
+  loadLog(job: string): Promise<readonly StoredVerdict[]>;
+  /** The names of all jobs that have a record. */
+  jobs(): Promise<readonly string[]>;
+  /** Asks for a run: adds it to the record and makes its node. `'exists'`: this id was used before, and nothing was changed. */
+  addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job'>;
+  loadTrigger(job: string, id: string): Promise<TriggerNode | undefined>;
+  watchTrigger(job: string, id: string, listener: () => void): () => void;
+  /** Removes the record and everything below it. */
+  remove(job: string): Promise<void>;
+  /**
+   * Puts `record` in place of one that cannot be read, by compare-and-set; what is below it stays. `'readable'`: it can be read, or is gone, and nothing
+   * was changed.
+   */
+  repair(job: string, record: JobRecord): Promise<'repaired' | 'readable'>;
+  /**
+   * The ensemble's clock now: `session.ensembleTimeMs()`, after a small write where no write of the session has told it yet. In memory: the wall clock.
+   * Rejects as that write does.
+   */
+  nowMs(): Promise<number>;
+  /** The checkpoint, or progress, of a job: any JSON, fenced by the tenure of the run that writes it. */
+  loadNote(job: string, note: 'checkpoint' | 'progress'): Promise<unknown>;
+  /** @throws the ZooKeeperError of a refused check: the tenure is over. */
+  saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, ground: Ground | undefined): Promise<void>;
+  /** The living members of the service, with the versions and jobs they tell of. */
+  members(): Promise<readonly MemberView[]>;
+  /** Calls `listener` once, when one of these members has gone, or the connection was lost meanwhile. */
+  watchMembers(names: readonly string[], listener: () => void): () => void;
+}
+
+export interface MemberView {
+  /** The name of its node. */
+  readonly name: string;
+  readonly address: string;
+  readonly version: string;
+  /** Undefined when it is too long to be told. */
+  readonly jobs: readonly string[] | undefined;
+}

@@ -1,0 +1,47 @@
+import { withParents } from '../../mastership/election.znodes.js';
+
+/**
+ * Where the jobs of a service live in the tree. They belong to the service, not to one of its versions.
+ *
+ * ```
+ * <root>/jobs/<service>/<job>                 the record (record-codec.ts); every decision is a compare-and-set of it
+ * <root>/jobs/<service>/<job>/control         what versions declare and operators have ordered (control-codec.ts); watched by the master
+ * <root>/jobs/<service>/<job>/verdicts        the log of older verdicts (verdict-log.ts)
+ * <root>/jobs/<service>/<job>/triggers/<id>   a trigger, from the request to its end (trigger-codec.ts)
+ * <root>/jobs/<service>/<job>/checkpoint      JSON of the job's own
+ * <root>/jobs/<service>/<job>/progress        JSON: how far the present run is
+ * ```
+ *
+ * All are persistent. The folders down to the service's own are made with the rights of shared parents; the rest belongs to the credentials of
+ * the service alone.
+ */
+export interface JobZnodes {
+  /** Holds the records of all jobs of the service. */
+  readonly folder: string;
+  /** The folder and everything above it, parents first. */
+  readonly parents: readonly string[];
+  /** Holds the service's member nodes. */
+  readonly members: string;
+  record(job: string): string;
+  control(job: string): string;
+  verdicts(job: string): string;
+  triggers(job: string): string;
+  trigger(job: string, id: string): string;
+  note(job: string, note: 'checkpoint' | 'progress'): string;
+}
+
+export function jobZnodes({ rootPath, service }: { readonly rootPath: string; readonly service: string }): JobZnodes {
+  const root = rootPath === '/' ? '' : rootPath;
+  const folder = `${root}/jobs/${service}`;
+  return {
+    folder,
+    parents: withParents(folder),
+    members: `${root}/members/${service}`,
+    record: (job) => `${folder}/${job}`,
+    control: (job) => `${folder}/${job}/control`,
+    verdicts: (job) => `${folder}/${job}/verdicts`,
+    triggers: (job) => `${folder}/${job}/triggers`,
+    trigger: (job, id) => `${folder}/${job}/triggers/${id}`,
+    note: (job, note) => `${folder}/${job}/${note}`,
+  };
+}

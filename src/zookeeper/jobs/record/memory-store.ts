@@ -1,0 +1,167 @@
+import type { Clock } from '../../support/clock.js';
+import { MAX_WAITING_TRIGGERS, type JobRecord, type JobView } from './job-record.js';
+import type { Change, ControlView, JobControl, JobStore, MemberView, TriggerNode, WriteResult } from './job-store.js';
+import { hasRoomForTrigger } from './room.js';
+import { encodeTrigger } from './trigger-codec.js';
+import { appendToLog, place } from './verdict-log.js';
+import type { StoredVerdict } from './verdict.js';
+
+interface Kept {
+  view: JobView;
+  control: ControlView;
+  log: readonly StoredVerdict[];
+  readonly triggers: Map<string, TriggerNode>;
+  readonly notes: Map<string, string>;
+}
+
+/** How many triggers that are over are kept for each job. */
+const MAX_KEPT_TRIGGERS = 100;
+
+/** The decisions about the jobs of one process, for as long as it lives: for `standalone`. */
+export class MemoryJobStore implements JobStore {
+  private readonly kept = new Map<string, Kept>();
+  private readonly listeners = new Map<string, Set<() => void>>();
+  private made = 0n;
+
+  constructor(private readonly parts: { readonly clock: Clock }) {}
+
+  async load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: undefined }> {
+    return { view: this.kept.get(job)?.view, problem: undefined };
+  }
+
+  async write(job: string, change: Change): Promise<WriteResult> {
+    const kept = this.kept.get(job);
+    if (kept === undefined || !isSame(kept.view, change.view)) return { kind: 'moved' };
+    if (change.control !== undefined && kept.control.version !== change.control.view.version) return { kind: 'moved' };
+    const { record, moved } = place(change.record, change.verdicts);
+    kept.view = { ...kept.view, record, version: kept.view.version + 1 };
+    if (moved.length > 0) kept.log = appendToLog(kept.log, moved);
+    for (const { id, state, verdict } of change.triggers) {
+      const trigger = kept.triggers.get(id);
+      if (trigger === undefined) continue;
+      kept.triggers.set(id, { ...trigger, state, verdict });
+      this.tell(`trigger ${job} ${id}`);
+    }
+    if (change.control !== undefined) {
+      kept.control = { control: change.control.control, version: kept.control.version + 1 };
+      this.tell(`control ${job}`);
+    }
+    this.tell(`record ${job}`);
+    return { kind: 'written', view: kept.view };
+  }
+
+  async create(job: string, record: JobRecord, control: JobControl): Promise<void> {
+    if (this.kept.has(job)) return;
+    const view = { record, version: 0, createdMs: this.parts.clock.wallMs(), czxid: ++this.made };
+    this.kept.set(job, { view, control: { control, version: 0 }, log: [], triggers: new Map(), notes: new Map() });
+    this.tell(`control ${job}`);
+  }
+
+  async loadControl(job: string): Promise<ControlView | undefined> {
+    return this.kept.get(job)?.control;
+  }
+
+  watchControl(job: string, listener: () => void): () => void {
+    return this.watch(`control ${job}`, listener);
+  }
+
+  watchRecord(job: string, listener: () => void): () => void {
+    return this.watch(`record ${job}`, listener);
+  }
+
+  async loadLog(job: string): Promise<readonly StoredVerdict[]> {
+    return this.kept.get(job)?.log ?? [];
+  }
+
+  async jobs(): Promise<readonly string[]> {
+    return [...this.kept.keys()];
+  }
+
+  async addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job'> {
+    // Refuses what ZooKeeper would refuse.
+    encodeTrigger(trigger);
+    const kept = this.kept.get(job);
+    if (kept === undefined) return 'no job';
+    if (kept.triggers.has(trigger.id)) return 'exists';
+    const { record } = kept.view;
+    if (record.triggers.length >= MAX_WAITING_TRIGGERS || !hasRoomForTrigger(record, trigger.id)) return 'full';
+    kept.triggers.set(trigger.id, trigger);
+    for (const [id, { state }] of kept.triggers)
+      if (kept.triggers.size > MAX_KEPT_TRIGGERS && (state === 'ended' || state === 'refused')) kept.triggers.delete(id);
+    kept.view = { ...kept.view, record: { ...record, triggers: [...record.triggers, trigger.id] }, version: kept.view.version + 1 };
+    kept.control = { ...kept.control, version: kept.control.version + 1 };
+    this.tell(`control ${job}`);
+    return 'added';
+  }
+
+  async loadTrigger(job: string, id: string): Promise<TriggerNode | undefined> {
+    return this.kept.get(job)?.triggers.get(id);
+  }
+
+  watchTrigger(job: string, id: string, listener: () => void): () => void {
+    return this.watch(`trigger ${job} ${id}`, listener);
+  }
+
+  async remove(job: string): Promise<void> {
+    this.kept.delete(job);
+    this.tell(`control ${job}`);
+  }
+
+  /** Nobody can write over memory by hand. */
+  async repair(): Promise<'readable'> {
+    return 'readable';
+  }
+
+  async nowMs(): Promise<number> {
+    return this.parts.clock.wallMs();
+  }
+
+  async loadNote(job: string, note: 'checkpoint' | 'progress'): Promise<unknown> {
+    const text = this.kept.get(job)?.notes.get(note);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  async saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer): Promise<void> {
+    if (!this.kept.has(job)) await this.create(job, NO_SLOTS, { declared: [], inForce: { from: 'code', version: '' }, audit: [] });
+    this.kept.get(job)?.notes.set(note, encoded.toString('utf8'));
+  }
+
+  /** This process is the only one. */
+  async members(): Promise<readonly MemberView[]> {
+    return [{ name: 'this process', address: '', version: '', jobs: [...this.kept.keys()] }];
+  }
+
+  watchMembers(): () => void {
+    return () => undefined;
+  }
+
+  private watch(what: string, listener: () => void): () => void {
+    const set = this.listeners.get(what) ?? new Set();
+    this.listeners.set(what, set);
+    set.add(listener);
+    return () => {
+      set.delete(listener);
+      if (set.size === 0) this.listeners.delete(what);
+    };
+  }
+
+  private tell(what: string): void {
+    for (const listener of this.listeners.get(what) ?? []) listener();
+  }
+}
+
+const NO_SLOTS: JobRecord = {
+  schedule: undefined,
+  cursor: undefined,
+  running: [],
+  triggers: [],
+  pausedMs: undefined,
+  resumedMs: undefined,
+  recent: [],
+  succeededMs: undefined,
+  alarmedMs: undefined,
+};
+
+function isSame(a: JobView, b: JobView): boolean {
+  return a.version === b.version && a.czxid === b.czxid;
+}

@@ -1,0 +1,78 @@
+import type { JobRules } from '../job-rules.js';
+import type { Schedule } from '../schedule/schedule.js';
+import type { JobRecord, JobView, RunEntry } from './job-record.js';
+import type { Outcome, StoredVerdict, VerdictReason } from './verdict.js';
+
+/** A run of this process that is over. */
+export interface Finished {
+  readonly claim: string;
+  /**
+   * `'released'`: it was cut short and is to be run again (`onInterrupted: { rerun }`): its entry becomes free, with its starts.
+   * `'unstarted'`: claimed, but the mastership was over before it was started: free, and that start does not count.
+   */
+  readonly outcome: Outcome | 'released' | 'unstarted';
+  readonly reason: VerdictReason | undefined;
+  /** Attempts made, over all starts. */
+  readonly attempt: number;
+  readonly durationMs: number;
+  readonly endedMs: number;
+  readonly error: string | undefined;
+}
+
+/** Everything that a decision depends on, as one value. */
+export interface Situation {
+  readonly view: JobView;
+  /** The schedule of the record, parsed; undefined for a job without slots. */
+  readonly schedule: Schedule | undefined;
+  readonly rules: JobRules;
+  /** This replica's wall clock. Clocks that are too far off never come here. */
+  readonly nowMs: number;
+  /**
+   * Under which mastership this replica may start runs and decide about ticks. Undefined: it may only write down what became of its own runs.
+   */
+  readonly tenure: { readonly member: string; readonly election: string; readonly token: bigint } | undefined;
+  /** `host:port` of this replica. */
+  readonly address: string;
+  /** Claims whose runs go on in this process. */
+  readonly live: ReadonlySet<string>;
+  readonly finished: readonly Finished[];
+  /** Verdicts that need no entry in `running`: failures of runs without a claim. */
+  readonly reports: readonly StoredVerdict[];
+  /** When a run without a claim last succeeded here; noted in the record when `maxSilenceMs` needs it. */
+  readonly succeededMs: number | undefined;
+  /** Members whose runs may be taken over: gone, and for long enough. */
+  readonly gone: ReadonlySet<string>;
+  /** When this replica last saw the job become free, by its wall clock: a tick that waited for a run to end is not late before. */
+  readonly freedMs: number | undefined;
+  /** Whether a run that makes up for the past may start now (pacing over all jobs of this replica). */
+  readonly mayCatchUp: boolean;
+  /** A fresh random claim id. */
+  readonly newClaim: string;
+}
+
+/** What to write, and what to do once it is written. */
+export interface Plan {
+  /** The record as it is to be; undefined: nothing to write. */
+  readonly record: JobRecord | undefined;
+  /** To be added to `record.recent` and the log, in this order. Not contained in `record` yet. */
+  readonly verdicts: readonly StoredVerdict[];
+  /**
+   * Claims of `finished` that no longer stand in `running`: somebody else has decided about them (a successor, or an operator), so what became of
+   * the run here is not written down.
+   */
+  readonly dropped: readonly string[];
+  /** To start once the record is written: also stands in `record.running`. */
+  readonly start: RunEntry | undefined;
+  /** Triggers refused, with the reason for whoever waits. */
+  readonly refused: readonly { readonly trigger: string; readonly reason: VerdictReason }[];
+  /** What this write does to the alarm about the job's silence. */
+  readonly alarm: 'raised' | 'cleared' | undefined;
+  /** Look again at this time of the wall clock; undefined: only an event can change anything. */
+  readonly wakeAtMs: number | undefined;
+  /** There is more to do as soon as this is written. */
+  readonly again: boolean;
+  /** Members whose runs stand in the way: look again when one of them has gone or ended its run. */
+  readonly waitsFor: readonly string[];
+  /** True: waits for the pacing of catch-up. */
+  readonly waitsForPace: boolean;
+}

@@ -1,0 +1,110 @@
+import { messageOf } from '../../support/errors.js';
+import { compareTicks } from '../tick.js';
+import type { JobRecord, RunEntry } from './job-record.js';
+import { expected } from './packed.js';
+import { encodeAtAnySize, MAX_RECENT } from './record-codec.js';
+import { decodeVerdicts, encodeVerdicts } from './verdict-codec.js';
+import { MAX_ERROR_LENGTH, MAX_LOG_BYTES, MAX_VERDICTS, type StoredVerdict } from './verdict.js';
+
+/** Verdicts leave the record when it would be longer: what else can still come into it before the next chance has room. */
+export const ROOMY_RECORD_BYTES = 1_000;
+
+/**
+ * Puts verdicts into the record. Those in `moved` (often none) have left it, in this order, and must be added to the log in the same transaction
+ * (`appendToLog`): the ones in the record are always the newest.
+ *
+ * A record without verdicts is within its limit (`room.ts`), so the one returned is.
+ */
+export function place(
+  record: JobRecord,
+  verdicts: readonly StoredVerdict[],
+): { readonly record: JobRecord; readonly moved: readonly StoredVerdict[] } {
+  const recent = mergeNeighbours([...record.recent, ...verdicts.map(withinLimits)], record.running);
+  const whole = { ...record, recent };
+  const fits =
+    recent.length <= MAX_RECENT &&
+    recent.every(({ error }) => error === undefined) &&
+    (recent.length === 0 || encodeAtAnySize(whole).length <= ROOMY_RECORD_BYTES);
+  return fits ? { record: whole, moved: [] } : { record: { ...record, recent: [] }, moved: recent };
+}
+
+/** The log with these verdicts at its end: the newest `MAX_VERDICTS` of them all, or as many as `MAX_LOG_BYTES` holds. */
+export function appendToLog(log: readonly StoredVerdict[], moved: readonly StoredVerdict[]): readonly StoredVerdict[] {
+  const newest = [...log, ...moved.map(withinLimits)].slice(-MAX_VERDICTS);
+  if (encodeLogAtAnySize(newest).length <= MAX_LOG_BYTES) return newest;
+  // Each counted with a signer of its own: at least as much as it takes in the list.
+  let bytes = 0;
+  const first = newest.findLastIndex((verdict) => (bytes += encodeLogAtAnySize([verdict]).length) > MAX_LOG_BYTES);
+  return newest.slice(first + 1);
+}
+
+/** Of what `appendToLog` returned; at most `MAX_LOG_BYTES`. */
+export function encodeLog(verdicts: readonly StoredVerdict[]): Buffer {
+  return encodeLogAtAnySize(appendToLog([], verdicts));
+}
+
+function encodeLogAtAnySize(verdicts: readonly StoredVerdict[]): Buffer {
+  return Buffer.from(JSON.stringify([FORMAT, ...encodeVerdicts(verdicts)]));
+}
+
+const FORMAT = 1;
+
+/** The verdicts, oldest first, or why they cannot be read. Empty data is an empty log. */
+export function decodeLog(
+  data: Buffer,
+):
+  | { readonly verdicts: readonly StoredVerdict[]; readonly problem: undefined }
+  | { readonly verdicts: undefined; readonly problem: string } {
+  if (data.length === 0) return { verdicts: [], problem: undefined };
+  try {
+    expected(data.length <= MAX_LOG_BYTES, `it has ${data.length} bytes, at most ${MAX_LOG_BYTES} are allowed`);
+    const parsed: unknown = JSON.parse(data.toString('utf8'));
+    expected(Array.isArray(parsed) && parsed.length === 3, 'it is no list');
+    expected(parsed[0] === FORMAT, `its format is ${JSON.stringify(parsed[0])}, this version of nestjs-cluster-cron reads ${FORMAT}`);
+    const verdicts = decodeVerdicts(parsed.slice(1));
+    expected(verdicts.length <= MAX_VERDICTS, `it has ${verdicts.length} verdicts, at most ${MAX_VERDICTS} are allowed`);
+    expected(encodeLogAtAnySize(verdicts).equals(data), 'it is not written as this library writes it');
+    return { verdicts, problem: undefined };
+  } catch (thrown) {
+    return { verdicts: undefined, problem: messageOf(thrown) };
+  }
+}
+
+/** The longest `host:port` that is kept, and so the longest text of a verdict but its error. */
+const MAX_BY_LENGTH = 261;
+
+function withinLimits(verdict: StoredVerdict): StoredVerdict {
+  const { error, by } = verdict;
+  if ((error?.length ?? 0) <= MAX_ERROR_LENGTH && (by?.length ?? 0) <= MAX_BY_LENGTH) return verdict;
+  return { ...verdict, error: error?.slice(0, MAX_ERROR_LENGTH), by: by?.slice(0, MAX_BY_LENGTH) };
+}
+
+/** One entry for each row of ticks that nobody ran for one reason. */
+function mergeNeighbours(verdicts: readonly StoredVerdict[], running: readonly RunEntry[]): readonly StoredVerdict[] {
+  const merged: StoredVerdict[] = [];
+  for (const verdict of verdicts) {
+    const last = merged.at(-1);
+    if (last !== undefined && areAlike(last, verdict) && !isBetween(running, last, verdict))
+      merged[merged.length - 1] = { ...last, until: verdict.until ?? verdict.tick, count: last.count + verdict.count };
+    else merged.push(verdict);
+  }
+  return merged;
+}
+
+function areAlike(a: StoredVerdict, b: StoredVerdict): boolean {
+  if (a.outcome !== 'missed' && a.outcome !== 'skipped') return false;
+  if (a.tick === undefined || b.tick === undefined || compareTicks(a.tick, b.tick) >= 0) return false;
+  return a.outcome === b.outcome && a.reason === b.reason && a.by === b.by && a.token === b.token && a.error === b.error;
+}
+
+/** A tick that still runs, and whose verdict so comes later, keeps those before and after it apart. */
+function isBetween(running: readonly RunEntry[], before: StoredVerdict, after: StoredVerdict): boolean {
+  return running.some(
+    ({ tick }) =>
+      tick !== undefined &&
+      before.tick !== undefined &&
+      after.tick !== undefined &&
+      compareTicks(tick, before.tick) > 0 &&
+      compareTicks(tick, after.tick) < 0,
+  );
+}

@@ -1,0 +1,286 @@
+import type { Ground } from '../../mastership/election.js';
+import { makeParents } from '../../mastership/parents.js';
+import type { Session, Sessions } from '../../session/session.js';
+import type { Clock } from '../../support/clock.js';
+import { ClusterCronError } from '../../support/errors.js';
+import { invariant } from '../../support/invariant.js';
+import type { Observer } from '../../support/observer.js';
+import { isZooKeeperError } from '../../wire/errors.js';
+import { ANY_VERSION, type Op } from '../../wire/operations.js';
+import { connected } from './connection.js';
+import { decodeControl, encodeControl } from './control-codec.js';
+import type { JobRecord, JobView } from './job-record.js';
+import type { Change, ControlView, JobControl, JobStore, MemberView, TriggerNode, WriteResult } from './job-store.js';
+import { jobZnodes, type JobZnodes } from './job.znodes.js';
+import { watchForAbsence, watchNode } from './node-watches.js';
+import { decodeRecord, encodeRecord } from './record-codec.js';
+import { decodeTrigger } from './trigger-codec.js';
+import { decodeLog } from './verdict-log.js';
+import type { StoredVerdict } from './verdict.js';
+import { addTrigger, createIfMissing } from './zookeeper-triggers.js';
+import { getOrUndefined, RecordWriter } from './zookeeper-write.js';
+
+/** What the store needs. */
+export interface ZookeeperJobStoreParts {
+  readonly sessions: Sessions;
+  readonly rootPath: string;
+  readonly service: string;
+  readonly clock: Clock;
+  readonly observer: Observer;
+}
+
+/** A node that only this library writes has been written over by hand. */
+export class UnreadableNodeError extends ClusterCronError {
+  constructor(path: string, problem: string) {
+    super('ZK_UNREADABLE_NODE', `The node ${path} cannot be read: ${problem}. It was edited by hand; set or delete it.`);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const MAX_REMOVALS = 20;
+
+/**
+ * The decisions about the jobs of one service, in ZooKeeper. Without a session every method rejects at once (`ZK_NOT_CONNECTED`), but for `write`, which answers
+ * `'unsent'`, and the watches, which begin with the next session.
+ */
+export class ZookeeperJobStore implements JobStore {
+  private readonly znodes: JobZnodes;
+  private readonly writer: RecordWriter;
+
+  constructor(private readonly parts: ZookeeperJobStoreParts) {
+    const { sessions, observer } = parts;
+    this.znodes = jobZnodes(parts);
+    const logLost = (job: string, problem: string): void => {
+      const message = `The log of verdicts of job "${job}" cannot be read (${problem}); it is begun anew.`;
+      observer.observe({ level: 'warn', event: 'job.log-lost', message, fields: { job } });
+    };
+    this.writer = new RecordWriter({ sessions, znodes: this.znodes, logLost });
+  }
+
+  async load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: string | undefined }> {
+    const read = await getOrUndefined(await this.session(), this.znodes.record(job));
+    if (read === undefined) return { view: undefined, problem: undefined };
+    const { record, problem } = decodeRecord(read.data);
+    if (record === undefined) return { view: undefined, problem };
+    const { version, ctimeMs, czxid } = read.stat;
+    return { view: { record, version, createdMs: ctimeMs, czxid }, problem: undefined };
+  }
+
+  write(job: string, change: Change, signal?: AbortSignal): Promise<WriteResult> {
+    return this.writer.write(job, change, signal);
+  }
+
+  /** The record and what is below it come in one transaction, so that nobody finds one without the other. */
+  async create(job: string, record: JobRecord, control: JobControl): Promise<void> {
+    const session = await this.session();
+    const { znodes } = this;
+    const create = (path: string, data: Buffer): Op => ({ kind: 'create', path, data, mode: 'persistent' });
+    const operations = [
+      create(znodes.record(job), encodeRecord(record)),
+      create(znodes.control(job), encodeControl(control)),
+      create(znodes.verdicts(job), EMPTY),
+      create(znodes.triggers(job), EMPTY),
+    ];
+    try {
+      await session.multi(operations);
+    } catch (thrown) {
+      if (isZooKeeperError(thrown, 'no-node')) {
+        await makeParents(session, znodes.parents);
+        return this.create(job, record, control);
+      }
+      if (!isZooKeeperError(thrown, 'node-exists')) throw thrown;
+      await createIfMissing(session, znodes.control(job), encodeControl(control));
+    }
+  }
+
+  async loadControl(job: string): Promise<ControlView | undefined> {
+    const path = this.znodes.control(job);
+    const read = await getOrUndefined(await this.session(), path);
+    if (read === undefined) return undefined;
+    const { control, problem } = decodeControl(read.data);
+    if (control !== undefined) return { control, version: read.stat.version };
+    this.parts.observer.observe({
+      level: 'warn',
+      event: 'job.control-lost',
+      message: `The node ${path} cannot be read (${problem}): what versions have declared and operators have ordered begins anew.`,
+      fields: { job },
+    });
+    return { control: { declared: [], inForce: { from: 'code', version: '' }, audit: [] }, version: read.stat.version };
+  }
+
+  watchControl(job: string, listener: () => void): () => void {
+    return watchNode(this.parts.sessions, this.znodes.control(job), listener);
+  }
+
+  watchRecord(job: string, listener: () => void): () => void {
+    return watchNode(this.parts.sessions, this.znodes.record(job), listener);
+  }
+
+  async loadLog(job: string): Promise<readonly StoredVerdict[]> {
+    const read = await getOrUndefined(await this.session(), this.znodes.verdicts(job));
+    return (read && decodeLog(read.data).verdicts) ?? [];
+  }
+
+  async jobs(): Promise<readonly string[]> {
+    return childrenOf(await this.session(), this.znodes.folder);
+  }
+
+  async addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job'> {
+    return addTrigger(await this.session(), this.znodes, job, trigger);
+  }
+
+  async loadTrigger(job: string, id: string): Promise<TriggerNode | undefined> {
+    const read = await getOrUndefined(await this.session(), this.znodes.trigger(job, id));
+    return read && decodeTrigger(read.data).trigger;
+  }
+
+  watchTrigger(job: string, id: string, listener: () => void): () => void {
+    return watchNode(this.parts.sessions, this.znodes.trigger(job, id), listener);
+  }
+
+  /** What is made below it meanwhile is removed in a further round. */
+  async remove(job: string): Promise<void> {
+    const session = await this.session();
+    for (let round = 0; round < MAX_REMOVALS; round += 1) {
+      try {
+        await removeTree(session, this.znodes.record(job));
+        return;
+      } catch (thrown) {
+        if (!isZooKeeperError(thrown, 'not-empty')) throw thrown;
+      }
+    }
+    throw new ClusterCronError(
+      'ZK_JOB_BUSY',
+      `Job "${job}" could not be removed, because nodes were made below it all the while. Try again.`,
+    );
+  }
+
+  async repair(job: string, record: JobRecord): Promise<'repaired' | 'readable'> {
+    const session = await this.session();
+    const path = this.znodes.record(job);
+    const read = await getOrUndefined(session, path);
+    if (read === undefined || decodeRecord(read.data).record !== undefined) return 'readable';
+    try {
+      await session.set(path, encodeRecord(record), read.stat.version);
+      return 'repaired';
+    } catch (thrown) {
+      if (isZooKeeperError(thrown, 'bad-version', 'no-node')) return 'readable';
+      throw thrown;
+    }
+  }
+
+  /** The first time the folder of the jobs is written to, which changes nothing in it. */
+  async nowMs(): Promise<number> {
+    const session = await this.session();
+    const knownMs = session.ensembleTimeMs();
+    if (knownMs !== undefined) return knownMs;
+    try {
+      await session.set(this.znodes.folder, EMPTY, ANY_VERSION);
+    } catch (thrown) {
+      if (!isZooKeeperError(thrown, 'no-node')) throw thrown;
+      await makeParents(session, this.znodes.parents);
+      await session.set(this.znodes.folder, EMPTY, ANY_VERSION);
+    }
+    const nowMs = session.ensembleTimeMs();
+    invariant(nowMs !== undefined, 'a write was acknowledged without a time');
+    return nowMs;
+  }
+
+  /** Behind a sync: whoever reads after another replica's write was acknowledged sees it. */
+  async loadNote(job: string, note: 'checkpoint' | 'progress'): Promise<unknown> {
+    const session = await this.session();
+    const path = this.znodes.note(job, note);
+    if (note === 'checkpoint') await session.sync(path);
+    const read = await getOrUndefined(session, path);
+    if (read === undefined || read.data.length === 0) return undefined;
+    try {
+      return JSON.parse(read.data.toString('utf8'));
+    } catch {
+      if (note === 'progress') return undefined;
+      throw new UnreadableNodeError(path, 'it is no JSON');
+    }
+  }
+
+  async saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, ground: Ground | undefined): Promise<void> {
+    const session = ground?.session ?? (await this.session());
+    const path = this.znodes.note(job, note);
+    const checks = ground?.workChecks() ?? [];
+    try {
+      await session.multi([...checks, { kind: 'set', path, data: encoded, version: ANY_VERSION }]);
+    } catch (thrown) {
+      const isMissing = isZooKeeperError(thrown, 'no-node') && thrown.details.opIndex === checks.length;
+      if (!isMissing) throw thrown;
+      await this.createNote(session, job, { kind: 'create', path, data: encoded, mode: 'persistent' }, checks);
+    }
+  }
+
+  async members(): Promise<readonly MemberView[]> {
+    const session = await this.session();
+    const { members } = this.znodes;
+    const names = await childrenOf(session, members);
+    const found = await Promise.all(names.map(async (name) => memberView(name, await getOrUndefined(session, `${members}/${name}`))));
+    return found.filter((member) => member !== undefined);
+  }
+
+  watchMembers(names: readonly string[], listener: () => void): () => void {
+    const paths = names.map((name) => `${this.znodes.members}/${name}`);
+    return watchForAbsence(this.parts.sessions, paths, listener);
+  }
+
+  /** A method that is no scheduled job has no record yet; its checkpoint brings one. */
+  private async createNote(session: Session, job: string, create: Op, checks: readonly Op[]): Promise<void> {
+    try {
+      await session.multi([...checks, create]);
+    } catch (thrown) {
+      if (isZooKeeperError(thrown, 'node-exists'))
+        return session.multi([...checks, { ...create, kind: 'set', version: ANY_VERSION } as Op]).then(() => undefined);
+      if (!isZooKeeperError(thrown, 'no-node') || thrown.details.opIndex !== checks.length) throw thrown;
+      await this.create(job, NO_SLOTS, { declared: [], inForce: { from: 'code', version: '' }, audit: [] });
+      await session.multi([...checks, create]);
+    }
+  }
+
+  private session(): Promise<Session> {
+    return connected(this.parts.sessions);
+  }
+}
+
+const NO_SLOTS: JobRecord = {
+  schedule: undefined,
+  cursor: undefined,
+  running: [],
+  triggers: [],
+  pausedMs: undefined,
+  resumedMs: undefined,
+  recent: [],
+  succeededMs: undefined,
+  alarmedMs: undefined,
+};
+
+async function childrenOf(session: Session, path: string): Promise<readonly string[]> {
+  try {
+    return (await session.children(path)).names;
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'no-node')) return [];
+    throw thrown;
+  }
+}
+
+async function removeTree(session: Session, path: string): Promise<void> {
+  for (const name of await childrenOf(session, path)) await removeTree(session, `${path}/${name}`);
+  await session.delete(path, ANY_VERSION).catch((thrown: unknown) => {
+    if (!isZooKeeperError(thrown, 'no-node')) throw thrown;
+  });
+}
+
+function memberView(name: string, read: { readonly data: Buffer } | undefined): MemberView | undefined {
+  if (read === undefined) return undefined;
+  try {
+    const { address, version, jobs } = JSON.parse(read.data.toString('utf8')) as Record<string, unknown>;
+    const names = Array.isArray(jobs) ? jobs.filter((job) => typeof job === 'string') : undefined;
+    return { name, address: String(address), version: String(version), jobs: names };
+  } catch {
+    // Written over by hand, or just being made: it lives, and that is all that is known of it.
+    return { name, address: '', version: '', jobs: undefined };
+  }
+}

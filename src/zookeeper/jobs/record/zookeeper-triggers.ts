@@ -1,0 +1,84 @@
+import type { Session } from '../../session/session.js';
+import { isZooKeeperError } from '../../wire/errors.js';
+import { ANY_VERSION } from '../../wire/operations.js';
+import { reattached } from './connection.js';
+import { MAX_WAITING_TRIGGERS } from './job-record.js';
+import type { TriggerNode } from './job-store.js';
+import type { JobZnodes } from './job.znodes.js';
+import { decodeRecord, encodeRecord } from './record-codec.js';
+import { hasRoomForTrigger } from './room.js';
+import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
+import { place } from './verdict-log.js';
+import { getOrUndefined } from './zookeeper-write.js';
+
+/** How many nodes of triggers that are over are kept for each job, so that a repeated request finds its answer. */
+export const MAX_KEPT_TRIGGERS = 100;
+const MAX_ROUNDS = 50;
+
+/**
+ * Makes the trigger's node, adds its id to the record and touches the control node, which the master watches: all or nothing. The node's name is the id, so
+ * the same request twice is one trigger.
+ */
+export async function addTrigger(
+  session: Session,
+  znodes: JobZnodes,
+  job: string,
+  trigger: TriggerNode,
+): Promise<'added' | 'exists' | 'full' | 'no job'> {
+  const data = encodeTrigger(trigger);
+  const path = znodes.trigger(job, trigger.id);
+  let replyLost = false;
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    try {
+      const [read, control] = await Promise.all([
+        getOrUndefined(session, znodes.record(job)),
+        getOrUndefined(session, znodes.control(job)),
+      ]);
+      const { record } = read === undefined ? { record: undefined } : decodeRecord(read.data);
+      if (read === undefined || record === undefined || control === undefined) return 'no job';
+      const known = await getOrUndefined(session, path);
+      if (known !== undefined) return replyLost && known.data.equals(data) ? 'added' : 'exists';
+      if (record.triggers.length >= MAX_WAITING_TRIGGERS || !hasRoomForTrigger(record, trigger.id)) return 'full';
+      const placed = place({ ...record, triggers: [...record.triggers, trigger.id] }, []);
+      // The verdicts in the record take the room that the trigger needs: the master moves them with its next write.
+      if (placed.moved.length > 0) return 'full';
+      await session.multi([
+        { kind: 'create', path, data, mode: 'persistent' },
+        { kind: 'set', path: znodes.record(job), data: encodeRecord(placed.record), version: read.stat.version },
+        { kind: 'set', path: znodes.control(job), data: control.data, version: control.stat.version },
+      ]);
+      void removeOld(session, znodes, job).catch(() => undefined);
+      return 'added';
+    } catch (thrown) {
+      if (isZooKeeperError(thrown) && thrown.outcomeUnknown) {
+        replyLost ||= thrown.details.operation === 'multi';
+        if (!(await reattached(session))) throw thrown;
+      } else if (isZooKeeperError(thrown, 'no-node') && thrown.details.opIndex === 0) {
+        await createIfMissing(session, znodes.triggers(job), Buffer.alloc(0));
+      } else if (!isZooKeeperError(thrown, 'bad-version', 'node-exists', 'no-node')) throw thrown;
+    }
+  }
+  return 'full';
+}
+
+/** Makes a node unless it is there. True: made. */
+export async function createIfMissing(session: Session, path: string, data: Buffer): Promise<boolean> {
+  try {
+    await session.create(path, data, 'persistent');
+    return true;
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'node-exists')) return false;
+    throw thrown;
+  }
+}
+
+/** Best effort: what is left is removed with the next trigger. */
+async function removeOld(session: Session, znodes: JobZnodes, job: string): Promise<void> {
+  const { names } = await session.children(znodes.triggers(job));
+  if (names.length <= MAX_KEPT_TRIGGERS) return;
+  const nodes = await Promise.all(names.map(async (name) => ({ name, read: await getOrUndefined(session, znodes.trigger(job, name)) })));
+  const over = nodes
+    .filter(({ read }) => read !== undefined && ['ended', 'refused', undefined].includes(decodeTrigger(read.data).trigger?.state))
+    .toSorted((a, b) => Number((a.read?.stat.czxid ?? 0n) - (b.read?.stat.czxid ?? 0n)));
+  for (const { name } of over.slice(0, names.length - MAX_KEPT_TRIGGERS)) await session.delete(znodes.trigger(job, name), ANY_VERSION);
+}

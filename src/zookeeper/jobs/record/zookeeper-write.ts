@@ -1,0 +1,166 @@
+import type { Session, Sessions } from '../../session/session.js';
+import { isZooKeeperError } from '../../wire/errors.js';
+import type { Op } from '../../wire/operations.js';
+import { encodeControl } from './control-codec.js';
+import type { JobZnodes } from './job.znodes.js';
+import type { JobRecord, JobView } from './job-record.js';
+import type { Change, TriggerNode, WriteResult } from './job-store.js';
+import { connected, NotConnectedError, reattached } from './connection.js';
+import { encodeRecord } from './record-codec.js';
+import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
+import { appendToLog, decodeLog, encodeLog, place } from './verdict-log.js';
+import type { StoredVerdict } from './verdict.js';
+
+/** How often a write is made anew because something beside the record (its log, a trigger's node) has moved. */
+const MAX_ROUNDS = 10;
+
+/** What every write needs. */
+export interface WriteParts {
+  readonly sessions: Sessions;
+  readonly znodes: JobZnodes;
+  /** Told when a log cannot be read and is begun anew. */
+  readonly logLost: (job: string, problem: string) => void;
+}
+
+interface Prepared {
+  readonly operations: readonly Op[];
+  readonly recordIndex: number;
+  readonly controlIndex: number | undefined;
+}
+
+/**
+ * One change of a job's record as one transaction: the checks of the tenure, the record, and whatever else moves with it. Answers exactly what became of it.
+ *
+ * When the reply is lost the same transaction is sent again on the same session, once that is attached. A first attempt that is still in flight could commit
+ * after a read that did not see it, but not after a repeat that the leader has processed. If the repeat is refused, the record is read: ours is recognized by its bytes
+ * and its version, since what it replaced is named in every write, and claims have random names. If somebody has moved it on since, the answer is `'moved'`, as
+ * if ours had not happened: the caller reads the record again and finds its own claim in it, or its finished run gone from it, and both are safe to find. The same
+ * answer is given when the session ends before it is known.
+ */
+export class RecordWriter {
+  constructor(private readonly parts: WriteParts) {}
+
+  async write(job: string, change: Change, signal?: AbortSignal): Promise<WriteResult> {
+    const session = await this.sessionFor(change, signal);
+    if (session === undefined) return { kind: 'unsent' };
+    const { record, moved } = place(change.record, change.verdicts);
+    let replyLost = false;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      let prepared: Prepared | undefined;
+      try {
+        prepared = await this.prepare(session, job, change, record, moved);
+        const result = (await session.multi(prepared.operations))[prepared.recordIndex];
+        if (result?.kind !== 'set') throw new TypeError('a transaction answered without the stat of the record');
+        const { stat } = result;
+        return { kind: 'written', view: { record, version: stat.version, createdMs: stat.ctimeMs, czxid: stat.czxid } };
+      } catch (thrown) {
+        if (isZooKeeperError(thrown, 'session-expired', 'session-moved')) return { kind: replyLost ? 'moved' : 'unsent' };
+        if (isZooKeeperError(thrown, 'connection-loss', 'operation-timeout')) {
+          const wasSent = thrown.outcomeUnknown && thrown.details.operation === 'multi';
+          if (!wasSent && !replyLost) return { kind: 'unsent' };
+          replyLost = true;
+          if (!(await reattached(session, signal))) return { kind: 'moved' };
+          continue;
+        }
+        const refused = refusalOf(thrown, prepared);
+        if (refused === 'beside') continue;
+        if (!replyLost) return { kind: refused };
+        const written = await this.find(session, job, change.view, record);
+        return written ?? { kind: refused };
+      }
+    }
+    return { kind: 'moved' };
+  }
+
+  private async sessionFor({ ground }: Change, signal?: AbortSignal): Promise<Session | undefined> {
+    if (ground !== undefined) return ground.session.ended.aborted ? undefined : ground.session;
+    try {
+      return await connected(this.parts.sessions, signal);
+    } catch (thrown) {
+      if (thrown instanceof NotConnectedError) return undefined;
+      throw thrown;
+    }
+  }
+
+  private async prepare(
+    session: Session,
+    job: string,
+    change: Change,
+    record: JobRecord,
+    moved: readonly StoredVerdict[],
+  ): Promise<Prepared> {
+    const { znodes } = this.parts;
+    const checks = change.ground?.startChecks() ?? [];
+    const operations: Op[] = [
+      ...checks,
+      { kind: 'set', path: znodes.record(job), data: encodeRecord(record), version: change.view.version },
+    ];
+    let controlIndex: number | undefined;
+    if (change.control !== undefined) {
+      const { view, control } = change.control;
+      controlIndex = operations.length;
+      operations.push({ kind: 'set', path: znodes.control(job), data: encodeControl(control), version: view.version });
+    }
+    if (moved.length > 0) operations.push(await this.logOperation(session, job, moved));
+    for (const trigger of change.triggers) operations.push(...(await this.triggerOperation(session, job, trigger)));
+    return { operations, recordIndex: checks.length, controlIndex };
+  }
+
+  private async logOperation(session: Session, job: string, moved: readonly StoredVerdict[]): Promise<Op> {
+    const path = this.parts.znodes.verdicts(job);
+    const read = await getOrUndefined(session, path);
+    const decoded = read === undefined ? undefined : decodeLog(read.data);
+    if (decoded?.problem !== undefined) this.parts.logLost(job, decoded.problem);
+    const data = encodeLog(appendToLog(decoded?.verdicts ?? [], moved));
+    return read === undefined
+      ? { kind: 'create', path, data, mode: 'persistent' }
+      : { kind: 'set', path, data, version: read.stat.version };
+  }
+
+  /** A trigger whose node is gone, or was written over by hand, has nobody left to be told. */
+  private async triggerOperation(
+    session: Session,
+    job: string,
+    { id, state, verdict }: { readonly id: string; readonly state: TriggerNode['state']; readonly verdict?: StoredVerdict },
+  ): Promise<Op[]> {
+    const path = this.parts.znodes.trigger(job, id);
+    const read = await getOrUndefined(session, path);
+    const { trigger } = read === undefined ? { trigger: undefined } : decodeTrigger(read.data);
+    if (read === undefined || trigger === undefined) return [];
+    return [{ kind: 'set', path, data: encodeTrigger({ ...trigger, state, verdict }), version: read.stat.version }];
+  }
+
+  private async find(session: Session, job: string, view: JobView, record: JobRecord): Promise<WriteResult | undefined> {
+    try {
+      const path = this.parts.znodes.record(job);
+      await session.sync(path);
+      const read = await getOrUndefined(session, path);
+      if (read === undefined || read.stat.czxid !== view.czxid || read.stat.version !== view.version + 1) return undefined;
+      if (!read.data.equals(encodeRecord(record))) return undefined;
+      const { version, ctimeMs, czxid } = read.stat;
+      return { kind: 'written', view: { record, version, createdMs: ctimeMs, czxid } };
+    } catch (thrown) {
+      if (!isZooKeeperError(thrown)) throw thrown;
+      return { kind: 'moved' };
+    }
+  }
+}
+
+/** What the refusal of a transaction says: the tenure, the record (or the control node that goes with it), or something beside them. */
+function refusalOf(thrown: unknown, prepared: Prepared | undefined): 'refused' | 'moved' | 'beside' {
+  if (!isZooKeeperError(thrown, 'no-node', 'bad-version', 'node-exists') || prepared === undefined) throw thrown;
+  const at = thrown.details.opIndex;
+  if (at === undefined) throw thrown;
+  if (at < prepared.recordIndex) return 'refused';
+  return at === prepared.recordIndex || at === prepared.controlIndex ? 'moved' : 'beside';
+}
+
+/** The node, or undefined when there is none. */
+export async function getOrUndefined(session: Session, path: string): Promise<Awaited<ReturnType<Session['get']>> | undefined> {
+  try {
+    return await session.get(path);
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'no-node')) return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,90 @@
+import { startAdmin } from '../support/admin.js';
+import { eventually } from '../support/eventually.js';
+import { JobFleet, type JobSpec } from '../support/job-replica/job-replica.js';
+import { runsOf, violations } from '../support/job-replica/runs.js';
+import { Ledger } from '../support/job-replica/verdicts.js';
+import { startProxy } from '../support/proxy.js';
+import type { ZooKeeperServer } from '../support/zookeeper.js';
+
+/** Where a scenario takes place, and with which library, if it is not the project's own. */
+export interface Place {
+  readonly server: ZooKeeperServer;
+  readonly dist?: string | undefined;
+}
+
+const TICK: JobSpec = { name: 'tick', cronTime: '* * * * * *', options: { misfire: 'run-all' } };
+const YEAR_MS = 365 * 86_400_000;
+
+function fleetAt({ server, dist }: Place, rootPath: string): JobFleet {
+  return new JobFleet({ connectString: server.connectString, jobs: [TICK], dist, module: { rootPath, sessionTimeoutMs: 6_000 } });
+}
+
+/** The masters of two versions want the same ticks. Answers what they did that must not be. */
+export async function twoVersions(place: Place): Promise<readonly string[]> {
+  await using fleet = fleetAt(place, '/two-versions');
+  const replicas = await Promise.all([fleet.add({ version: 'v1' }), fleet.add({ version: 'v2' })]);
+  for (const replica of replicas) await fleet.master(() => [replica]);
+  const enough = runsOf(fleet).length + 6;
+  await eventually(() => expectMore(runsOf(fleet).length, enough), { what: 'some runs', withinMs: 60_000 });
+  return violations(runsOf(fleet));
+}
+
+function expectMore(count: number, wanted: number): void {
+  if (count < wanted) throw new Error(`${count} of ${wanted}`);
+}
+
+/**
+ * A claim is on its way when somebody who knows only the election node takes that node. Answers how often the job's record was written after
+ * that: it must not be.
+ */
+export async function foreignParticipant(place: Place): Promise<number> {
+  const [root, node] = ['/foreign', '/foreign/master/services/bank:v1'];
+  await using link = await startProxy(place.server);
+  await using admin = await startAdmin(place.server.connectString);
+  await using fleet = fleetAt({ ...place, server: place.server }, root);
+  const replica = await fleet.add({ connectString: link.connectString });
+  await eventually(() => expectMore(runsOf(fleet).length, 2), { what: 'some runs', withinMs: 60_000 });
+  const record = `${root}/jobs/bank/${TICK.name}`;
+  const version = async (): Promise<number> => (await admin.info(record))?.version ?? -1;
+  const [member = ''] = await admin.children(`${root}/members/bank`);
+  // While a run goes on, or is claimed, the record names the replica that runs it.
+  const claim = link.hold((frame) => frame.kind === 'request' && frame.op === 'multi' && frame.bytes.includes(` ${member} `));
+  await claim.held;
+  const before = await version();
+  await admin.delete(node);
+  await admin.create(node, 'foreign:1', 'EPHEMERAL');
+  claim.release();
+  await eventually(() => expectNot(replica.state, 'master'), { what: 'the replica to know', withinMs: 30_000 });
+  // What comes back over the same connection comes after the answer to the claim.
+  await replica.jobs('verdicts', TICK.name);
+  return (await version()) - before;
+}
+
+function expectNot(state: string | undefined, unwanted: string): void {
+  if (state === unwanted) throw new Error(`it is ${unwanted}`);
+}
+
+/** The only replica's event loop stalls for some ticks. Answers those without a verdict: there must be none. */
+export async function stalled(place: Place): Promise<readonly string[]> {
+  await using fleet = fleetAt(place, '/stalled');
+  const ledger = new Ledger(1_000);
+  const replica = await fleet.add();
+  await eventually(() => expectMore(runsOf(fleet).length, 2), { what: 'some runs', withinMs: 60_000 });
+  ledger.add(await replica.jobs('verdicts', TICK.name));
+  await replica.stall(4_000);
+  const enough = runsOf(fleet).length + 4;
+  await eventually(() => expectMore(runsOf(fleet).length, enough), { what: 'some runs', withinMs: 60_000 });
+  ledger.add(await replica.jobs('verdicts', TICK.name));
+  return ledger.gaps();
+}
+
+/** The only replica's clock is a year ahead. Answers how many runs it started until it said so, or some: it must not start any. */
+export async function yearAhead(place: Place): Promise<number> {
+  await using fleet = fleetAt(place, '/year-ahead');
+  const replica = await fleet.add({ clock: [{ atMs: 0, skewMs: YEAR_MS }] });
+  const look = (): void => {
+    if (replica.logged('clock.off').length === 0) expectMore(runsOf(fleet).length, 2);
+  };
+  await eventually(look, { what: 'a word about the clock, or runs', withinMs: 60_000 });
+  return runsOf(fleet).length;
+}

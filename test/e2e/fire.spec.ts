@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import { runsOf, toldIn, violations, type Run } from '../support/job-replica/runs.js';
+import type { Ledger } from '../support/job-replica/verdicts.js';
+import { Chance, seedFrom } from '../support/random.js';
+import { startEnsemble } from '../support/zookeeper.js';
+import { Fire } from './fire.js';
+
+/** `FIRE_SECONDS=600` makes it last longer, `FIRE_SEED` makes it choose as an earlier one did. */
+const SECONDS = Number(process.env['FIRE_SECONDS'] ?? 45);
+const SEED = seedFrom('FIRE_SEED');
+
+it(
+  `starts no tick twice, lets no two runs overlap and gives each tick one verdict, under all faults at once (seed ${SEED})`,
+  { timeout: SECONDS * 1_000 + 400_000 },
+  async () => {
+    await using ensemble = await startEnsemble(3);
+    await using fire = await Fire.lay(ensemble, new Chance(SEED));
+    await fire.burn(SECONDS * 1_000);
+    await fire.settled();
+    await Promise.all(fire.fleet.living().map((one) => one.process.kill('SIGTERM')));
+    const runs = runsOf(fire.fleet);
+    const { ledger } = fire;
+    console.log(`${SECONDS} s of fire (seed ${SEED}): ${runs.length} runs; ticks: ${JSON.stringify(ledger.counts())}`);
+    const found = [...violations(runs), ...ledger.conflicts, ...contradictions(ledger, runs), ...toldTwice(toldIn(fire.fleet))];
+    expect(found, fire.log.join('\n')).toEqual([]);
+    // Otherwise nothing was shown.
+    expect(new Set(runs.map((run) => run.token)).size).toBeGreaterThan(2);
+  },
+);
+
+/** Ticks whose verdict is not what has happened. */
+function contradictions(ledger: Ledger, runs: readonly Run[]): string[] {
+  const started = new Set(runs.map((run) => run.tickMs));
+  return [...ledger.ticks].flatMap(([tickMs, { outcome }]) => {
+    const ran = started.has(tickMs);
+    const fits = ran ? ['ran', 'failed', 'interrupted'].includes(outcome) : outcome !== 'ran' && outcome !== 'failed';
+    return fits ? [] : [`${new Date(tickMs).toISOString()} ${ran ? 'was' : 'was not'} started, and its verdict is "${outcome}"`];
+  });
+}
+
+/** Verdicts that were told to listeners of more than one replica, or more than once. */
+function toldTwice(told: ReturnType<typeof toldIn>): string[] {
+  const first = new Map<string, string>();
+  return told.flatMap(({ replica, verdict }) => {
+    const key = JSON.stringify([verdict['scheduledTime'], verdict['until']]);
+    const other = first.get(key);
+    first.set(key, replica.name);
+    return other === undefined ? [] : [`the verdict of ${key} was told by ${other} and by ${replica.name}`];
+  });
+}

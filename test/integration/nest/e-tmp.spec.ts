@@ -1,0 +1,132 @@
+import { Injectable } from '@nestjs/common';
+import { Cron, Interval, ScheduleModule } from '@nestjs/schedule';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type JobRun, MasterOnly, ZookeeperModule, type ZookeeperModuleOptions } from '../../../src/index.js';
+import { ZookeeperTestingModule } from '../../../src/testing.js';
+import { JOB_STORE } from '../../../src/zookeeper/decorators/inject.js';
+import type { JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { eventually } from '../../support/eventually.js';
+import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
+import { boot, closeAll, fire, type Running } from './app.js';
+
+let server: ZooKeeperServer;
+
+beforeAll(async () => {
+  server = await startServer();
+});
+afterEach(closeAll);
+afterAll(() => server.dispose());
+
+interface Seen {
+  readonly replica: string;
+  readonly cause: string;
+  readonly scheduled: number | undefined;
+}
+
+class Jobs {
+  constructor(
+    readonly replica: string,
+    readonly seen: Seen[],
+  ) {}
+
+  @Cron('* * * * * *', { name: 'every-second' })
+  @MasterOnly({ misfire: 'run-all' })
+  async tick(run: JobRun): Promise<void> {
+    this.seen.push({ replica: this.replica, cause: run.cause, scheduled: run.scheduledTime?.getTime() });
+  }
+
+  @Cron('* * * * * *', { name: 'switched-off', disabled: true })
+  @MasterOnly()
+  never(run: JobRun): void {
+    this.seen.push({ replica: this.replica, cause: `never ${run.cause}`, scheduled: undefined });
+  }
+}
+
+function replica(options: ZookeeperModuleOptions, name: string, seen: Seen[]): Promise<Running> {
+  return boot({
+    imports: [ScheduleModule.forRoot(), ZookeeperModule.forRoot(options)],
+    providers: [{ provide: Jobs, useFactory: () => new Jobs(name, seen) }],
+  });
+}
+
+/** The ticks that ran, as whole seconds since the first. */
+function seconds(seen: readonly Seen[]): number[] {
+  const times = seen.map(({ scheduled }) => scheduled ?? Number.NaN).toSorted((a, b) => a - b);
+  return times.map((time) => (time - (times[0] ?? 0)) / 1_000);
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+describe('ticks of @Cron', () => {
+  it('are claimed in memory without ZooKeeper: each runs once, however often its schedule fires', async () => {
+    const seen: Seen[] = [];
+    const { app } = await replica({ service: 'A', version: '1', standalone: true }, 'only', seen);
+    await eventually(
+      async () => {
+        await fire(app, 'every-second');
+        expect(seen.length).toBeGreaterThan(3);
+      },
+      { what: 'four runs' },
+    );
+    await app.close();
+    expect(seconds(seen)).toEqual(upTo(seen.length));
+    expect(seen.every(({ cause, scheduled }) => /^(?:schedule|misfire)$/u.test(cause) && Number(scheduled) % 1_000 === 0)).toBe(true);
+  });
+
+  it.only('are claimed in ZooKeeper: the second replica goes on where the first has stopped, and every tick has its verdict', async () => {
+    const seen: Seen[] = [];
+    const options = { connectString: server.connectString, service: 'Bank', version: '1', sessionTimeoutMs: 6_000 };
+    const first = await replica({ ...options, address: '127.0.0.1:1' }, 'first', seen);
+    await eventually(() => expect(seen.length).toBeGreaterThan(2), { what: 'runs of the first replica' });
+    const second = await replica({ ...options, address: '127.0.0.1:2' }, 'second', seen);
+    const store = second.app.get<JobStore>(JOB_STORE);
+    await eventually(async () => expect((await store.members()).map(({ jobs }) => jobs)).toContainEqual(['every-second', 'switched-off']), {
+      what: 'a member that tells of its jobs',
+    });
+    await first.app.close();
+    await eventually(() => expect(seen.filter((run) => run.replica === 'second').length).toBeGreaterThan(2), {
+      what: 'runs of the second replica',
+    });
+    expect(await store.jobs()).toEqual(expect.arrayContaining(['every-second', 'switched-off']));
+    const { view } = await store.load('every-second');
+    console.log(JSON.stringify(view, (_, v) => (typeof v === 'bigint' ? String(v) : v)), await store.loadLog('every-second'), first.log.lines.join('\n'), second.log.lines.join('\n'), JSON.stringify(seen));
+    expect(view?.record.schedule).toMatchObject({ cronTime: '* * * * * *' });
+    await second.app.close();
+    expect(seconds(seen)).toEqual(upTo(seen.length));
+  });
+
+  it('run at once and unclaimed in the testing kit', async () => {
+    const seen: Seen[] = [];
+    const { app } = await boot({
+      imports: [ScheduleModule.forRoot(), ZookeeperTestingModule.forRoot({ master: true })],
+      providers: [{ provide: Jobs, useFactory: () => new Jobs('test', seen) }],
+    });
+    expect(app.get(JOB_STORE)).toBeUndefined();
+    await fire(app, 'every-second');
+    expect(seen).toContainEqual({ replica: 'test', cause: 'schedule', scheduled: undefined });
+  });
+});
+
+describe('a job without slots', () => {
+  it('runs by the local mastership, and has a record without a schedule', async () => {
+    @Injectable()
+    class Unclaimed {
+      runs = 0;
+      @Interval(10)
+      @MasterOnly({ name: 'often' })
+      often(): void {
+        this.runs += 1;
+      }
+    }
+    const { app } = await boot({
+      imports: [
+        ScheduleModule.forRoot(),
+        ZookeeperModule.forRoot({ connectString: server.connectString, service: 'Unclaimed', version: '1', address: '127.0.0.1:1' }),
+      ],
+      providers: [Unclaimed],
+    });
+    await eventually(() => expect(app.get(Unclaimed).runs).toBeGreaterThan(2), { what: 'runs' });
+    const { view } = await app.get<JobStore>(JOB_STORE).load('often');
+    expect(view?.record).toMatchObject({ schedule: undefined, running: [] });
+  });
+});

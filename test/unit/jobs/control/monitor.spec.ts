@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import type { SilenceAlarm } from '../../../../src/zookeeper/jobs/job-events.js';
+import { list, type JobStatus } from '../../../../src/zookeeper/jobs/control/list.js';
+import { watchAlarms, watchJobs } from '../../../../src/zookeeper/jobs/control/monitor.js';
+import { eventually } from '../../../support/eventually.js';
+import { HandClock } from '../../mastership/hand-clock.js';
+import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
+
+const NOON = ms('2026-11-21T12:00:30Z');
+const SCHEDULE = { ...HOURLY, sinceMs: undefined };
+const LIMIT_MS = 3_600_000;
+
+function cluster(): KeptStore {
+  const store = new KeptStore(NOON);
+  store.put('payouts', { schedule: SCHEDULE }, { declared: [declared('1.0', { maxSilenceMs: LIMIT_MS })] });
+  store.alive = [member('1.0', ['payouts'])];
+  return store;
+}
+
+describe('list', () => {
+  it('tells of the schedule in force, what overrides it, the next times, runs, pause and the last verdict', async () => {
+    const store = cluster();
+    const { name } = member('1.0', []);
+    const run = {
+      claim: 'c',
+      trigger: undefined,
+      cause: 'schedule',
+      starts: 2,
+      startedMs: NOON,
+      member: name,
+      election: 'e',
+      token: 7n,
+    } as const;
+    store.put(
+      'payouts',
+      {
+        schedule: { ...DAILY, sinceMs: NOON },
+        pausedMs: NOON,
+        succeededMs: NOON,
+        running: [{ ...run, tick: tick('2026-11-21T12:00:00Z') }],
+      },
+      {
+        declared: [declared('1.0')],
+        inForce: { from: 'control' },
+        audit: [{ atMs: NOON, by: 'anna at x', change: 'paused' }],
+      },
+    );
+    await store.saveNote('payouts', 'progress', Buffer.from('{"fraction":0.5}'));
+    const [status] = await list(store, new Set());
+    expect(status).toMatchObject({
+      job: 'payouts',
+      kind: 'cron',
+      claim: 'tick',
+      elections: ['Accounts:1.0'],
+      schedule: { ...DAILY, from: 'control', since: new Date(NOON) },
+      codeSchedule: { ...HOURLY, version: '1.0' },
+      paused: { since: new Date(NOON), by: 'anna at x' },
+      running: [{ scheduledTime: new Date('2026-11-21T12:00:00Z'), replica: '10.0.0.1:10', attempt: 2, fencingToken: 7n }],
+      succeededAt: new Date(NOON),
+      progress: { fraction: 0.5 },
+      orphaned: false,
+      disabled: false,
+    });
+    expect(status?.nextTimes.map((time) => time.toISOString().slice(8, 13))).toEqual(['22T02', '23T02', '24T02', '25T02', '26T02']);
+  });
+
+  it('lists jobs that nobody has in the code as orphaned, and damaged ones with what is wrong', async () => {
+    const store = cluster();
+    store.put('old', { schedule: SCHEDULE }, { declared: [declared('0.9')] });
+    store.put('mine', { schedule: SCHEDULE }, { declared: [declared('1.0', { disabled: true })] });
+    store.damage('broken', 'it is empty');
+    const found = await list(store, new Set(['mine']));
+    expect(found.map(({ job, orphaned }) => [job, orphaned])).toEqual([
+      ['broken', true],
+      ['mine', false],
+      ['old', true],
+      ['payouts', false],
+    ]);
+    expect(found[0]).toMatchObject({ problem: 'it is empty', running: [] });
+    expect(found[1]).toMatchObject({ disabled: true, nextTimes: [] });
+  });
+
+  it('takes a replica that cannot tell of all its jobs to have them', async () => {
+    const store = cluster();
+    store.alive = [member('1.0', undefined)];
+    expect(await list(store, new Set())).toMatchObject([{ orphaned: false }]);
+  });
+});
+
+describe('alarms', () => {
+  it('are raised once and cleared once for each silence, also when no replica is left', async () => {
+    const store = cluster();
+    store.alive = [];
+    const clock = new HandClock();
+    const told: SilenceAlarm[] = [];
+    const stop = watchAlarms({ store, clock, everyMs: 1_000 }, (alarm) => told.push(alarm));
+    const look = async (): Promise<void> => {
+      await eventually(() => expect(clock.waiting).toBeGreaterThan(0), { what: 'the end of a look', everyMs: 1 });
+      clock.pass(1_000);
+      await eventually(() => expect(clock.waiting).toBeGreaterThan(0), { what: 'the end of a look', everyMs: 1 });
+    };
+    await look();
+    expect(told).toEqual([]);
+    store.clockMs += LIMIT_MS + 1;
+    await look();
+    await look();
+    expect(told).toEqual([{ job: 'payouts', kind: 'raised', silentSince: new Date(NOON), maxSilenceMs: LIMIT_MS }]);
+    store.put('payouts', { ...store.record('payouts'), succeededMs: store.clockMs }, undefined, NOON);
+    await look();
+    await look();
+    expect(told.map(({ kind }) => kind)).toEqual(['raised', 'cleared']);
+    store.clockMs += LIMIT_MS + 1;
+    await look();
+    expect(told.map(({ kind }) => kind)).toEqual(['raised', 'cleared', 'raised']);
+    stop();
+    expect(clock.waiting).toBe(0);
+  });
+
+  it('are not raised about a paused or a disabled job', async () => {
+    const store = cluster();
+    store.put('payouts', { ...store.record('payouts'), pausedMs: NOON });
+    store.put('off', { schedule: SCHEDULE }, { declared: [declared('1.0', { maxSilenceMs: LIMIT_MS, disabled: true })] });
+    store.clockMs += 10 * LIMIT_MS;
+    const clock = new HandClock();
+    const told: SilenceAlarm[] = [];
+    const stop = watchAlarms({ store, clock, everyMs: 1_000 }, (alarm) => told.push(alarm));
+    await eventually(() => expect(clock.waiting).toBeGreaterThan(0), { what: 'the end of a look', everyMs: 1 });
+    expect(told).toEqual([]);
+    stop();
+  });
+});
+
+it('tells of all jobs at once and again when something has changed, and survives a look that fails', async () => {
+  const store = cluster();
+  const clock = new HandClock();
+  const told: (readonly JobStatus[])[] = [];
+  const stop = watchJobs(
+    { store, clock, everyMs: 1_000 },
+    () => new Set(),
+    (jobs) => told.push(jobs),
+  );
+  const look = async (): Promise<void> => {
+    await eventually(() => expect(clock.waiting).toBeGreaterThan(0), { what: 'the end of a look', everyMs: 1 });
+    clock.pass(1_000);
+    await eventually(() => expect(clock.waiting).toBeGreaterThan(0), { what: 'the end of a look', everyMs: 1 });
+  };
+  await look();
+  expect(told).toHaveLength(1);
+  const { members } = store;
+  store.members = () => Promise.reject(new Error('no connection'));
+  await look();
+  store.members = members;
+  store.put('payouts', { ...store.record('payouts'), pausedMs: NOON });
+  await look();
+  expect(told).toHaveLength(2);
+  expect(told[1]?.[0]?.paused).toBeDefined();
+  stop();
+});

@@ -1,0 +1,261 @@
+import { describe, expect, it } from 'vitest';
+import { pause, resume } from '../../../../src/zookeeper/jobs/control/pause.js';
+import { reschedule } from '../../../../src/zookeeper/jobs/control/reschedule.js';
+import { resetClaim } from '../../../../src/zookeeper/jobs/control/reset.js';
+import { removeRecord } from '../../../../src/zookeeper/jobs/control/remove.js';
+import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
+import { endOf } from '../../../../src/zookeeper/jobs/tick.js';
+import { systemClock } from '../../../../src/zookeeper/support/clock.js';
+import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
+
+const NOON = ms('2026-11-21T12:00:30Z');
+const SCHEDULE = { ...HOURLY, sinceMs: undefined };
+
+function scene(): { store: KeptStore; parts: { store: KeptStore; clock: typeof systemClock; address: string } } {
+  const store = new KeptStore(NOON);
+  store.put('payouts', { schedule: SCHEDULE, cursor: tick('2026-11-21T12:00:00Z') }, { declared: [declared('1.0')] });
+  store.alive = [member('1.0', ['payouts'])];
+  return { store, parts: { store, clock: systemClock, address: '10.0.0.7:90' } };
+}
+
+const said = (store: KeptStore): string[] =>
+  store.record('payouts').recent.map(({ outcome, reason, tick, until, count }) => {
+    const times = [tick, until].map((each) => (each === undefined ? '-' : new Date(each.dueMs).toISOString().slice(11, 16)));
+    return `${outcome} ${reason} ${times.join('..')} ${count}`;
+  });
+
+describe('pause and resume', () => {
+  it('notes who gave each order and when, and changes nothing when it is repeated', async () => {
+    const { store, parts } = scene();
+    expect(await pause(parts, 'payouts', 'anna')).toBe(true);
+    expect(await pause(parts, 'payouts', 'bert')).toBe(false);
+    expect(store.record('payouts').pausedMs).toBe(NOON);
+    expect(await resume(parts, 'payouts')).toBe(true);
+    expect(await resume(parts, 'payouts')).toBe(false);
+    expect(store.control('payouts').audit).toEqual([
+      { atMs: NOON, by: 'anna at 10.0.0.7:90', change: 'paused' },
+      { atMs: NOON, by: '10.0.0.7:90', change: 'resumed' },
+    ]);
+  });
+
+  it('gives one verdict to the ticks of the pause and one to those that were due before, and makes up for none', async () => {
+    const { store, parts } = scene();
+    store.clockMs = ms('2026-11-21T14:30:00Z');
+    await pause(parts, 'payouts');
+    store.clockMs = ms('2026-11-21T17:10:00Z');
+    await resume(parts, 'payouts');
+    expect(said(store)).toEqual(['missed late 13:00..14:00 2', 'skipped paused 15:00..17:00 3']);
+    expect(store.record('payouts')).toMatchObject({ pausedMs: undefined, resumedMs: store.clockMs, cursor: endOf(store.clockMs) });
+  });
+
+  it('shows the pause among the verdicts while it lasts', async () => {
+    const { store, parts } = scene();
+    await pause(parts, 'payouts', 'anna');
+    expect(await verdicts(store, 'payouts')).toEqual([]);
+    store.clockMs = ms('2026-11-21T14:30:00Z');
+    expect(await verdicts(store, 'payouts')).toMatchObject([
+      {
+        outcome: 'skipped',
+        reason: 'paused',
+        scheduledTime: new Date('2026-11-21T13:00:00Z'),
+        until: new Date('2026-11-21T14:00:00Z'),
+        count: 2,
+        by: 'anna at 10.0.0.7:90',
+      },
+    ]);
+    expect(store.record('payouts').recent).toEqual([]);
+  });
+
+  it('pauses a job without slots, and gives no verdicts for it', async () => {
+    const { store, parts } = scene();
+    store.put('sweep', {}, {});
+    await pause(parts, 'sweep');
+    store.clockMs += 86_400_000;
+    await resume(parts, 'sweep');
+    expect(store.record('sweep')).toMatchObject({ recent: [], cursor: undefined });
+  });
+
+  it('decides anew when the record has moved meanwhile, and loses neither change', async () => {
+    const { store, parts } = scene();
+    let moves = 3;
+    store.beforeWrite = () => {
+      if (moves-- > 0) store.put('payouts', { ...store.record('payouts'), succeededMs: moves });
+    };
+    await pause(parts, 'payouts');
+    expect(store.record('payouts')).toMatchObject({ pausedMs: NOON, succeededMs: 0 });
+  });
+
+  it('gives up, with nothing changed, when the record never stands still', async () => {
+    const { store, parts } = scene();
+    const clock = { ...systemClock, after: (_: number, run: () => void) => systemClock.after(0, run) };
+    store.beforeWrite = () => store.put('payouts', store.record('payouts'));
+    await expect(pause({ ...parts, clock }, 'payouts')).rejects.toMatchObject({ code: 'ZK_JOB_CONTENDED' });
+    expect(store.writes).toBe(0);
+  });
+
+  it('says so when there is no connection', async () => {
+    const { store, parts } = scene();
+    store.isDetached = true;
+    await expect(pause(parts, 'payouts')).rejects.toMatchObject({ code: 'ZK_ORDER_NOT_SENT' });
+  });
+
+  it('makes the control node anew when somebody has deleted it', async () => {
+    const { store, parts } = scene();
+    const kept = store.kept.get('payouts');
+    if (kept !== undefined) kept.control = undefined;
+    expect(await pause(parts, 'payouts')).toBe(true);
+    expect(store.control('payouts').audit).toHaveLength(1);
+  });
+
+  it('names the jobs that may have been meant', async () => {
+    const { parts } = scene();
+    await expect(pause(parts, 'Payout')).rejects.toMatchObject({ code: 'ZK_UNKNOWN_JOB', similar: ['payouts'] });
+  });
+
+  it('says of a damaged record how to repair it', async () => {
+    const { store, parts } = scene();
+    store.damage('payouts', 'it is empty');
+    await expect(pause(parts, 'payouts')).rejects.toMatchObject({ code: 'ZK_JOB_RECORD' });
+  });
+});
+
+describe('reschedule', () => {
+  it('puts another schedule in force from now on; what was due before and undecided is missed', async () => {
+    const { store, parts } = scene();
+    store.clockMs = ms('2026-11-21T14:30:00Z');
+    expect(await reschedule(parts, 'payouts', { cronTime: DAILY.cronTime }, 'anna')).toBe(true);
+    expect(store.record('payouts').schedule).toEqual({ ...DAILY, sinceMs: store.clockMs });
+    expect(said(store)).toEqual(['missed late 13:00..14:00 2']);
+    expect(store.record('payouts').cursor).toEqual(tick('2026-11-21T14:00:00Z'));
+    expect(store.control('payouts')).toMatchObject({ inForce: { from: 'control' }, audit: [{ by: 'anna at 10.0.0.7:90' }] });
+  });
+
+  it('changes nothing when it is repeated', async () => {
+    const { store, parts } = scene();
+    await reschedule(parts, 'payouts', DAILY);
+    store.clockMs += 10_000;
+    expect(await reschedule(parts, 'payouts', DAILY)).toBe(false);
+    expect(store.record('payouts').schedule?.sinceMs).toBe(NOON);
+  });
+
+  it('holds the schedule of the code fast without starting it anew', async () => {
+    const { store, parts } = scene();
+    expect(await reschedule(parts, 'payouts', HOURLY)).toBe(true);
+    expect(store.record('payouts').schedule).toEqual(SCHEDULE);
+    expect(store.control('payouts').inForce).toEqual({ from: 'control' });
+  });
+
+  it('never brings a tick back that was decided about, whatever the clock says', async () => {
+    const { store, parts } = scene();
+    store.clockMs = ms('2026-11-21T11:30:00Z');
+    await reschedule(parts, 'payouts', { cronTime: '0 30 * * * *' });
+    expect(store.record('payouts').cursor).toEqual(tick('2026-11-21T12:00:00Z'));
+  });
+
+  it.each(['61 * * * * *', 'at noon', ''])('refuses %j with the reason, and changes nothing', async (cronTime) => {
+    const { store, parts } = scene();
+    await expect(reschedule(parts, 'payouts', { cronTime })).rejects.toMatchObject({ code: 'ZK_BAD_SCHEDULE' });
+    expect(store.writes).toBe(0);
+  });
+
+  it('refuses an unknown time zone', async () => {
+    const { parts } = scene();
+    await expect(reschedule(parts, 'payouts', { ...DAILY, timeZone: 'Mars/Olympus' })).rejects.toMatchObject({ code: 'ZK_BAD_SCHEDULE' });
+  });
+
+  it('refuses a job without slots', async () => {
+    const { store, parts } = scene();
+    store.put('sweep', {}, {});
+    await expect(reschedule(parts, 'sweep', DAILY)).rejects.toMatchObject({ code: 'ZK_NO_SLOTS' });
+  });
+
+  it('goes back to the code of the newest version that lives', async () => {
+    const { store, parts } = scene();
+    const versions = [
+      declared('1.0'),
+      declared('1.1', { schedule: DAILY }),
+      declared('1.2', { schedule: { ...DAILY, timeZone: 'Asia/Tokyo' } }),
+    ];
+    store.put('payouts', store.record('payouts'), { declared: versions, inForce: { from: 'control' } });
+    store.alive = [member('1.0', []), member('1.1', [])];
+    expect(await reschedule(parts, 'payouts', null)).toBe(true);
+    expect(store.record('payouts').schedule).toMatchObject(DAILY);
+    expect(store.control('payouts').inForce).toEqual({ from: 'code', version: '1.1' });
+    expect(await reschedule(parts, 'payouts', null)).toBe(false);
+  });
+
+  it('says so when there is no code to go back to', async () => {
+    const { store, parts } = scene();
+    store.put('payouts', store.record('payouts'), { declared: [], inForce: { from: 'control' } });
+    await expect(reschedule(parts, 'payouts', null)).rejects.toMatchObject({ code: 'ZK_NO_CODE_SCHEDULE' });
+  });
+});
+
+describe('resetClaim', () => {
+  it('gives a verdict to everything that it forgets', async () => {
+    const { store, parts } = scene();
+    const run = {
+      claim: 'c',
+      trigger: undefined,
+      cause: 'schedule',
+      starts: 1,
+      startedMs: NOON,
+      member: 'version~x',
+      election: 'e',
+      token: 3n,
+    } as const;
+    store.put(
+      'payouts',
+      { ...store.record('payouts'), running: [{ ...run, tick: tick('2026-11-21T12:00:00Z') }] },
+      store.control('payouts'),
+    );
+    await store.addTrigger('payouts', { id: 't1', input: 1, by: 'x', atMs: 0, state: 'waiting', verdict: undefined });
+    store.clockMs = ms('2026-11-21T14:30:00Z');
+    await resetClaim(parts, 'payouts', 'anna');
+    expect(said(store)).toEqual(['interrupted reset 12:00..- 1', 'missed reset 13:00..14:00 2', 'skipped reset -..- 1']);
+    expect(store.record('payouts')).toMatchObject({ running: [], triggers: [], cursor: endOf(store.clockMs) });
+    expect(await store.loadTrigger('payouts', 't1')).toMatchObject({ state: 'refused', verdict: { reason: 'reset' } });
+    expect(store.control('payouts').audit.at(-1)).toMatchObject({
+      by: 'anna at 10.0.0.7:90',
+      change: 'claims reset: 1 running, 2 due, 1 triggers',
+    });
+  });
+
+  it('makes a damaged record anew, with the schedule of the code', async () => {
+    const { store, parts } = scene();
+    store.put('payouts', {}, { declared: [declared('1.0')], inForce: { from: 'control' } });
+    store.damage('payouts', 'it is empty');
+    await resetClaim(parts, 'payouts');
+    expect(store.record('payouts')).toMatchObject({ schedule: { ...HOURLY, sinceMs: NOON }, cursor: endOf(NOON) });
+    expect(store.control('payouts').inForce).toEqual({ from: 'code', version: '1.0' });
+  });
+});
+
+describe('remove', () => {
+  const self = { address: '10.0.0.1:10', version: '1.0' };
+
+  it('leaves the record to the last replica that has added the job', async () => {
+    const { store } = scene();
+    const other = member('1.0', ['payouts'], '10.0.0.2:20');
+    store.alive = [member('1.0', ['payouts'], self.address), other];
+    await removeRecord(store, 'payouts', { ...self, isAdded: true, isOwn: false });
+    expect(await store.jobs()).toEqual(['payouts']);
+    store.alive = [member('1.0', ['payouts'], self.address)];
+    await removeRecord(store, 'payouts', { ...self, isAdded: true, isOwn: false });
+    expect(await store.jobs()).toEqual([]);
+  });
+
+  it('refuses a job that living replicas have in their code, and removes an orphaned one', async () => {
+    const { store } = scene();
+    await expect(removeRecord(store, 'payouts', { ...self, isAdded: false, isOwn: false })).rejects.toMatchObject({
+      code: 'ZK_JOB_IN_USE',
+      replicas: ['10.0.0.1:10 (1.0)'],
+    });
+    await expect(removeRecord(store, 'payouts', { ...self, isAdded: false, isOwn: true })).rejects.toMatchObject({ code: 'ZK_JOB_IN_USE' });
+    store.alive = [];
+    await removeRecord(store, 'payouts', { ...self, isAdded: false, isOwn: false });
+    await expect(removeRecord(store, 'payouts', { ...self, isAdded: false, isOwn: false })).rejects.toMatchObject({
+      code: 'ZK_UNKNOWN_JOB',
+    });
+  });
+});

@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest';
+import { register, type Registered } from '../../../../src/zookeeper/jobs/control/registration.js';
+import type { RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { MAX_DECLARATIONS, type Declaration } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import type { Tick } from '../../../../src/zookeeper/jobs/tick.js';
+import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
+
+const NOON = ms('2026-11-21T12:00:30Z');
+
+class Cluster {
+  readonly store = new KeptStore(NOON);
+
+  /** A replica of this version starts. */
+  boot(declaration: Declaration, known: { cursor?: Tick; running?: RunEntry[] } = {}): Promise<Registered> {
+    const { cursor, running = [] } = known;
+    return register(this.store, 'payouts', { declaration, by: '10.0.0.7:90', known: { cursor, running } });
+  }
+
+  alive(...versions: string[]): void {
+    this.store.alive = versions.map((version) => member(version, ['payouts']));
+  }
+
+  get schedule(): unknown {
+    return this.store.record('payouts').schedule;
+  }
+}
+
+const OLD = declared('1.0');
+const NEW = declared('1.1', { schedule: DAILY });
+
+describe('the schedule in force', () => {
+  it('is that of the code when the job is new, from when its record was made', async () => {
+    const cluster = new Cluster();
+    expect(await cluster.boot(OLD)).toMatchObject({ change: 'created' });
+    expect(cluster.schedule).toEqual({ ...HOURLY, sinceMs: undefined });
+    expect(await cluster.boot(OLD)).toEqual({ change: 'none', note: undefined });
+    expect(cluster.store.writes).toBe(1);
+  });
+
+  it('changes with the first replica of a new version, and stays when one of the old version starts again', async () => {
+    const cluster = new Cluster();
+    cluster.alive('1.0', '1.1');
+    await cluster.boot(OLD);
+    expect(await cluster.boot(NEW)).toMatchObject({ change: 'in force', note: expect.stringContaining('"0 0 2 * * *"') });
+    expect(cluster.schedule).toEqual({ ...DAILY, sinceMs: NOON });
+    expect(await cluster.boot(OLD)).toMatchObject({ change: 'none', note: expect.stringContaining('of version 1.1 is in force') });
+    expect(cluster.schedule).toEqual({ ...DAILY, sinceMs: NOON });
+  });
+
+  it('goes back when no replica of the newer version lives any more', async () => {
+    const cluster = new Cluster();
+    cluster.alive('1.0', '1.1');
+    await cluster.boot(OLD);
+    await cluster.boot(NEW);
+    cluster.alive('1.0');
+    cluster.store.clockMs += 60_000;
+    expect(await cluster.boot(OLD)).toMatchObject({ change: 'in force' });
+    expect(cluster.schedule).toEqual({ ...HOURLY, sinceMs: NOON + 60_000 });
+  });
+
+  it('is not held by a replica that never becomes master', async () => {
+    const cluster = new Cluster();
+    cluster.alive('1.0');
+    await cluster.boot(OLD);
+    await cluster.boot(NEW);
+    cluster.store.alive.push({ name: 'observer~1', address: 'x', version: '1.1', jobs: [] });
+    expect(await cluster.boot(OLD)).toMatchObject({ change: 'in force' });
+  });
+
+  it('goes on without a gap when the new version has the same one', async () => {
+    const cluster = new Cluster();
+    cluster.alive('1.0', '1.1');
+    await cluster.boot(OLD);
+    cluster.store.clockMs += 60_000;
+    await cluster.boot(declared('1.1'));
+    expect(cluster.schedule).toEqual({ ...HOURLY, sinceMs: undefined });
+    expect(cluster.store.control('payouts').inForce).toEqual({ from: 'code', version: '1.1' });
+  });
+
+  it('changes with other code under the same version', async () => {
+    const cluster = new Cluster();
+    cluster.alive('1.0');
+    await cluster.boot(OLD);
+    expect(await cluster.boot(declared('1.0', { schedule: DAILY }))).toMatchObject({ change: 'in force' });
+    expect(cluster.schedule).toEqual({ ...DAILY, sinceMs: NOON });
+  });
+
+  it('does not change with another option of an old version', async () => {
+    const cluster = new Cluster();
+    cluster.alive('1.0', '1.1');
+    await cluster.boot(OLD);
+    await cluster.boot(NEW);
+    expect(await cluster.boot(declared('1.0', { maxSilenceMs: 5_000 }))).toMatchObject({ change: 'declared' });
+    expect(cluster.schedule).toEqual({ ...DAILY, sinceMs: NOON });
+    expect(cluster.store.control('payouts').declared.find(({ version }) => version === '1.0')?.maxSilenceMs).toBe(5_000);
+  });
+
+  it('stays, through every deploy, when an operator has ordered it', async () => {
+    const cluster = new Cluster();
+    await cluster.boot(OLD);
+    const { store } = cluster;
+    store.put('payouts', store.record('payouts'), {
+      ...store.control('payouts'),
+      inForce: { from: 'control' },
+      audit: [{ atMs: NOON, by: 'anna at x', change: 'rescheduled to something' }],
+    });
+    const registered = await cluster.boot(NEW);
+    expect(registered).toMatchObject({
+      change: 'overridden',
+      note: expect.stringMatching(/ordered by reschedule by anna at x .*version 1\.1 says "0 0 2/),
+    });
+    expect(cluster.schedule).toMatchObject(HOURLY);
+    expect(store.control('payouts').declared).toHaveLength(2);
+  });
+
+  it('leaves the verdict missed to ticks of the old one that are due, and never brings decided ones back', async () => {
+    const cluster = new Cluster();
+    await cluster.boot(OLD);
+    cluster.store.clockMs = ms('2026-11-21T14:30:00Z');
+    await cluster.boot(NEW);
+    expect(cluster.store.record('payouts')).toMatchObject({
+      recent: [{ outcome: 'missed', reason: 'late', tick: tick('2026-11-21T13:00:00Z'), until: tick('2026-11-21T14:00:00Z'), count: 2 }],
+      cursor: tick('2026-11-21T14:00:00Z'),
+    });
+  });
+});
+
+describe('a declaration', () => {
+  it('is kept for a limited number of versions, those that live and the one in force first', async () => {
+    const cluster = new Cluster();
+    cluster.alive('0');
+    for (let version = 0; version <= MAX_DECLARATIONS + 2; version += 1) await cluster.boot(declared(String(version)));
+    const versions = cluster.store.control('payouts').declared.map(({ version }) => version);
+    expect(versions).toHaveLength(MAX_DECLARATIONS);
+    expect(versions[0]).toBe('0');
+    expect(versions.at(-1)).toBe(String(MAX_DECLARATIONS + 2));
+  });
+
+  it('goes into a control node that somebody has deleted', async () => {
+    const cluster = new Cluster();
+    await cluster.boot(OLD);
+    const kept = cluster.store.kept.get('payouts');
+    if (kept !== undefined) kept.control = undefined;
+    await cluster.boot(OLD);
+    expect(cluster.store.control('payouts')).toMatchObject({ declared: [OLD], inForce: { version: '1.0' } });
+    expect(cluster.schedule).toEqual({ ...HOURLY, sinceMs: undefined });
+  });
+
+  it('changes nothing of a damaged record', async () => {
+    const cluster = new Cluster();
+    cluster.store.damage('payouts', 'it is empty');
+    expect(await cluster.boot(OLD)).toEqual({ change: 'none', note: undefined });
+    expect(cluster.store.writes).toBe(0);
+  });
+});
+
+describe('a record that was deleted', () => {
+  const run = { trigger: undefined, cause: 'schedule', starts: 1, startedMs: NOON, member: 'version~x', election: 'e', token: 3n } as const;
+  const running = [{ ...run, claim: 'c', tick: tick('2026-11-21T12:00:00Z') }];
+  const cursor = tick('2026-11-21T12:00:00Z');
+
+  it.each([
+    ['by the master itself', async (): Promise<void> => undefined],
+    ['by a standby that knows nothing', async (cluster: Cluster): Promise<void> => void (await cluster.boot(OLD))],
+  ])('comes back with what its master knows, after it was made anew %s', async (_, before) => {
+    const cluster = new Cluster();
+    cluster.store.clockMs = ms('2026-11-21T14:30:00Z');
+    await before(cluster);
+    await cluster.boot(OLD, { cursor, running });
+    expect(cluster.store.record('payouts')).toMatchObject({
+      running,
+      cursor: tick('2026-11-21T14:00:00Z'),
+      recent: [
+        { outcome: 'missed', reason: 'record lost', tick: tick('2026-11-21T13:00:00Z'), until: tick('2026-11-21T14:00:00Z'), count: 2 },
+      ],
+    });
+  });
+
+  it('is not mixed up with one that others have decided in since', async () => {
+    const cluster = new Cluster();
+    await cluster.boot(OLD);
+    cluster.store.put('payouts', { ...cluster.store.record('payouts'), cursor: tick('2026-11-21T13:00:00Z') });
+    await cluster.boot(OLD, { cursor, running });
+    expect(cluster.store.record('payouts')).toMatchObject({ running: [], recent: [], cursor: tick('2026-11-21T13:00:00Z') });
+  });
+});

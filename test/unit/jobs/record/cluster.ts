@@ -1,0 +1,234 @@
+import { decide } from '../../../../src/zookeeper/jobs/record/decide.js';
+import { floorOf } from '../../../../src/zookeeper/jobs/record/floor.js';
+import { hasRoomForTrigger } from '../../../../src/zookeeper/jobs/record/room.js';
+import { decodeRecord, encodeRecord } from '../../../../src/zookeeper/jobs/record/record-codec.js';
+import { appendToLog, encodeLog, place } from '../../../../src/zookeeper/jobs/record/verdict-log.js';
+import type { JobRules } from '../../../../src/zookeeper/jobs/job-rules.js';
+import type { JobRecord, JobView, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import type { Finished, Plan } from '../../../../src/zookeeper/jobs/record/plan.js';
+import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
+import { compareTicks, endOf, laterTick, type Tick } from '../../../../src/zookeeper/jobs/tick.js';
+import { CREATED_MS, emptyRecord, Every, finished } from './situations.js';
+import { uuid } from './arbitraries.js';
+
+const NO_RUN = {
+  cause: undefined,
+  attempt: undefined,
+  startedMs: undefined,
+  durationMs: undefined,
+  token: undefined,
+  error: undefined,
+} as const;
+
+/** A promise of `decide` that a simulation saw broken. */
+class Broken extends Error {}
+
+function holds(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Broken(what);
+}
+
+/** One job's record in memory, with the compare-and-set that ZooKeeper gives, and everything that was ever written. */
+export class SharedRecord {
+  view: JobView = { record: emptyRecord, version: 0, createdMs: CREATED_MS, czxid: 1n };
+  log: readonly StoredVerdict[] = [];
+  readonly verdicts: StoredVerdict[] = [];
+  /** By what was started (the due time of a tick, the id of a trigger): how often. */
+  readonly starts = new Map<number | string, number>();
+  readonly triggers = new Set<string>();
+
+  constructor(readonly schedule: Every) {}
+
+  write(view: JobView, record: JobRecord, verdicts: readonly StoredVerdict[]): boolean {
+    if (view.version !== this.view.version) return false;
+    const placed = place(record, verdicts);
+    this.check(placed.record);
+    if (placed.moved.length > 0) this.log = appendToLog(this.log, placed.moved);
+    encodeLog(this.log);
+    const data = encodeRecord(placed.record);
+    const read = decodeRecord(data);
+    holds(read.record !== undefined, `the record cannot be read: ${read.problem}`);
+    this.verdicts.push(...verdicts);
+    this.view = { ...this.view, record: read.record, version: view.version + 1 };
+    return true;
+  }
+
+  started(entry: RunEntry): void {
+    const what = entry.trigger ?? entry.tick?.dueMs ?? -1;
+    this.starts.set(what, (this.starts.get(what) ?? 0) + 1);
+  }
+
+  /** Each tick after the record was made, up to the cursor, has exactly one verdict; and so has each trigger. */
+  checkVerdicts(): void {
+    const seen = new Map<number, string>();
+    const note = (dueMs: number, what: string): void => {
+      holds(!seen.has(dueMs), `the tick ${dueMs} has two verdicts: ${seen.get(dueMs)}, and ${what}`);
+      seen.set(dueMs, what);
+    };
+    for (const { tick, until, count, outcome, reason } of this.verdicts) {
+      if (tick === undefined) continue;
+      const last = until ?? tick;
+      for (let dueMs = tick.dueMs; dueMs <= last.dueMs; dueMs += this.schedule.stepMs) note(dueMs, `${outcome} ${reason}`);
+      holds(count === (last.dueMs - tick.dueMs) / this.schedule.stepMs + 1, `a row counts ${count} ticks`);
+    }
+    const { cursor } = this.view.record;
+    const passed = cursor === undefined ? 0 : this.schedule.count(endOf(CREATED_MS), cursor.dueMs);
+    holds(seen.size === passed, `${passed} ticks have passed, ${seen.size} have verdicts`);
+    for (const id of this.triggers) {
+      const told = this.verdicts.filter(({ trigger }) => trigger === id).length;
+      holds(told === 1, `the trigger ${id} has ${told} verdicts`);
+    }
+  }
+
+  private check(record: JobRecord): void {
+    const before = this.view.record;
+    const { cursor, running } = record;
+    holds(before.cursor === undefined || (cursor !== undefined && compareTicks(cursor, before.cursor) >= 0), 'the cursor went back');
+    holds(running.filter(({ cause }) => cause === 'misfire').length <= 1, 'two runs make up for the past at once');
+    holds(running.length <= 4, 'more runs than there may be');
+    for (const { tick } of running)
+      holds(
+        tick === undefined || (cursor !== undefined && compareTicks(tick, cursor) <= 0),
+        'a run of a tick that the cursor has not passed',
+      );
+    const had = new Map(before.running.map((each) => [each.claim, each]));
+    for (const each of running) {
+      const { tick } = each;
+      if (tick === undefined || had.has(each.claim) || before.running.some((old) => old.tick?.dueMs === tick.dueMs)) continue;
+      holds(before.cursor === undefined || compareTicks(tick, before.cursor) > 0, `the tick ${tick.dueMs} is claimed twice`);
+    }
+  }
+}
+
+interface Pending {
+  readonly view: JobView;
+  readonly plan: Plan;
+  readonly finished: readonly Finished[];
+}
+
+/** A replica as the job loop is: it thinks, writes, and starts what was written. Any of them may take itself for master, at any time. */
+export class Replica {
+  private static made = 0;
+  readonly member = `version~${uuid((Replica.made += 1))}`;
+  readonly live = new Map<string, RunEntry>();
+  isMaster = false;
+  private finished: Finished[] = [];
+  private view: JobView | undefined;
+  private freedMs: number | undefined;
+  private pending: Pending | undefined;
+  private claims = 0;
+
+  constructor(
+    private readonly shared: SharedRecord,
+    private readonly rules: JobRules,
+    private readonly skewMs: number,
+    private readonly gone: ReadonlySet<string>,
+  ) {}
+
+  get hasNothingToTell(): boolean {
+    return this.finished.length === 0;
+  }
+
+  /** Decides, by what it knows: perhaps an old record. */
+  think(nowMs: number, mayCatchUp = true): Plan {
+    this.view ??= this.shared.view;
+    const plan = decide({
+      view: this.view,
+      schedule: this.shared.schedule,
+      rules: this.rules,
+      nowMs: nowMs + this.skewMs,
+      tenure: this.isMaster ? { member: this.member, election: 'election', token: 1n } : undefined,
+      address: this.member,
+      live: new Set(this.live.keys()),
+      finished: this.finished,
+      reports: [],
+      succeededMs: undefined,
+      gone: new Set(this.gone),
+      freedMs: this.freedMs,
+      mayCatchUp,
+      newClaim: `${this.member} ${(this.claims += 1)}`.slice(-18),
+    });
+    holds(plan.start === undefined || this.isMaster, 'a start without a mastership');
+    holds(!plan.again || plan.record !== undefined, 'more to do after a change that is none');
+    this.pending = { view: this.view, plan, finished: [...this.finished] };
+    return plan;
+  }
+
+  /** Writes what it has decided. `'misled'`: it is told that nothing was written, and tells its verdicts again. `'deposed'`: before the start. */
+  write(nowMs: number, fault: 'none' | 'misled' | 'deposed' = 'none'): boolean {
+    const { pending } = this;
+    this.pending = undefined;
+    if (pending === undefined) return false;
+    const { view, plan } = pending;
+    if (plan.record !== undefined && (!this.shared.write(view, plan.record, plan.verdicts) || fault === 'misled')) {
+      this.view = undefined;
+      return false;
+    }
+    if (plan.record !== undefined) this.view = this.shared.view;
+    this.finished = this.finished.filter((each) => !pending.finished.includes(each));
+    if (plan.start === undefined) return true;
+    if (fault === 'deposed') {
+      this.isMaster = false;
+      this.finished.push(finished({ claim: plan.start.claim, outcome: 'unstarted', endedMs: nowMs }));
+    } else {
+      this.live.set(plan.start.claim, plan.start);
+      this.shared.started(plan.start);
+    }
+    return true;
+  }
+
+  look(nowMs: number): boolean {
+    this.view = undefined;
+    const { record } = this.think(nowMs);
+    return this.write(nowMs) && record !== undefined;
+  }
+
+  /** Ends its oldest run. */
+  end(nowMs: number, outcome: Finished['outcome']): void {
+    const [first] = this.live;
+    if (first === undefined) return;
+    const [claim, entry] = first;
+    const { onInterrupted } = this.rules;
+    const released = outcome === 'released' && entry.starts > (onInterrupted === 'report' ? 0 : onInterrupted.rerun);
+    this.live.delete(claim);
+    this.finished.push(finished({ claim, outcome: released ? 'interrupted' : outcome, endedMs: nowMs + this.skewMs }));
+    this.freedMs = nowMs + this.skewMs;
+  }
+}
+
+/** What operators do, by somebody's clock. */
+export class Operator {
+  private triggered = 100;
+
+  constructor(private readonly shared: SharedRecord) {}
+
+  trigger(): void {
+    const { view } = this.shared;
+    const id = uuid((this.triggered += 1));
+    if (!hasRoomForTrigger(view.record, id)) return;
+    this.shared.write(view, { ...view.record, triggers: [...view.record.triggers, id] }, []);
+    this.shared.triggers.add(id);
+  }
+
+  pauseOrResume(nowMs: number): void {
+    const { view } = this.shared;
+    const { record } = view;
+    if (record.pausedMs === undefined) {
+      this.shared.write(view, { ...record, pausedMs: nowMs }, []);
+      return;
+    }
+    const verdicts: StoredVerdict[] = [];
+    let cursor: Tick = floorOf(view);
+    const pass = (untilMs: number, outcome: 'missed' | 'skipped', reason: 'late' | 'paused'): void => {
+      const count = this.shared.schedule.count(cursor, untilMs);
+      const last = this.shared.schedule.last(cursor, untilMs);
+      if (last === undefined) return;
+      const tick = this.shared.schedule.next(cursor);
+      verdicts.push({ outcome, reason, tick, until: last, count, trigger: undefined, by: 'operator', ...NO_RUN });
+      cursor = last;
+    };
+    pass(Math.min(record.pausedMs, nowMs), 'missed', 'late');
+    pass(nowMs, 'skipped', 'paused');
+    const resumed = { ...record, cursor: laterTick(endOf(nowMs), cursor), pausedMs: undefined, resumedMs: nowMs };
+    this.shared.write(view, resumed, verdicts);
+  }
+}

@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest';
+import { entry, finished, inShort, ME, OTHER, planFor, second, tickAt, CREATED_MS } from './situations.js';
+
+const gone = new Set([OTHER]);
+const nothing = { record: undefined, start: undefined, verdicts: [], again: false };
+const theirs = entry({ member: OTHER, election: 'theirs', token: 5n });
+
+describe('a run that has ended here', () => {
+  it('leaves the record with its verdict', () => {
+    const plan = planFor(3.9, { record: { running: [entry()] }, finished: [finished({ attempt: 2 })] });
+    expect(plan.record).toMatchObject({ running: [], succeededMs: CREATED_MS + 3_500 });
+    expect(plan.verdicts).toEqual([
+      {
+        outcome: 'ran',
+        reason: undefined,
+        tick: second(3),
+        until: undefined,
+        count: 1,
+        trigger: undefined,
+        cause: 'schedule',
+        attempt: 2,
+        startedMs: CREATED_MS + 3_000,
+        durationMs: 500,
+        by: 'me:1',
+        token: 7n,
+        error: undefined,
+      },
+    ]);
+  });
+
+  it('is written down without a mastership, and nothing else is', () => {
+    const record = { running: [entry(), { ...theirs, claim: 'b' }], triggers: ['t'], alarmedMs: 5 };
+    const plan = planFor(9, { tenure: undefined, record, gone, finished: [finished()] });
+    expect(plan.record).toMatchObject({ running: [{ claim: 'b' }], triggers: ['t'], cursor: second(3) });
+    expect(inShort(plan.verdicts)).toEqual(['ran 3']);
+    expect(plan).toMatchObject({ start: undefined, wakeAtMs: undefined, waitsFor: [], again: false, alarm: 'cleared' });
+  });
+
+  it('is dropped, and told, when somebody else has decided about it', () => {
+    for (const running of [[], [theirs], [entry({ member: '' })]].map((each) => each.map((run) => ({ ...run, claim: 'x' })))) {
+      const claim = running[0]?.member === '' ? 'x' : 'a-claim';
+      const plan = planFor(3.9, { tenure: undefined, record: { running }, finished: [finished({ claim })] });
+      expect(plan).toMatchObject({ ...nothing, dropped: [claim] });
+    }
+  });
+
+  it('keeps its error and its reason, and is no success', () => {
+    const failed = finished({ outcome: 'failed', reason: 'timeout', error: 'too slow' });
+    const plan = planFor(3.9, { record: { running: [entry()] }, finished: [failed] });
+    expect(plan.verdicts).toMatchObject([{ outcome: 'failed', reason: 'timeout', error: 'too slow' }]);
+    expect(plan.record?.succeededMs).toBeUndefined();
+  });
+
+  it('never takes back a later success', () => {
+    const plan = planFor(3.9, { record: { running: [entry()], succeededMs: CREATED_MS + 9_000 }, finished: [finished()] });
+    expect(plan.record?.succeededMs).toBe(CREATED_MS + 9_000);
+  });
+
+  it('is given back when it was cut short, or not started; only a start counts', () => {
+    const released = planFor(3.9, { tenure: undefined, record: { running: [entry()] }, finished: [finished({ outcome: 'released' })] });
+    expect(released).toMatchObject({ record: { running: [entry({ member: '', cause: 'rerun' })] }, verdicts: [] });
+    const unstarted = planFor(3.9, { tenure: undefined, record: { running: [entry()] }, finished: [finished({ outcome: 'unstarted' })] });
+    expect(unstarted).toMatchObject({ record: { running: [entry({ member: '', starts: 0 })] }, verdicts: [] });
+  });
+});
+
+describe('failures of runs without a claim', () => {
+  it('become verdicts, with or without a mastership', () => {
+    const plan = planFor(3.9, { record: { running: [entry()] }, finished: [finished()] });
+    const reports = plan.verdicts;
+    for (const tenure of [undefined, { member: ME, election: 'mine', token: 7n }]) {
+      const told = planFor(3.9, { tenure, reports });
+      expect(told.verdicts).toEqual(reports);
+      expect(told.record).toBeDefined();
+    }
+  });
+});
+
+describe('the run of a replica that is gone', () => {
+  it('is interrupted, and the next tick runs in the same change', () => {
+    const plan = planFor(4, { record: { running: [theirs] }, gone });
+    expect(inShort(plan.verdicts)).toEqual(['interrupted replica gone 3']);
+    expect(plan.verdicts[0]).toMatchObject({ startedMs: theirs.startedMs, token: 5n, attempt: 1, cause: 'schedule', by: 'me:1' });
+    expect(plan).toMatchObject({ record: { running: [{ tick: second(4) }] }, waitsFor: [] });
+  });
+
+  it('is left to its replica while that lives, which is waited for', () => {
+    expect(planFor(3.9, { record: { running: [theirs] } })).toMatchObject({ ...nothing, waitsFor: [OTHER] });
+  });
+
+  it('is left alone when it goes on in this process, whatever the list of members says', () => {
+    const mine = { record: { running: [entry()] }, gone: new Set([ME]), live: new Set(['a-claim']) };
+    expect(planFor(3.9, mine)).toMatchObject({ ...nothing, waitsFor: [] });
+    const before = { record: { running: [theirs] }, gone, live: new Set(['a-claim']) };
+    expect(planFor(3.9, before)).toMatchObject({ ...nothing, waitsFor: [] });
+  });
+
+  it('is started again with "rerun", under a new claim, as often as that says', () => {
+    const rules = { onInterrupted: { rerun: 2 } };
+    for (const starts of [1, 2]) {
+      const plan = planFor(3.9, { rules, record: { running: [{ ...theirs, starts }] }, gone });
+      const start = entry({ claim: 'new-claim', cause: 'rerun', starts: starts + 1, startedMs: CREATED_MS + 3_900 });
+      expect(plan).toMatchObject({ start, verdicts: [], record: { running: [start], cursor: second(3) }, again: false });
+    }
+    const last = planFor(3.9, { rules, record: { running: [{ ...theirs, starts: 3 }] }, gone });
+    expect(inShort(last.verdicts)).toEqual(['interrupted replica gone 3']);
+    expect(last.start).toBeUndefined();
+  });
+
+  it('is started again before any tick, which then meets it', () => {
+    const plan = planFor(4, { rules: { onInterrupted: { rerun: 1 } }, record: { running: [theirs] }, gone });
+    expect(plan.start).toMatchObject({ tick: second(3), cause: 'rerun' });
+    expect(inShort(plan.verdicts)).toEqual(['skipped overlap 4']);
+  });
+
+  it('has to wait with "rerun" for another replica whose run goes on, where runs may not overlap', () => {
+    const record = { running: [theirs, entry({ claim: 'b', tick: second(2), member: 'version~third' })] };
+    const rules = { onInterrupted: { rerun: 1 } };
+    expect(planFor(3.9, { rules, record, gone })).toMatchObject({ ...nothing, waitsFor: ['version~third'] });
+    expect(planFor(3.9, { rules: { ...rules, overlap: 'allow' }, record, gone }).start).toMatchObject({ tick: second(3) });
+  });
+
+  it('is one of several: one start in each change, ticks only when all are started', () => {
+    const record = { running: [theirs, { ...theirs, claim: 'b', tick: second(2) }] };
+    const rules = { onInterrupted: { rerun: 1 }, overlap: 'allow' } as const;
+    const plan = planFor(4, { rules, record, gone });
+    expect(plan).toMatchObject({ start: { tick: second(3) }, again: true, verdicts: [], record: { cursor: second(3) } });
+    const next = planFor(4, { rules, record: plan.record ?? {}, gone, live: new Set(['new-claim']), newClaim: 'c' });
+    expect(next).toMatchObject({ start: { tick: second(2) }, record: { cursor: second(3) }, again: true });
+  });
+
+  it('is put on hold while the job is paused, and runs again when it is resumed', () => {
+    const rules = { onInterrupted: { rerun: 1 } };
+    const record = { running: [theirs], pausedMs: CREATED_MS + 3_100 };
+    const held = planFor(9, { rules, record, gone });
+    expect(held).toMatchObject({ start: undefined, verdicts: [], record: { running: [{ ...theirs, member: '', cause: 'rerun' }] } });
+    expect(planFor(9, { rules, record: held.record ?? {}, gone })).toMatchObject(nothing);
+    const resumed = { ...held.record, pausedMs: undefined, resumedMs: CREATED_MS + 9_000 };
+    expect(planFor(9, { rules, record: resumed, gone }).start).toMatchObject({ tick: second(3), cause: 'rerun', starts: 2 });
+    expect(inShort(planFor(9, { record, gone }).verdicts)).toEqual(['interrupted replica gone 3']);
+  });
+
+  it('that was triggered is treated the same, also while the job is paused', () => {
+    const triggered = { ...theirs, tick: undefined, trigger: 't', cause: 'trigger' } as const;
+    const record = { running: [triggered], pausedMs: CREATED_MS };
+    expect(inShort(planFor(9, { record, gone }).verdicts)).toEqual(['interrupted replica gone t']);
+    const again = planFor(9, { record, gone, rules: { onInterrupted: { rerun: 1 } } });
+    expect(again.start).toMatchObject({ trigger: 't', tick: undefined, cause: 'rerun', starts: 2 });
+  });
+});
+
+describe('a run of this replica that it does not know', () => {
+  it('is interrupted', () => {
+    expect(inShort(planFor(3.9, { record: { running: [entry()] } }).verdicts)).toEqual(['interrupted mastership lost 3']);
+    expect(planFor(3.9, { record: { running: [entry()] }, live: new Set(['a-claim']) })).toMatchObject(nothing);
+  });
+});
+
+describe('a run that was given back', () => {
+  it('that was never started is claimed again, with its own cause and before any later tick', () => {
+    for (const cause of ['schedule', 'misfire'] as const) {
+      const plan = planFor(4, { record: { running: [entry({ member: '', cause, starts: 0 })] } });
+      expect(plan.start).toMatchObject({ tick: second(3), cause, starts: 1, claim: 'new-claim', member: ME });
+      expect(inShort(plan.verdicts)).toEqual(['skipped overlap 4']);
+    }
+  });
+
+  it('that was cut short follows the rule of this master for reruns', () => {
+    const record = { running: [entry({ member: '', cause: 'rerun' })] };
+    expect(planFor(3.9, { record, rules: { onInterrupted: { rerun: 1 } } }).start).toMatchObject({ cause: 'rerun', starts: 2 });
+    expect(inShort(planFor(3.9, { record }).verdicts)).toEqual(['interrupted mastership lost 3']);
+  });
+
+  it('waits while the job is paused, and is missed when it was due before the job was resumed and never started', () => {
+    const running = [entry({ member: '', starts: 0 })];
+    expect(planFor(9, { record: { running, pausedMs: CREATED_MS + 3_500 } })).toMatchObject(nothing);
+    const plan = planFor(9, { record: { running, resumedMs: CREATED_MS + 9_000 } });
+    expect(inShort(plan.verdicts)).toEqual(['missed late 3']);
+    expect(plan.verdicts[0]).toMatchObject({ startedMs: undefined, attempt: undefined });
+    expect(plan.record).toMatchObject({ running: [] });
+  });
+
+  it('does not stand in the way of a trigger while the job is paused', () => {
+    const record = { running: [entry({ member: '', starts: 0 })], pausedMs: CREATED_MS + 3_500, triggers: ['t'] };
+    expect(planFor(9, { record }).start).toMatchObject({ trigger: 't', cause: 'trigger', tick: undefined });
+  });
+
+  it('is not taken for running elsewhere', () => {
+    const running = [entry({ member: '', starts: 0, tick: tickAt(5) })];
+    expect(planFor(9, { record: { running, pausedMs: 9 } }).waitsFor).toEqual([]);
+  });
+});

@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MAX_RECORD_BYTES, type JobRecord } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { encodeRecord, MAX_RECENT } from '../../../../src/zookeeper/jobs/record/record-codec.js';
+import { appendToLog, decodeLog, encodeLog, place, ROOMY_RECORD_BYTES } from '../../../../src/zookeeper/jobs/record/verdict-log.js';
+import { MAX_ERROR_LENGTH, MAX_LOG_BYTES, MAX_VERDICTS, type StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
+import { LONGEST_RECORD, longestEntry, uuid, verdicts } from './arbitraries.js';
+import { emptyRecord, entry, inShort, second } from './situations.js';
+
+const nothing = { reason: undefined, until: undefined, count: 1, trigger: undefined, cause: undefined, attempt: undefined } as const;
+const unknown = { startedMs: undefined, durationMs: undefined, by: 'me:1', token: undefined, error: undefined } as const;
+const plain = { ...nothing, ...unknown, outcome: 'ran', tick: second(1) } satisfies StoredVerdict;
+const ran = (n: number, change: Partial<StoredVerdict> = {}): StoredVerdict => ({ ...plain, tick: second(n), ...change });
+const missed = (n: number, change: Partial<StoredVerdict> = {}): StoredVerdict => ran(n, { outcome: 'missed', reason: 'late', ...change });
+
+describe('verdicts in the record', () => {
+  it('stay there as long as they are few and without errors', () => {
+    let record: JobRecord = emptyRecord;
+    for (let n = 1; n <= MAX_RECENT; n += 1) {
+      const placed = place(record, [ran(n)]);
+      expect(placed.moved).toEqual([]);
+      record = placed.record;
+    }
+    const full = place(record, [ran(9)]);
+    expect(full.record.recent).toEqual([]);
+    expect(inShort(full.moved)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `ran ${n}`));
+  });
+
+  it('move to the log with the first one that has an error, in their order', () => {
+    const placed = place({ ...emptyRecord, recent: [ran(1)] }, [ran(2, { outcome: 'failed', error: 'x' }), ran(3)]);
+    expect(placed.record.recent).toEqual([]);
+    expect(inShort(placed.moved)).toEqual(['ran 1', 'failed 2', 'ran 3']);
+  });
+
+  it('move to the log when the record would be longer than it should', () => {
+    const long = { ...LONGEST_RECORD, running: [longestEntry(1, true), longestEntry(2, true), longestEntry(3, true)] };
+    expect(place(long, [ran(1)]).moved).toEqual([]);
+    const placed = place(
+      long,
+      Array.from({ length: 6 }, (_, n) => ran(n, { by: `replica-${n}.example.org:9090` })),
+    );
+    expect(placed.moved.length).toBe(6);
+    expect(placed.record.recent).toEqual([]);
+  });
+
+  it('are one entry for neighbours that nobody ran for one reason', () => {
+    const { record } = place({ ...emptyRecord, recent: [missed(1, { until: second(4), count: 4 })] }, [
+      missed(5),
+      missed(6, { until: second(9), count: 4 }),
+      missed(10, { reason: 'too old' }),
+      ran(11),
+      ran(12),
+      missed(13),
+      missed(14, { by: 'other:1' }),
+    ]);
+    expect(inShort(record.recent)).toEqual([
+      'missed late 1..9 x9',
+      'missed too old 10',
+      'ran 11',
+      'ran 12',
+      'missed late 13',
+      'missed late 14',
+    ]);
+  });
+
+  it('stay apart when a tick between them still runs', () => {
+    const running = [entry({ tick: second(5) })];
+    const apart = place({ ...emptyRecord, running, recent: [missed(4)] }, [missed(6)]);
+    expect(inShort(apart.record.recent)).toEqual(['missed late 4', 'missed late 6']);
+    const before = place({ ...emptyRecord, running: [entry({ tick: second(3) })], recent: [missed(4)] }, [missed(5)]);
+    expect(inShort(before.record.recent)).toEqual(['missed late 4..5 x2']);
+  });
+
+  it('of triggers, and those that come out of order, stay apart', () => {
+    const refused = ran(1, { outcome: 'skipped', reason: 'overlap', tick: undefined, trigger: 't1' });
+    expect(place(emptyRecord, [refused, { ...refused, trigger: 't2' }]).record.recent.length).toBe(2);
+    expect(place(emptyRecord, [missed(5), missed(4)]).record.recent.length).toBe(2);
+  });
+
+  it('never make a record longer than it may be, and none gets lost', () => {
+    const run = fc.integer({ min: 0, max: 4 });
+    fc.assert(
+      fc.property(
+        run,
+        fc.boolean(),
+        fc.nat({ max: 6 }),
+        fc.array(fc.array(verdicts, { maxLength: 4 }), { maxLength: 6 }),
+        (runs, isTrigger, waiting, writes) => {
+          let record: JobRecord = {
+            ...LONGEST_RECORD,
+            running: Array.from({ length: runs }, (_, n) => longestEntry(n, isTrigger)),
+            triggers: Array.from({ length: waiting }, (_, n) => uuid(n)),
+          };
+          let told = 0;
+          for (const write of writes) {
+            const placed = place(record, write);
+            const size = encodeRecord(placed.record).length;
+            expect(size).toBeLessThanOrEqual(MAX_RECORD_BYTES);
+            if (placed.record.recent.length > 0) expect(size).toBeLessThanOrEqual(ROOMY_RECORD_BYTES);
+            told += placed.moved.reduce((sum, { count }) => sum + count, 0);
+            record = placed.record;
+          }
+          told += record.recent.reduce((sum, { count }) => sum + count, 0);
+          expect(told).toBe(writes.flat().reduce((sum, { count }) => sum + count, 0));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('the log', () => {
+  it('reads back as it was written', () => {
+    fc.assert(
+      fc.property(fc.array(verdicts, { maxLength: 20 }), (list) => {
+        expect(decodeLog(encodeLog(list))).toEqual({ verdicts: list, problem: undefined });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('keeps the newest hundred', () => {
+    const log = appendToLog(
+      Array.from({ length: 95 }, (_, n) => ran(n)),
+      Array.from({ length: 10 }, (_, n) => ran(95 + n)),
+    );
+    expect(log.length).toBe(MAX_VERDICTS);
+    expect(inShort([log[0] ?? plain, log.at(-1) ?? plain])).toEqual(['ran 5', 'ran 104']);
+  });
+
+  it('is short for a row of plain runs', () => {
+    const log = Array.from({ length: 100 }, (_, n) =>
+      ran(n, { cause: 'schedule', attempt: 1, startedMs: 1_000_003 + n * 1_000, durationMs: 80, token: 5n }),
+    );
+    expect(encodeLog(log).length).toBeLessThan(4_000);
+  });
+
+  it('cuts errors, and drops the oldest when the longest errors do not fit', () => {
+    // U+0001 takes six bytes in JSON: the worst that a text can do.
+    const worst = Array.from({ length: MAX_VERDICTS }, (_, n) => ran(n, { outcome: 'failed', error: '\u0001'.repeat(1_000) }));
+    const log = worst.reduce<readonly StoredVerdict[]>((kept, verdict) => appendToLog(kept, [verdict]), []);
+    expect(log.at(-1)?.error?.length).toBe(MAX_ERROR_LENGTH);
+    expect(log.length).toBeGreaterThan(20);
+    expect(inShort(log.slice(-1))).toEqual(['failed 99']);
+    expect(encodeLog(log).length).toBeLessThanOrEqual(MAX_LOG_BYTES);
+    expect(encodeLog(log).length).toBeGreaterThan(MAX_LOG_BYTES - 4_000);
+    expect(decodeLog(encodeLog(log)).verdicts).toEqual(log);
+  });
+
+  it('is bounded whatever is put in', () => {
+    const wild = fc.record({
+      by: fc.string({ maxLength: 2_000, unit: 'binary' }),
+      error: fc.option(fc.string({ maxLength: 2_000, unit: 'binary' }), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(fc.array(wild, { maxLength: 150 }), (list) => {
+        const log = appendToLog(
+          [],
+          list.map((change, n) => ran(n, change)),
+        );
+        const data = encodeLog(log);
+        expect(data.length).toBeLessThanOrEqual(MAX_LOG_BYTES);
+        expect(decodeLog(data).verdicts).toEqual(log);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('is unreadable, with a reason and no error, when somebody else wrote it; empty when it is empty', () => {
+    expect(decodeLog(Buffer.alloc(0))).toEqual({ verdicts: [], problem: undefined });
+    const written = encodeLog([ran(1)]).toString();
+    const edits = ['x', '5', '[1,[],[],5]', '[2,[],[]]', `${written} `, written.replace('r--', 'q--'), written.replace('r-- 0', 'r-- 1')];
+    for (const text of [...edits, written.replace('r-- 0 1', 'r-- 0 0'), ' '.repeat(MAX_LOG_BYTES + 1)]) {
+      expect(decodeLog(Buffer.from(text)), text.slice(0, 60)).toMatchObject({ verdicts: undefined, problem: expect.stringMatching(/\w/) });
+    }
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { parseSchedule } from '../../../../src/zookeeper/jobs/schedule/parse.js';
+import type { Schedule } from '../../../../src/zookeeper/jobs/schedule/schedule.js';
+import { endOf, type Tick } from '../../../../src/zookeeper/jobs/tick.js';
+import { changesOf, expectedRuns, LocalTimes, type Simple } from './oracle.js';
+
+const HOUR_MS = 3_600_000;
+const FROM_MS = Date.UTC(2026, 0, 1);
+const TO_MS = Date.UTC(2029, 0, 1);
+
+const JOBS: readonly (readonly [cronTime: string, job: Simple])[] = [
+  ['0 0 0 * * *', { minutes: [0], hours: [0] }],
+  ['0 0 1 * * *', { minutes: [0], hours: [1] }],
+  ['0 0,30 2 * * *', { minutes: [0, 30], hours: [2] }],
+  ['0 15 3 * * *', { minutes: [15], hours: [3] }],
+  ['0 45 23 * * *', { minutes: [45], hours: [23] }],
+  ['0 10 0-5 * * *', { minutes: [10], hours: [0, 1, 2, 3, 4, 5] }],
+  ['0 0 * * * *', { minutes: [0], hours: undefined }],
+  ['0 0,30 * * * *', { minutes: [0, 30], hours: undefined }],
+];
+
+describe('around every change of every time zone from 2026 to 2028', () => {
+  const zones = Intl.supportedValuesOf('timeZone');
+  let changes = 0;
+
+  it.each(inGroups(zones, 40))('schedules agree with an independent calculation: %s', (_, group) => {
+    for (const timeZone of group) {
+      const local = new LocalTimes(timeZone);
+      for (const changeMs of changesOf(timeZone, FROM_MS, TO_MS)) {
+        changes += 1;
+        for (const [cronTime, job] of JOBS) {
+          const fromMs = changeMs - 7 * HOUR_MS;
+          const toMs = changeMs + 27 * HOUR_MS;
+          const expected = expectedRuns(job, local, fromMs, toMs);
+          const schedule = parseSchedule({ cronTime, timeZone });
+          const where = `${cronTime} in ${timeZone} at ${new Date(changeMs).toISOString()}`;
+          expect(shown(schedule, endOf(fromMs - 1), toMs), where).toEqual(expected);
+          expect(schedule.count(endOf(fromMs - 1), toMs - 1), where).toBe(expected.length);
+          expectToContinue(schedule, fromMs, toMs, changeMs, where);
+        }
+      }
+    }
+  });
+
+  it('there were changes to compare', () => {
+    expect(changes).toBeGreaterThan(500);
+  });
+});
+
+/** A replica that starts anew in the middle, from the last tick that was claimed, goes on with the next one. */
+function expectToContinue(schedule: Schedule, fromMs: number, toMs: number, changeMs: number, where: string): void {
+  const all = ticks(schedule, endOf(fromMs - 1), toMs);
+  for (const restartMs of [changeMs - HOUR_MS / 2, changeMs, changeMs + HOUR_MS / 4, changeMs + HOUR_MS]) {
+    const last = schedule.last(endOf(fromMs - 1), restartMs);
+    expect(last, where).toEqual(all.findLast((tick) => tick.dueMs <= restartMs));
+    if (last !== undefined) expect(ticks(schedule, last, toMs), where).toEqual(all.slice(all.findIndex((tick) => same(tick, last)) + 1));
+  }
+}
+
+function shown(schedule: Schedule, after: Tick, toMs: number): { dueMs: number; nominal: string }[] {
+  return ticks(schedule, after, toMs).map((tick) => ({
+    dueMs: tick.dueMs,
+    nominal: schedule.nominalTime(tick).slice(0, 16).replace('T', ' '),
+  }));
+}
+
+function ticks(schedule: Schedule, after: Tick, toMs: number): Tick[] {
+  const found: Tick[] = [];
+  for (let tick = schedule.next(after); tick !== undefined && tick.dueMs < toMs; tick = schedule.next(tick)) found.push(tick);
+  return found;
+}
+
+function same(a: Tick, b: Tick): boolean {
+  return a.dueMs === b.dueMs && a.nominalMs === b.nominalMs;
+}
+
+function inGroups(zones: readonly string[], size: number): [string, string[]][] {
+  return Array.from({ length: Math.ceil(zones.length / size) }, (_, index) => {
+    const group = zones.slice(index * size, (index + 1) * size);
+    return [`${group[0]} to ${group.at(-1)}`, group];
+  });
+}
