@@ -44,9 +44,11 @@ export {
   TriggerLostError,
   TriggerNotAcceptedError,
   TriggerRefusedError,
+  TriggerUncertainError,
   UnknownJobError,
   UnreadableJobError,
 } from './zookeeper/jobs/control/errors.js';
+export { TriggerInputError } from './zookeeper/jobs/record/trigger-codec.js';
 export { BadScheduleError } from './zookeeper/jobs/schedule/parse.js';
 
 export type { Lease, Mastership, Tenure } from './zookeeper/mastership/mastership.state.js';

@@ -12,10 +12,8 @@ const HOUR_MS = 3_600_000;
 /** How long before the tick the clocks are set to: about as long as a replica needs to start. */
 const LEAD_MS = 3_000;
 const SIZE = 3;
-/** Without changes to summer time. 02:00 there is 18:00 UTC. */
-const TIME_ZONE = 'Asia/Shanghai';
-const TWO = { cronTime: '0 0 2 * * *', timeZone: TIME_ZONE };
-const THREE = { cronTime: '0 0 3 * * *', timeZone: TIME_ZONE };
+/** The first tick is due some hours after the test begins: no other comes before it, and nothing depends on the time of day. */
+const FIRST_MS = (Math.floor(Date.now() / HOUR_MS) + 3) * HOUR_MS;
 
 let server: ZooKeeperServer;
 
@@ -28,9 +26,7 @@ afterAll(() => server.dispose());
 /** A service with a daily job, deployed each day at the job's tick. The clocks of all, the ensemble's too, are set from day to day. */
 class Deployment implements AsyncDisposable {
   readonly fleet: JobFleet;
-  /** When the job is due on the day of the first deployment. */
-  private readonly firstMs = Math.ceil(Date.now() / DAY_MS) * DAY_MS + 18 * HOUR_MS;
-  private day = 0;
+  private day = -1;
   private version = 0;
   /** When the job was due on each of the days on which it was to run. */
   readonly expected: number[] = [];
@@ -38,7 +34,7 @@ class Deployment implements AsyncDisposable {
   constructor(electionScope: 'version' | 'service') {
     this.fleet = new JobFleet({
       connectString: server.connectString,
-      jobs: [{ name: 'daily', ...TWO, ms: 100 }],
+      jobs: [{ name: 'daily', ...dailyAt(FIRST_MS), ms: 100 }],
       version: 'v0',
       module: { electionScope, rootPath: `/${electionScope}`, sessionTimeoutMs: 3_000 },
       ensembleFollows: true,
@@ -51,11 +47,11 @@ class Deployment implements AsyncDisposable {
   }
 
   /** Goes on to the job's hour of the next day, and replaces the replicas one by one by those of a new version; the master is told to end when the tick is due. */
-  async deploy(options: { readonly hour?: number; readonly runs?: boolean; readonly sameDay?: boolean } = {}): Promise<void> {
+  async deploy(options: { readonly anHourLater?: boolean; readonly runs?: boolean; readonly sameDay?: boolean } = {}): Promise<void> {
     this.day += options.sameDay === true ? 0 : 1;
     this.version += 1;
     const version = `v${this.version}`;
-    const tickMs = this.firstMs + this.day * DAY_MS + ((options.hour ?? 2) - 2) * HOUR_MS;
+    const tickMs = FIRST_MS + this.day * DAY_MS + (options.anHourLater === true ? HOUR_MS : 0);
     const dueMs = Date.now() + 500 + LEAD_MS;
     const old = this.fleet.living();
     const master = await this.fleet.master(() => old);
@@ -97,6 +93,12 @@ class Deployment implements AsyncDisposable {
   }
 }
 
+/** Every day at this time, in a zone without changes to summer time. */
+function dailyAt(ms: number): { readonly cronTime: string; readonly timeZone: string } {
+  const hour = (new Date(ms).getUTCHours() + 8) % 24;
+  return { cronTime: `0 0 ${hour} * * *`, timeZone: 'Asia/Shanghai' };
+}
+
 async function end(replica: JobReplica): Promise<void> {
   const { code } = await within(replica.process.kill('SIGTERM'), `${replica.name} to end`, 60_000);
   expect(code).toBe(0);
@@ -116,8 +118,8 @@ it.each(['version', 'service'] as const)(
     await deployment.deploy({ runs: false });
     await deployment.order('resume', 'daily');
 
-    await deployment.order('reschedule', 'daily', THREE);
-    for (let count = half; count < DEPLOYS; count += 1) await deployment.deploy({ hour: 3, sameDay: count === half });
+    await deployment.order('reschedule', 'daily', dailyAt(FIRST_MS + HOUR_MS));
+    for (let count = half; count < DEPLOYS; count += 1) await deployment.deploy({ anHourLater: true, sameDay: count === half });
 
     expect(deployment.expected).toHaveLength(DEPLOYS);
     expect(deployment.ticks()).toEqual(deployment.expected);

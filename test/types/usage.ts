@@ -54,10 +54,12 @@ import {
   type Tenure,
   TooManyTriggersError,
   type Triggered,
+  TriggerInputError,
   TriggerLostError,
   TriggerNotAcceptedError,
   type TriggerOptions,
   TriggerRefusedError,
+  TriggerUncertainError,
   UnboundError,
   UnknownJobError,
   UnknownReplicaError,
@@ -295,7 +297,8 @@ export function refused(thrown: unknown): string | undefined {
   if (thrown instanceof JobInUseError) return thrown.replicas.join();
   for (const kind of [UnreadableJobError, NoSlotsError, NoCodeScheduleError, JobContendedError, OrderNotSentError, TooManyTriggersError])
     if (thrown instanceof kind) return thrown.job;
-  for (const kind of [BadScheduleError, BadTriggerError, JobExistsError, NoJobStoreError]) if (thrown instanceof kind) return thrown.code;
+  for (const kind of [BadScheduleError, BadTriggerError, JobExistsError, NoJobStoreError, TriggerInputError, TriggerUncertainError])
+    if (thrown instanceof kind) return thrown.code;
   return undefined;
 }
 

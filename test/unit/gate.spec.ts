@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Gate } from '../../src/zookeeper/gate/gate.js';
 import type { GatedJob, Method } from '../../src/zookeeper/gate/gated-job.js';
+import { JobEvents } from '../../src/zookeeper/jobs/job-events.js';
+import { DEFAULT_RULES } from '../../src/zookeeper/jobs/job-rules.js';
 import { insideRun, JobRun } from '../../src/zookeeper/jobs/job-run.js';
 import { looksMinified, nameProblem } from '../../src/zookeeper/jobs/job-identity.js';
 import { RunSignal } from '../../src/zookeeper/jobs/run-signal.js';
@@ -17,6 +19,7 @@ function tenure(): HeldTenure & { valid: boolean; listeners: Set<(why: string) =
     id: 'x',
     token: 7n,
     czxid: 0n,
+    ground: undefined,
     valid: true,
     listeners,
     isValid() {
@@ -110,8 +113,21 @@ function deferred(): { readonly promise: Promise<void>; resolve(): void } {
   return { promise, resolve };
 }
 
+const UNCLAIMED = { rules: { ...DEFAULT_RULES, claim: 'none' as const }, cron: undefined };
+
 describe('the gate', () => {
-  const parts = { observer: silentObserver, clock: systemClock, drainTimeoutMs: 60_000 };
+  const parts = {
+    observer: silentObserver,
+    clock: systemClock,
+    drainTimeoutMs: 60_000,
+    maxClockSkewMs: 30_000,
+    address: 'here:1',
+    candidate: true,
+    service: 'A',
+    version: '1',
+    store: undefined,
+    events: new JobEvents(() => undefined),
+  };
 
   function job(observe?: (seen: Observation) => void): {
     readonly job: GatedJob;
@@ -120,7 +136,11 @@ describe('the gate', () => {
   } {
     const elections = new StandaloneElections({ key: 'A:1', address: 'here:1' });
     const gate = new Gate(elections, observe === undefined ? parts : { ...parts, observer: { observe } });
-    return { gate, elections, job: gate.job({ name: 'job', method: 'A.b', election: undefined, schedule: 'cron', disabled: false }) };
+    return {
+      gate,
+      elections,
+      job: gate.job({ name: 'job', method: 'A.b', election: undefined, schedule: 'cron', disabled: false, ...UNCLAIMED }),
+    };
   }
 
   it('tracks a run until its promise settles', async () => {
@@ -140,7 +160,7 @@ describe('the gate', () => {
     elections.start();
     await expect(one.fire({}, async () => Promise.reject(new Error('async')), [])).resolves.toBeUndefined();
     expect(one.fire({}, () => { throw new Error('sync'); }, [])).toBeUndefined(); // prettier-ignore
-    expect(one.counts).toEqual({ started: 2, failed: 2, skipped: 0, refused: 0 });
+    expect(one.counts).toEqual({ started: 2, failed: 2, skipped: 0, held: 0, refused: 0 });
     expect(seen.filter(({ event }) => event === 'run.failed').map(({ level, message }) => [level, message.includes('sync')])).toEqual([
       ['error', true],
       ['error', true],
@@ -158,6 +178,7 @@ describe('the gate', () => {
       election: undefined,
       schedule: 'cron',
       disabled: false,
+      ...UNCLAIMED,
     });
     expect(one.fire({}, () => { throw new Error('x'); }, [])).toBeUndefined(); // prettier-ignore
     expect(one.gate.inProgress.isEmpty).toBe(true);
@@ -216,7 +237,7 @@ describe('the gate', () => {
     goOn.resolve();
     await running;
     expect(seen).toEqual([undefined]);
-    expect(one.counts).toEqual({ started: 1, failed: 1, skipped: 2, refused: 1 });
+    expect(one.counts).toEqual({ started: 1, failed: 1, skipped: 2, held: 0, refused: 1 });
   });
 
   it('keeps a mastership that is resigned while a run ignores its abort, and gives it up when nothing runs', async () => {
@@ -227,6 +248,7 @@ describe('the gate', () => {
       election: undefined,
       schedule: 'cron',
       disabled: false,
+      ...UNCLAIMED,
     });
     elections.start();
     const election = elections.election();

@@ -82,6 +82,7 @@ export class ClusterJobs {
    * @throws {TriggerNotAcceptedError} when no master started it within `timeoutMs` (30 000), or `signal` aborted before: it will not run.
    * @throws {TriggerRefusedError} when the job was running, with `overlap: 'skip'`: it will not run.
    * @throws {TooManyTriggersError} {BadTriggerError} {TriggerInputError} when it was not even asked for.
+   * @throws {TriggerUncertainError} when ZooKeeper could not be reached to take it back: it may still run.
    * @throws {TriggerLostError} when the job was removed meanwhile.
    */
   async trigger(job: string, options?: TriggerOptions): Promise<Triggered> {

@@ -6,6 +6,18 @@ import { MAX_LEASE_MS, waitMsFor } from '../mastership/timing.js';
 /** How many names of absent replicas are remembered; a forgotten one is waited for anew. */
 const MAX_REMEMBERED = 1_000;
 
+/** Of the replicas that were asked about. */
+export interface Absence {
+  /** For long enough: their runs may be taken over. */
+  readonly gone: ReadonlySet<string>;
+  /** Not long enough yet. */
+  readonly waiting: ReadonlySet<string>;
+  /** When the next of these may be gone. */
+  readonly lookAgainInMs: number | undefined;
+}
+
+export const NONE_GONE: Absence = { gone: new Set(), waiting: new Set(), lookAgainInMs: undefined };
+
 /** One look at the members serves all jobs that ask within this. */
 const SHARED_MS = 200;
 
@@ -25,14 +37,12 @@ export class Absent {
     private readonly clock: Clock,
   ) {}
 
-  /** Of the replicas that these entries name: who is gone, and how long to wait for the next one that may be. */
-  async among(
-    running: readonly RunEntry[],
-    election: string,
-  ): Promise<{ readonly gone: ReadonlySet<string>; readonly lookAgainInMs: number | undefined }> {
+  /** Which of the replicas that these runs name are gone. */
+  async among(running: readonly RunEntry[], election: string): Promise<Absence> {
     const askedMs = this.clock.nowMs();
     const present = new Set((await this.members(askedMs)).map((member) => member.name));
     const gone = new Set<string>();
+    const waiting = new Set<string>();
     let lookAgainInMs: number | undefined;
     for (const entry of running) {
       if (entry.member === '') continue;
@@ -43,10 +53,10 @@ export class Absent {
       const sinceMs = this.sinceMs.get(entry.member) ?? this.clock.nowMs();
       this.remember(entry.member, sinceMs);
       const leftMs = entry.election === election ? 0 : sinceMs + waitMsFor(MAX_LEASE_MS) - this.clock.nowMs();
-      if (leftMs <= 0) gone.add(entry.member);
-      else lookAgainInMs = Math.min(lookAgainInMs ?? leftMs, leftMs);
+      (leftMs <= 0 ? gone : waiting).add(entry.member);
+      if (leftMs > 0) lookAgainInMs = Math.min(lookAgainInMs ?? leftMs, leftMs);
     }
-    return { gone, lookAgainInMs };
+    return { gone, waiting, lookAgainInMs };
   }
 
   private remember(member: string, sinceMs: number): void {

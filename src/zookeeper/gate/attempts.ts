@@ -3,7 +3,7 @@ import type { JobRules } from '../jobs/job-rules.js';
 import type { RunSignal } from '../jobs/run-signal.js';
 import { sleep } from '../support/abort.js';
 import { backoffMs } from '../support/backoff.js';
-import type { Clock } from '../support/clock.js';
+import type { Clock, Timer } from '../support/clock.js';
 import { isThenable } from './outcome.js';
 
 /** `maxBackoffMs` where it is not given: this many times `backoffMs`. */
@@ -39,40 +39,58 @@ const RETURNED: Settled = { kind: 'returned' };
 /**
  * Calls a method until it returns, is aborted, or has used up its attempts. `timeoutMs` covers all of them; when it strikes, the signal aborts and the run has
  * failed, but is over only when the method has settled. An abort for another reason (mastership, shutdown) ends the attempts; a method that returns nevertheless has
- * run. The first attempt begins, and that of a method that is not async ends, within the call. Never rejects.
+ * run. A method that is not async and needs no second attempt has ended when this returns, without a promise. Never throws or rejects.
  */
-export async function runAttempts(parts: AttemptsParts): Promise<AttemptsResult> {
-  const { clock, job, rules, signal, firstAttempt } = parts;
-  const { timeoutMs } = rules;
-  let timedOut = false;
-  const limit =
-    timeoutMs === undefined
-      ? undefined
-      : clock.after(timeoutMs, () => {
-          // The overdue timer of a run whose mastership was lost meanwhile: that came first.
-          if (signal.signal.aborted) return;
-          timedOut = true;
-          signal.abort(new RunTimeoutError(job, timeoutMs));
-        });
-  try {
-    for (let attempt = firstAttempt; ; attempt += 1) {
-      const settled = attemptOnce(parts, attempt);
-      const ended = settled instanceof Promise ? await settled : settled;
-      const result = judge(ended, attempt, timedOut, signal);
-      if (result.outcome !== 'failed' || timedOut || !(await pauseBeforeNext(parts, attempt, result.thrown))) {
-        return result.outcome === 'failed' && !timedOut && signal.signal.aborted
-          ? { ...result, outcome: 'interrupted' }
-          : timeoutOf(result, timedOut);
-      }
+export function runAttempts(parts: AttemptsParts): AttemptsResult | Promise<AttemptsResult> {
+  const limit = new Limit(parts);
+  const settled = attemptOnce(parts, parts.firstAttempt);
+  if (settled instanceof Promise) return goOn(parts, limit, settled);
+  const result = judge(settled, parts.firstAttempt, limit, parts.signal);
+  if (mayRetry(parts, result, limit)) return goOn(parts, limit, Promise.resolve(settled));
+  limit.cancel();
+  return result;
+}
+
+async function goOn(parts: AttemptsParts, limit: Limit, first: Promise<Settled>): Promise<AttemptsResult> {
+  let settled = await first;
+  for (let attempt = parts.firstAttempt; ; attempt += 1) {
+    const result = judge(settled, attempt, limit, parts.signal);
+    if (!mayRetry(parts, result, limit)) {
+      limit.cancel();
+      return result;
     }
-  } finally {
-    limit?.cancel();
+    await pause(parts, attempt, result.thrown);
+    // The abort may have come during the pause.
+    if (parts.signal.signal.aborted) {
+      limit.cancel();
+      return judge(settled, attempt, limit, parts.signal);
+    }
+    settled = await attemptOnce(parts, attempt + 1);
   }
 }
 
-/** The limit may also strike during the pause before a further attempt. */
-function timeoutOf(result: AttemptsResult, timedOut: boolean): AttemptsResult {
-  return timedOut && result.outcome === 'failed' ? { ...result, reason: 'timeout' } : result;
+/** The time limit of a run, with all its attempts. */
+class Limit {
+  private readonly timer: Timer | undefined;
+  private struck = false;
+
+  constructor({ clock, job, rules: { timeoutMs }, signal }: AttemptsParts) {
+    if (timeoutMs === undefined) return;
+    this.timer = clock.after(timeoutMs, () => {
+      // The overdue timer of a run whose mastership was lost meanwhile: that came first.
+      if (signal.signal.aborted) return;
+      this.struck = true;
+      signal.abort(new RunTimeoutError(job, timeoutMs));
+    });
+  }
+
+  get hasStruck(): boolean {
+    return this.struck;
+  }
+
+  cancel(): void {
+    this.timer?.cancel();
+  }
 }
 
 function attemptOnce({ once }: AttemptsParts, attempt: number): Settled | Promise<Settled> {
@@ -88,27 +106,26 @@ function attemptOnce({ once }: AttemptsParts, attempt: number): Settled | Promis
   }
 }
 
-function judge(ended: Settled, attempt: number, timedOut: boolean, signal: RunSignal): AttemptsResult {
-  const thrown = ended.kind === 'threw' ? ended.thrown : undefined;
-  if (timedOut) return { outcome: 'failed', reason: 'timeout', attempt, thrown };
-  if (ended.kind === 'returned') return { outcome: 'ran', reason: undefined, attempt, thrown };
+function judge(settled: Settled, attempt: number, limit: Limit, signal: RunSignal): AttemptsResult {
+  const thrown = settled.kind === 'threw' ? settled.thrown : undefined;
+  if (limit.hasStruck) return { outcome: 'failed', reason: 'timeout', attempt, thrown };
+  if (settled.kind === 'returned') return { outcome: 'ran', reason: undefined, attempt, thrown };
   return { outcome: signal.signal.aborted ? 'interrupted' : 'failed', reason: undefined, attempt, thrown };
 }
 
-/** Waits before the next attempt. False: there is none, or an abort came first. */
-async function pauseBeforeNext(
-  { rules, clock, signal, retrying, firstAttempt }: AttemptsParts,
+function mayRetry({ rules: { retry }, firstAttempt }: AttemptsParts, { outcome, attempt }: AttemptsResult, limit: Limit): boolean {
+  return outcome === 'failed' && !limit.hasStruck && retry !== undefined && attempt - firstAttempt + 1 < retry.attempts;
+}
+
+/** Before the next attempt. An abort ends it. */
+async function pause(
+  { rules: { retry }, clock, signal, retrying, firstAttempt }: AttemptsParts,
   attempt: number,
   thrown: unknown,
-): Promise<boolean> {
-  const { retry } = rules;
-  const made = attempt - firstAttempt + 1;
-  if (retry === undefined || made >= retry.attempts) return false;
+): Promise<void> {
+  if (retry === undefined) return;
   const maxMs = retry.maxBackoffMs ?? retry.backoffMs * MAX_BACKOFF_FACTOR;
-  const delayMs = backoffMs(made - 1, retry.backoffMs, maxMs);
+  const delayMs = backoffMs(attempt - firstAttempt, retry.backoffMs, maxMs);
   retrying(thrown, attempt, delayMs);
-  return sleep(clock, delayMs, signal.signal).then(
-    () => !signal.signal.aborted,
-    () => false,
-  );
+  await sleep(clock, delayMs, signal.signal).catch(() => undefined);
 }

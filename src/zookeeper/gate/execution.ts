@@ -49,6 +49,8 @@ export interface LiveRun extends Work {
   readonly instance: unknown;
   /** `Class.method`. */
   readonly method: string;
+  /** Whether the call has reached the method: until then it may come through other decorators, and a proxy. */
+  hasEntered: boolean;
 }
 
 const live = new WeakMap<JobRun, LiveRun>();
@@ -80,6 +82,7 @@ export function beginWork(order: Pick<Order, 'job'>, tenure: HeldTenure, parts: 
     gate,
     instance: parts.instance,
     method: parts.method,
+    hasEntered: false,
     end(run: JobRun): void {
       live.delete(run);
       signal.release();
@@ -88,6 +91,12 @@ export function beginWork(order: Pick<Order, 'job'>, tenure: HeldTenure, parts: 
   };
   gate.inProgress.add(work);
   return work;
+}
+
+/** The call has reached the method of the run that it belongs to. */
+export function enter(): void {
+  const run = outerRun();
+  if (run !== undefined) run.hasEntered = true;
 }
 
 /** Makes the `JobRun` of one attempt. */
@@ -106,15 +115,21 @@ export function makeRun(order: Order, attempt: number, work: LiveRun, clock: Clo
     checkpoint: order.checkpoint(work.signal),
     progress: order.progress,
   });
+  work.hasEntered = false;
   live.set(run, work);
   return run;
 }
 
 /**
  * Carries a run out, with its retries and its time limit. `ended` is called once, in the same turn of the event loop in which the run stops to count
- * as work in progress, just before. The promise never rejects.
+ * as work in progress, just before. A method that is not async has ended when this returns; for others there is a promise, which never rejects.
  */
-export function execute(order: Order, tenure: HeldTenure, parts: ExecutionParts, ended: (execution: Execution) => void): Promise<void> {
+export function execute(
+  order: Order,
+  tenure: HeldTenure,
+  parts: ExecutionParts,
+  ended: (execution: Execution) => void,
+): Promise<void> | undefined {
   const work = beginWork(order, tenure, parts);
   const startedMs = parts.clock.wallMs();
   let run = makeRun(order, order.firstAttempt, work, parts.clock);
@@ -127,7 +142,7 @@ export function execute(order: Order, tenure: HeldTenure, parts: ExecutionParts,
       work.end(run);
     }
   };
-  return runAttempts({
+  const result = runAttempts({
     clock: parts.clock,
     job: order.job,
     rules: parts.rules,
@@ -141,7 +156,10 @@ export function execute(order: Order, tenure: HeldTenure, parts: ExecutionParts,
       return insideRun(run, () => order.call(run));
     },
     retrying: order.retrying,
-  }).then(finish);
+  });
+  if (result instanceof Promise) return result.then(finish);
+  finish(result);
+  return undefined;
 }
 
 function reasonOf(result: AttemptsResult, signal: RunSignal): VerdictReason | undefined {

@@ -10,7 +10,8 @@ import { Absent } from './absent.js';
 import { ClockGuard } from './clock-guard.js';
 import { ElectionGate, type GateParts } from './election-gate.js';
 import { GatedJob } from './gated-job.js';
-import { JobLoop, type LoopParts } from './job-loop.js';
+import { JobLoop } from './job-loop.js';
+import type { LoopParts } from './loop-parts.js';
 import { Pace } from './pace.js';
 
 /** How many jobs are registered at once after the start. */

@@ -5,17 +5,15 @@ import { insideRun, JobRun } from '../jobs/job-run.js';
 import { checkProgress, Progress } from '../jobs/progress.js';
 import type { RunEntry } from '../jobs/record/job-record.js';
 import type { Finished } from '../jobs/record/plan.js';
-import { MAX_ERROR_LENGTH, type StoredVerdict } from '../jobs/record/verdict.js';
 import type { RunSignal } from '../jobs/run-signal.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election.js';
-import { messageOf } from '../support/errors.js';
-import type { Observation } from '../support/observer.js';
 import type { ElectionGate, GateParts } from './election-gate.js';
-import { beginWork, execute, makeRun, outerRun, type Execution, type ExecutionParts, type Order } from './execution.js';
+import { beginWork, enter, execute, makeRun, outerRun, type Execution, type ExecutionParts, type Order } from './execution.js';
 import type { JobLoop } from './job-loop.js';
-import { endedByAbort, isThenable, stackOf } from './outcome.js';
+import { endedByAbort, isThenable } from './outcome.js';
 import { refusal } from './refusal.js';
+import { errorOf, reportEnd, reportRetry, verdictOf } from './run-reports.js';
 
 /** What a job has done on this replica since boot. Only grows. */
 export interface JobCounts {
@@ -95,7 +93,7 @@ export class GatedJob {
     };
     const passed = this.identity.schedule !== undefined && args[0] === undefined ? [run, ...args.slice(1)] : args;
     try {
-      const result = insideRun(run, () => method.apply(instance, passed));
+      const result = insideRun(run, () => (enter(), method.apply(instance, passed)));
       if (!isThenable(result)) {
         end();
         return result;
@@ -134,7 +132,8 @@ export class GatedJob {
 
   private fireOrPass(tenure: HeldTenure | undefined, instance: unknown, method: Method, args: unknown[]): unknown {
     const outer = outerRun();
-    if (outer !== undefined && outer.instance === instance && outer.method === this.identity.method) {
+    if (outer !== undefined && outer.method === this.identity.method && (outer.instance === instance || !outer.hasEntered)) {
+      outer.hasEntered = true;
       const run = JobRun.current();
       run?.assertMaster();
       return method.apply(instance, args[0] === undefined ? [run, ...args.slice(1)] : args);
@@ -170,41 +169,33 @@ export class GatedJob {
     return this.runLocally(tenure, instance, method);
   }
 
-  private runLocally(tenure: HeldTenure, instance: unknown, method: Method): Promise<void> {
+  private runLocally(tenure: HeldTenure, instance: unknown, method: Method): Promise<void> | undefined {
     this.running += 1;
     this.counts.started += 1;
-    const order = this.order(tenure, { cause: 'schedule', firstAttempt: 1, call: (run) => method.call(instance, run) });
+    const order = this.order(tenure, { cause: 'schedule', firstAttempt: 1, call: (run) => (enter(), method.call(instance, run)) });
     return execute(order, tenure, this.execution(instance), (execution) => {
       this.running -= 1;
       this.ended(execution);
-      this.noteLocally(execution, tenure);
-    }).then(() => {
+      this.noteLocally(execution);
+    })?.then(() => {
       const { queued } = this;
       this.queued = undefined;
       queued?.();
     });
   }
 
-  private noteLocally(execution: Execution, tenure: HeldTenure): void {
-    const { outcome, reason, attempt, startedMs, durationMs } = execution;
-    const verdict: StoredVerdict = {
-      outcome,
-      reason,
-      tick: undefined,
-      until: undefined,
-      count: 1,
-      trigger: undefined,
-      cause: 'schedule',
-      attempt,
-      startedMs,
-      durationMs,
-      by: this.parts.address,
-      token: tenure.token,
-      error: errorOf(execution),
-    };
+  private noteLocally(execution: Execution): void {
+    const { outcome, startedMs, durationMs } = execution;
     const isStored = outcome !== 'ran' && this.loop !== undefined;
+    const verdict = verdictOf(execution, this.parts.address);
     this.loop?.note(isStored ? verdict : undefined, outcome === 'ran' ? startedMs + durationMs : undefined);
     if (!isStored) this.parts.events.verdicts.tell(this.identity.name, verdict);
+  }
+
+  private ended(execution: Execution): void {
+    const { outcome, thrown, run } = execution;
+    if (outcome === 'failed' || (outcome === 'interrupted' && !endedByAbort(thrown, run.signal))) this.counts.failed += 1;
+    reportEnd(this.parts.observer, this.gate.election.key, execution);
   }
 
   private order(
@@ -224,16 +215,7 @@ export class GatedJob {
       },
       over: () => progress?.end(),
       retrying: (thrown, attempt, delayMs) => {
-        this.tell(
-          'warn',
-          'run.retrying',
-          `Attempt ${attempt} of "${name}" failed: ${messageOf(thrown)}. The next one follows in ${Math.round(delayMs)} ms.`,
-          tenure,
-          {
-            attempt,
-            stack: stackOf(thrown),
-          },
-        );
+        reportRetry(this.parts.observer, { job: name, election: this.gate.election.key, token: tenure.token, thrown, attempt, delayMs });
       },
     };
   }
@@ -272,38 +254,4 @@ export class GatedJob {
       error: errorOf(execution),
     };
   }
-
-  private ended({ outcome, reason, thrown, run, attempt, durationMs }: Execution): void {
-    const tenure = { token: run.fencingToken };
-    const facts = { cause: run.cause, attempt, durationMs, scheduled: run.scheduledTime?.toISOString() };
-    if (outcome === 'interrupted') {
-      const why = messageOf(run.signal.reason);
-      this.tell('warn', 'run.aborted', `The run of "${run.job}" stopped on its abort: ${why}`, tenure, facts);
-    } else if (outcome === 'failed') {
-      this.counts.failed += 1;
-      const what = reason === 'timeout' ? 'took too long' : 'failed';
-      const message = thrown === undefined ? messageOf(run.signal.reason) : messageOf(thrown);
-      this.tell('error', 'run.failed', `The run of "${run.job}" ${what}: ${message}. The schedule goes on.`, tenure, {
-        ...facts,
-        stack: stackOf(thrown),
-      });
-    }
-  }
-
-  private tell(
-    level: 'warn' | 'error',
-    event: string,
-    message: string,
-    tenure: { readonly token: bigint },
-    more: Observation['fields'],
-  ): void {
-    const fields = { job: this.identity.name, election: this.gate.election.key, token: tenure.token.toString() };
-    this.parts.observer.observe({ level, event, message, fields: { ...fields, ...more } });
-  }
-}
-
-function errorOf({ outcome, thrown, run }: Execution): string | undefined {
-  if (outcome === 'ran') return undefined;
-  const text = thrown === undefined ? (run.signal.aborted ? messageOf(run.signal.reason) : undefined) : messageOf(thrown);
-  return text?.slice(0, MAX_ERROR_LENGTH);
 }

@@ -1,53 +1,27 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { JobEvents } from '../jobs/job-events.js';
-import type { JobIdentity } from '../jobs/job-identity.js';
 import { decide } from '../jobs/record/decide.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
-import type { Change, JobStore, WriteResult } from '../jobs/record/job-store.js';
-import type { Finished, Plan, Situation } from '../jobs/record/plan.js';
+import type { WriteResult } from '../jobs/record/job-store.js';
+import type { Situation } from '../jobs/record/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
-import { endOf, laterTick, type Tick } from '../jobs/tick.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { backoffMs } from '../support/backoff.js';
-import type { Clock, Timer } from '../support/clock.js';
-import type { Observer } from '../support/observer.js';
-import type { Absent } from './absent.js';
-import type { ClockGuard } from './clock-guard.js';
+import { NONE_GONE, type Absence } from './absent.js';
 import type { ElectionGate } from './election-gate.js';
-import type { Pace } from './pace.js';
-import { reportAlarm, reportDropped, reportFailure, reportLost, reportUnreadable, reportVerdict } from './tick-reports.js';
+import { EndedRuns } from './ended-runs.js';
+import { changeOf, inputOf, isSuperseded, NOT_STARTED, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
+import { MAX_SLEEP_MS, Reasons } from './reasons.js';
+import { RecordCache } from './record-cache.js';
+import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable } from './tick-reports.js';
 
-/** Looks again at least this often, so that a clock that was set, or a machine that slept, is noticed. */
-const MAX_SLEEP_MS = 10_000;
+/** A master whose code names another schedule than the one in force asks this often whether it still is. */
+const REGISTER_AGAIN_MS = 60_000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
-
-/** What the loops of one replica share. */
-export interface LoopParts {
-  readonly store: JobStore;
-  readonly events: JobEvents;
-  readonly observer: Observer;
-  readonly clock: Clock;
-  readonly clockGuard: ClockGuard;
-  readonly pace: Pace;
-  readonly absent: Absent;
-  /** `host:port` of this replica. */
-  readonly address: string;
-}
-
-/** What the loop has to do with the job itself. */
-export interface LoopJob {
-  readonly identity: JobIdentity;
-  /**
-   * Declares the job to the cluster and makes its record where it is missing; safe to repeat. `known`: what this replica knows of a record that is
-   * gone, so that the new one does not fall behind it.
-   */
-  register(known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] }): Promise<void>;
-  /** Starts a claimed run; `ended` is called in the same turn in which the run stops to count as work in progress. */
-  start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, ended: (finished: Finished) => void): void;
-}
+/** After so many refused claims in a row the next one waits. */
+const FREE_REFUSALS = 3;
 
 /**
  * One job on this replica: the only place that decides about its ticks and writes them down here.
@@ -57,30 +31,23 @@ export interface LoopJob {
  * has moved, and only then starts what was claimed. Looks of one job never run beside each other.
  */
 export class JobLoop {
-  private view: JobView | undefined;
-  private schedule: { readonly cronTime: string; readonly timeZone: string; readonly parsed: Schedule } | undefined;
+  private readonly cache = new RecordCache();
+  private readonly ended = new EndedRuns();
   private readonly live = new Map<string, RunEntry>();
-  /** The highest tick that this replica has seen decided. */
-  private cursorSeen: Tick | undefined;
-  private finished: Finished[] = [];
-  private reports: StoredVerdict[] = [];
+  private schedule: Schedule | undefined;
   private succeededMs: number | undefined;
   private freedMs: number | undefined;
   private tenureId: string | undefined;
   private registered = false;
+  private registeredAtMs = 0;
   private saidClock = false;
-  private timer: Timer | undefined;
   private isLooking = false;
   private lookAgain = false;
   private closed = false;
   private failures = 0;
-  private unwatch: (() => void)[] = [];
-  private stopWaiting: (() => void)[] = [];
-  /** What `view` was last, also while it is out of date: for questions that need no proof. */
-  private lastRead: JobView | undefined;
-  private isRead = false;
-  private readonly whenRead = new Set<() => void>();
-  private readonly whenFlushed = new Set<() => void>();
+  private readonly unwatch: (() => void)[] = [];
+  private readonly reasons: Reasons;
+  private readonly unwatchElection: () => void;
   private readonly electionDigest: string;
 
   constructor(
@@ -89,25 +56,24 @@ export class JobLoop {
     private readonly parts: LoopParts,
   ) {
     this.electionDigest = createHash('sha256').update(gate.election.key).digest('base64url').slice(0, 11);
+    this.reasons = new Reasons(parts, job.identity.name, this.look, this.outdated);
     gate.loops.add(this);
-    this.unwatchElection = gate.election.onChange(() => this.look());
+    this.unwatchElection = gate.election.onChange(this.look);
   }
-
-  private readonly unwatchElection: () => void;
 
   /** Whether the record was read under this mastership, or found to be unreadable. */
   get hasRead(): boolean {
-    return this.tenureId !== undefined && this.isRead;
+    return this.cache.isRead;
   }
 
   /** Whether the job is paused, as last read; false where that is not known. */
   get isPaused(): boolean {
-    return this.lastRead?.record.pausedMs !== undefined;
+    return this.cache.isPaused;
   }
 
   /** Calls `then` once the record was read; drops it when the mastership ends before. */
   afterRead(then: () => void): void {
-    this.whenRead.add(then);
+    this.cache.afterRead(then);
     this.look();
   }
 
@@ -119,24 +85,19 @@ export class JobLoop {
 
   /** A run without a claim has ended: notes its failure, or its success where `maxSilenceMs` wants to know. */
   note(report: StoredVerdict | undefined, succeededMs: number | undefined): void {
-    if (report !== undefined) this.reports.push(report);
+    if (report !== undefined) this.ended.report(report);
     if (succeededMs !== undefined) this.succeededMs = succeededMs;
     if (report !== undefined || this.job.identity.rules.maxSilenceMs !== undefined) this.look();
   }
 
-  /** Resolves when every run of this replica that is over has its verdict, or after `limitMs`. */
-  flushed(limitMs: number): Promise<void> {
-    if (this.finished.length === 0 && this.reports.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        limit.cancel();
-        this.whenFlushed.delete(done);
-        resolve();
-      };
-      const limit = this.parts.clock.after(limitMs, done);
-      this.whenFlushed.add(done);
-      this.look();
-    });
+  /**
+   * Resolves when every run of this replica that is over has its verdict, and no claim is under way that would have to be given back; or after
+   * `limitMs`.
+   */
+  async flushed(limitMs: number): Promise<void> {
+    if (this.ended.isEmpty && !this.isLooking) return;
+    this.look();
+    await this.ended.told(this.parts.clock, limitMs);
   }
 
   /** For good. What has no verdict yet is left to the next master. */
@@ -145,6 +106,7 @@ export class JobLoop {
     this.unwatchElection();
     this.leave();
     this.gate.loops.delete(this);
+    this.ended.tell();
   }
 
   private async run(): Promise<void> {
@@ -154,11 +116,11 @@ export class JobLoop {
         this.lookAgain = false;
         await this.step();
       }
-      this.failures = 0;
     } catch (thrown) {
       this.retryAfter(thrown);
     } finally {
       this.isLooking = false;
+      if (this.ended.isEmpty) this.ended.tell();
     }
   }
 
@@ -167,126 +129,97 @@ export class JobLoop {
     if (tenure === undefined) return this.settleOnly();
     if (this.tenureId !== tenure.id) this.enter(tenure);
     const judged = this.parts.clockGuard.judge(tenure, this.gate);
-    const clock = judged instanceof Promise ? await judged : judged;
-    if (clock.kind === 'off') return this.sitOut();
-    if (!this.registered) await this.register();
-    const view = this.view ?? (await this.load());
+    if ((judged instanceof Promise ? await judged : judged).kind === 'off') return this.sitOut();
+    if (this.mustRegister()) await this.register();
+    const { epoch } = this.cache;
+    const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
-    const { gone, lookAgainInMs } = await this.absent(view);
-    await this.carryOut(view, this.situation(view, tenure, gone), tenure, lookAgainInMs);
+    const others = view.record.running.filter((entry) => !this.live.has(entry.claim) && !this.ended.has(entry.claim));
+    const absence = others.length === 0 ? NONE_GONE : await this.parts.absent.among(others, this.electionDigest);
+    await this.carryOut(this.situation(view, tenure, absence), epoch, tenure, absence);
   }
 
   /** Elsewhere than on the master: only what became of this replica's own runs is written down. */
   private async settleOnly(): Promise<void> {
     if (this.tenureId !== undefined) this.leave();
-    if (this.finished.length === 0 && this.reports.length === 0) return;
+    if (this.ended.isEmpty) return;
+    const { epoch } = this.cache;
     const { view } = await this.parts.store.load(this.job.identity.name);
-    if (view === undefined) {
-      reportLost(this.parts.observer, this.job.identity.name, this.finished.length + this.reports.length);
-      this.forgetEnded(this.finished, this.reports);
-      return;
-    }
-    await this.carryOut(view, this.situation(view, undefined, new Set()), undefined, undefined);
+    if (view !== undefined) return this.carryOut(this.situation(view, undefined, NONE_GONE), epoch, undefined, NONE_GONE);
+    const { finished, reports } = this.ended;
+    reportLost(this.parts.observer, this.job.identity.name, finished.length + reports.length);
+    this.ended.forget(finished, reports);
   }
 
   private enter(tenure: HeldTenure): void {
     this.leave();
     this.tenureId = tenure.id;
-    this.registered = false;
-    this.saidClock = false;
-    this.unwatch = [
-      this.parts.store.watchControl(this.job.identity.name, () => {
-        this.view = undefined;
-        this.look();
-      }),
-      tenure.ground?.session.onAttached(() => {
-        this.view = undefined;
-        this.look();
-      }) ?? ((): void => undefined),
-    ];
+    this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, this.outdated));
+    const { ground } = tenure;
+    if (ground !== undefined) this.unwatch.push(ground.session.onAttached(this.outdated));
   }
 
   private leave(): void {
     this.tenureId = undefined;
-    this.view = this.lastRead = undefined;
-    this.isRead = false;
-    this.whenRead.clear();
-    this.timer?.cancel();
-    this.timer = undefined;
-    this.parts.pace.stopWaiting(this.look);
-    for (const release of [...this.unwatch.splice(0), ...this.stopWaiting.splice(0)]) release();
+    this.registered = false;
+    this.saidClock = false;
+    this.cache.forget();
+    this.reasons.clear();
+    for (const release of this.unwatch.splice(0)) release();
   }
+
+  private readonly outdated = (): void => {
+    this.cache.outdate();
+    this.look();
+  };
 
   private async register(): Promise<void> {
-    await this.job.register({ cursor: this.cursorSeen, running: [...this.live.values()] });
+    await this.job.register({ cursor: this.cache.cursorSeen, running: [...this.live.values()] });
     this.registered = true;
-    this.view = undefined;
+    this.registeredAtMs = this.parts.clock.nowMs();
   }
 
-  private async load(): Promise<JobView | undefined> {
+  /** At the beginning, when the record is gone, and now and then while another schedule is in force: its version may have been rolled back. */
+  private mustRegister(): boolean {
+    if (!this.registered) return true;
+    return isSuperseded(this.job.identity, this.cache.view) && this.parts.clock.nowMs() - this.registeredAtMs > REGISTER_AGAIN_MS;
+  }
+
+  private async load(epoch: number): Promise<JobView | undefined> {
     const { view, problem } = await this.parts.store.load(this.job.identity.name);
-    this.isRead = view !== undefined || problem !== undefined;
-    if (view !== undefined) this.saw(view);
+    if (view !== undefined) this.cache.saw(view, epoch);
     if (problem !== undefined) {
       reportUnreadable(this.parts.observer, this.job.identity.name, problem);
-      this.sleep(MAX_SLEEP_MS);
+      this.reasons.sleep(MAX_SLEEP_MS);
     } else if (view === undefined) {
       // Deleted: it is made anew, with the ensemble's present time as its floor.
       this.registered = false;
       this.lookAgain = true;
+      return undefined;
     }
-    if (this.isRead) {
-      const waiting = [...this.whenRead];
-      this.whenRead.clear();
-      for (const then of waiting) then();
-    }
+    this.cache.read();
     return view;
-  }
-
-  private saw(view: JobView): void {
-    if (this.tenureId !== undefined) this.view = this.lastRead = view;
-    if (view.record.cursor !== undefined) this.cursorSeen = laterTick(view.record.cursor, this.cursorSeen);
   }
 
   /** The clock is off: nothing is decided, and nothing written. The guard has told, and hands over. */
   private sitOut(): void {
-    const { name, cron, rules } = this.job.identity;
-    if (cron !== undefined && rules.claim === 'tick' && !this.saidClock) {
-      this.saidClock = true;
-      const nowMs = this.parts.clock.wallMs();
-      const tick = parseSchedule(cron).last(endOf(nowMs - rules.misfireWindowMs), nowMs);
-      this.parts.events.verdicts.tell(name, { ...CLOCK_OFF, tick, by: this.parts.address });
-    }
-    this.sleep(MAX_SLEEP_MS);
+    if (!this.saidClock) reportClockOff(this.parts, this.job.identity);
+    this.saidClock = true;
+    this.reasons.sleep(MAX_SLEEP_MS);
   }
 
-  private async absent(view: JobView): Promise<{ gone: ReadonlySet<string>; lookAgainInMs: number | undefined }> {
-    const others = view.record.running.filter(
-      (entry) => entry.member !== '' && !this.live.has(entry.claim) && !this.isFinished(entry.claim),
-    );
-    return others.length === 0 ? { gone: new Set(), lookAgainInMs: undefined } : this.parts.absent.among(others, this.electionDigest);
-  }
-
-  private isFinished(claim: string): boolean {
-    return this.finished.some((each) => each.claim === claim);
-  }
-
-  private situation(view: JobView, tenure: HeldTenure | undefined, gone: ReadonlySet<string>): Situation {
+  private situation(view: JobView, tenure: HeldTenure | undefined, { gone }: Absence): Situation {
     const { identity } = this.job;
     return {
       view,
       schedule: this.scheduleOf(view),
       rules: identity.disabled ? { ...identity.rules, maxSilenceMs: undefined } : identity.rules,
       nowMs: this.parts.clock.wallMs(),
-      tenure: tenure && {
-        member: tenure.ground?.member ?? 'this process',
-        election: this.electionDigest,
-        token: tenure.token,
-      },
+      tenure: tenure && { member: tenure.ground?.member ?? 'this process', election: this.electionDigest, token: tenure.token },
       address: this.parts.address,
       live: new Set(this.live.keys()),
-      finished: [...this.finished],
-      reports: [...this.reports],
+      finished: this.ended.finished,
+      reports: this.ended.reports,
       succeededMs: this.succeededMs,
       gone,
       freedMs: this.freedMs,
@@ -298,71 +231,50 @@ export class JobLoop {
   private scheduleOf({ record }: JobView): Schedule | undefined {
     const spec = record.schedule;
     if (spec === undefined || this.job.identity.disabled) return undefined;
-    if (this.schedule?.cronTime !== spec.cronTime || this.schedule.timeZone !== spec.timeZone)
-      this.schedule = { cronTime: spec.cronTime, timeZone: spec.timeZone, parsed: parseSchedule(spec) };
-    return this.schedule.parsed;
+    const known = this.schedule?.spec;
+    if (known?.cronTime !== spec.cronTime || known.timeZone !== spec.timeZone) this.schedule = parseSchedule(spec);
+    return this.schedule;
   }
 
-  private async carryOut(
-    view: JobView,
-    situation: Situation,
-    tenure: HeldTenure | undefined,
-    lookAgainInMs: number | undefined,
-  ): Promise<void> {
+  private async carryOut(situation: Situation, epoch: number, tenure: HeldTenure | undefined, absence: Absence): Promise<void> {
     const plan = decide(situation);
     if (plan.record !== undefined || plan.verdicts.length > 0) {
-      const change = changeOf(view, plan, tenure);
-      const result = await this.parts.store.write(this.job.identity.name, change);
-      if (!(await this.meet(result, tenure))) return;
+      const result = await this.parts.store.write(this.job.identity.name, changeOf(situation.view, plan, tenure));
+      if (!(await this.meet(result, epoch, tenure))) return;
     }
-    this.forgetEnded(situation.finished, situation.reports);
-    this.tell(plan, situation);
+    this.failures = 0;
+    this.ended.forget(situation.finished, situation.reports);
+    reportPlan(this.parts, this.job.identity.name, plan, situation);
     if (plan.start !== undefined && tenure !== undefined) {
       const { trigger } = plan.start;
-      const input = trigger === undefined ? undefined : await this.inputOf(trigger);
+      const input = trigger === undefined ? undefined : await inputOf(this.parts.store, this.job.identity.name, trigger);
       this.start(plan.start, tenure, situation.schedule, input);
     }
     if (plan.again) this.lookAgain = true;
-    if (tenure !== undefined) this.wait(plan, lookAgainInMs);
+    if (tenure !== undefined && this.tenureId === tenure.id) this.reasons.await(plan, absence);
   }
 
   /** True when the change has been made. Otherwise sees to the next look. */
-  private async meet(result: WriteResult, tenure: HeldTenure | undefined): Promise<boolean> {
-    switch (result.kind) {
-      case 'written':
-        this.saw(result.view);
-        return true;
-      case 'moved':
-        this.view = undefined;
-        this.lookAgain = true;
-        return false;
-      case 'refused':
-        this.view = undefined;
-        await tenure?.ground?.refused();
-        this.lookAgain = true;
-        return false;
-      case 'unsent':
-        // The reattachment, or the next tenure, is a reason to look; the timer is for the case that neither comes.
-        this.view = undefined;
-        this.sleep(MAX_RETRY_MS);
-        return false;
+  private async meet(result: WriteResult, epoch: number, tenure: HeldTenure | undefined): Promise<boolean> {
+    if (result.kind === 'written') {
+      if (this.tenureId !== undefined) this.cache.saw(result.view, epoch);
+      return true;
     }
-  }
-
-  /** What the trigger carries; `UNREAD` when it cannot be read, so that the run does not start without it. */
-  private async inputOf(trigger: string): Promise<unknown> {
-    try {
-      return (await this.parts.store.loadTrigger(this.job.identity.name, trigger))?.input;
-    } catch {
-      return UNREAD;
-    }
+    this.cache.outdate();
+    if (result.kind === 'refused') await tenure?.ground?.refused();
+    this.failures += result.kind === 'refused' ? 1 : 0;
+    // Unsent: the reattachment, or the next tenure, is a reason to look; the timer is for the case that neither comes.
+    if (result.kind === 'unsent') this.reasons.sleep(MAX_RETRY_MS);
+    else if (this.failures > FREE_REFUSALS) this.reasons.sleep(backoffMs(this.failures - FREE_REFUSALS, FIRST_RETRY_MS, MAX_RETRY_MS));
+    else this.lookAgain = true;
+    return false;
   }
 
   /** What was claimed starts only if the mastership holds *now*: the claim has taken a round trip. Otherwise the claim is given back. */
   private start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown): void {
     const now = this.gate.ask();
     if (now === undefined || now.id !== tenure.id || !tenure.isValid() || input === UNREAD) {
-      this.finished.push({ ...NOT_STARTED, claim: entry.claim, endedMs: this.parts.clock.wallMs() });
+      this.ended.add({ ...NOT_STARTED, claim: entry.claim, endedMs: this.parts.clock.wallMs() });
       this.lookAgain = true;
       return;
     }
@@ -370,93 +282,18 @@ export class JobLoop {
     this.live.set(entry.claim, entry);
     this.job.start(entry, tenure, schedule, input, (finished) => {
       this.live.delete(entry.claim);
-      this.finished.push(finished);
+      this.ended.add(finished);
       this.freedMs = this.parts.clock.wallMs();
       leave?.();
       this.look();
     });
   }
 
-  private forgetEnded(finished: readonly Finished[], reports: readonly StoredVerdict[]): void {
-    this.finished = this.finished.filter((each) => !finished.includes(each));
-    this.reports = this.reports.filter((each) => !reports.includes(each));
-    if (this.finished.length === 0 && this.reports.length === 0) for (const done of this.whenFlushed) done();
-  }
-
-  private tell(plan: Plan, { view, rules }: Situation): void {
-    const { name } = this.job.identity;
-    const { observer, events } = this.parts;
-    for (const claim of plan.dropped) reportDropped(observer, name, claim);
-    for (const verdict of plan.verdicts) {
-      reportVerdict(observer, name, verdict);
-      events.verdicts.tell(name, verdict);
-    }
-    if (plan.alarm !== undefined && rules.maxSilenceMs !== undefined)
-      reportAlarm(observer, events, name, plan.alarm, view, rules.maxSilenceMs);
-  }
-
-  /** Arms what will be the next reason to look. */
-  private wait(plan: Plan, lookAgainInMs: number | undefined): void {
-    for (const release of this.stopWaiting.splice(0)) release();
-    if (plan.waitsForPace) this.parts.pace.wait(this.look);
-    if (plan.waitsFor.length > 0) {
-      const { store } = this.parts;
-      const again = (): void => {
-        this.view = undefined;
-        this.look();
-      };
-      this.stopWaiting = [store.watchRecord(this.job.identity.name, again), store.watchMembers(plan.waitsFor, again)];
-    }
-    const untilTickMs = plan.wakeAtMs === undefined ? MAX_SLEEP_MS : plan.wakeAtMs - this.parts.clock.wallMs();
-    this.sleep(Math.max(0, Math.min(untilTickMs, lookAgainInMs ?? MAX_SLEEP_MS, MAX_SLEEP_MS)));
-  }
-
-  private sleep(delayMs: number): void {
-    this.timer?.cancel();
-    this.timer = this.parts.clock.after(delayMs, this.look, { keepAlive: false });
-  }
-
   private retryAfter(thrown: unknown): void {
-    this.view = undefined;
+    this.cache.outdate();
     if (this.closed) return;
     const delayMs = backoffMs(this.failures++, FIRST_RETRY_MS, MAX_RETRY_MS);
     reportFailure(this.parts.observer, this.job.identity.name, thrown, delayMs, this.failures);
-    this.sleep(delayMs);
+    this.reasons.sleep(delayMs);
   }
-}
-
-const CLOCK_OFF: Omit<StoredVerdict, 'tick' | 'by'> = {
-  outcome: 'skipped',
-  reason: 'clock',
-  until: undefined,
-  count: 1,
-  trigger: undefined,
-  cause: undefined,
-  attempt: undefined,
-  startedMs: undefined,
-  durationMs: undefined,
-  token: undefined,
-  error: undefined,
-};
-
-const UNREAD = Symbol('the input of a trigger could not be read');
-
-const NOT_STARTED = { outcome: 'unstarted', reason: undefined, attempt: 0, durationMs: 0, error: undefined } as const;
-
-function changeOf(view: JobView, plan: Plan, tenure: HeldTenure | undefined): Change {
-  const { start } = plan;
-  return {
-    view,
-    record: plan.record ?? view.record,
-    verdicts: plan.verdicts,
-    ground: tenure?.ground,
-    triggers: [
-      ...plan.verdicts.flatMap((verdict) =>
-        verdict.trigger === undefined
-          ? []
-          : [{ id: verdict.trigger, state: verdict.outcome === 'skipped' ? ('refused' as const) : ('ended' as const), verdict }],
-      ),
-      ...(start?.trigger === undefined ? [] : [{ id: start.trigger, state: 'started' as const }]),
-    ],
-  };
 }

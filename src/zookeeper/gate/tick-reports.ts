@@ -1,15 +1,36 @@
 import type { JobEvents } from '../jobs/job-events.js';
+import type { JobIdentity } from '../jobs/job-identity.js';
 import type { JobView } from '../jobs/record/job-record.js';
+import type { Plan, Situation } from '../jobs/record/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
-import { messageOf } from '../support/errors.js';
+import { parseSchedule } from '../jobs/schedule/parse.js';
+import { endOf } from '../jobs/tick.js';
+import type { Clock } from '../support/clock.js';
+import { ClusterCronError, messageOf } from '../support/errors.js';
 import type { Observation, Observer } from '../support/observer.js';
 import { isZooKeeperError } from '../wire/errors.js';
 
 /** After how many failures in a row one becomes worth a warning. */
 const LOUD_AFTER = 3;
 
+/** What has been decided and written: one line each, and the listeners of this replica. */
+export function reportPlan(
+  { observer, events }: { readonly observer: Observer; readonly events: JobEvents },
+  job: string,
+  plan: Plan,
+  { view, rules }: Pick<Situation, 'view' | 'rules'>,
+): void {
+  for (const claim of plan.dropped) reportDropped(observer, job, claim);
+  for (const verdict of plan.verdicts) {
+    reportVerdict(observer, job, verdict);
+    events.verdicts.tell(job, verdict);
+  }
+  if (plan.alarm !== undefined && rules.maxSilenceMs !== undefined)
+    reportAlarm(observer, events, job, plan.alarm, view, rules.maxSilenceMs);
+}
+
 /** One line for each verdict; `failed` was told with its stack when the run ended. */
-export function reportVerdict(observer: Observer, job: string, verdict: StoredVerdict): void {
+function reportVerdict(observer: Observer, job: string, verdict: StoredVerdict): void {
   const { outcome, reason, tick, until, count, trigger, cause, attempt, durationMs, token } = verdict;
   const what = trigger === undefined ? ticksInWords(verdict) : `trigger ${trigger}`;
   observer.observe({
@@ -45,7 +66,7 @@ function ticksInWords({ tick, until, count }: StoredVerdict): string {
   return until === undefined ? `tick ${first}` : `${count} ticks from ${first} to ${new Date(until.dueMs).toISOString()}`;
 }
 
-export function reportAlarm(
+function reportAlarm(
   observer: Observer,
   events: JobEvents,
   job: string,
@@ -66,7 +87,18 @@ export function reportAlarm(
   events.alarms.tell({ job, kind, silentSince, maxSilenceMs });
 }
 
-export function reportDropped(observer: Observer, job: string, claim: string): void {
+/** Listeners hear of a tick that this replica does not decide about, because its clock is off. The cluster's records do not: it stays due. */
+export function reportClockOff(
+  { clock, events, address }: { readonly clock: Clock; readonly events: JobEvents; readonly address: string },
+  { name, cron, rules }: JobIdentity,
+): void {
+  if (cron === undefined || rules.claim === 'none') return;
+  const nowMs = clock.wallMs();
+  const tick = parseSchedule(cron).last(endOf(nowMs - rules.misfireWindowMs), nowMs);
+  events.verdicts.tell(name, { ...CLOCK_OFF, tick, by: address });
+}
+
+function reportDropped(observer: Observer, job: string, claim: string): void {
   observer.observe({
     level: 'warn',
     event: 'job.verdict-late',
@@ -95,7 +127,9 @@ export function reportLost(observer: Observer, job: string, count: number): void
 
 /** A single lost connection is nothing to shout about: the session tells of it. */
 export function reportFailure(observer: Observer, job: string, thrown: unknown, delayMs: number, failures: number): void {
-  const isConnection = isZooKeeperError(thrown, 'connection-loss', 'session-expired', 'session-moved');
+  const isConnection =
+    isZooKeeperError(thrown, 'connection-loss', 'session-expired', 'session-moved') ||
+    (thrown instanceof ClusterCronError && thrown.code === 'ZK_NOT_CONNECTED');
   observer.observe({
     level: isConnection ? 'debug' : failures < LOUD_AFTER ? 'warn' : 'error',
     event: 'job.not-decided',
@@ -103,3 +137,18 @@ export function reportFailure(observer: Observer, job: string, thrown: unknown, 
     fields: { job, failures, delayMs: Math.round(delayMs), stack: !isConnection && thrown instanceof Error ? thrown.stack : undefined },
   });
 }
+
+/** What listeners are told of a replica whose clock is off. */
+const CLOCK_OFF: Omit<StoredVerdict, 'tick' | 'by'> = {
+  outcome: 'skipped',
+  reason: 'clock',
+  until: undefined,
+  count: 1,
+  trigger: undefined,
+  cause: undefined,
+  attempt: undefined,
+  startedMs: undefined,
+  durationMs: undefined,
+  token: undefined,
+  error: undefined,
+};

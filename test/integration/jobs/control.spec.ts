@@ -1,27 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ControlParts } from '../../../src/zookeeper/jobs/control/amend.js';
 import { list } from '../../../src/zookeeper/jobs/control/list.js';
 import { pause, resume } from '../../../src/zookeeper/jobs/control/pause.js';
-import { register, type Registered } from '../../../src/zookeeper/jobs/control/registration.js';
 import { reschedule } from '../../../src/zookeeper/jobs/control/reschedule.js';
 import { resetClaim } from '../../../src/zookeeper/jobs/control/reset.js';
 import { trigger } from '../../../src/zookeeper/jobs/control/trigger.js';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
 import { why } from '../../../src/zookeeper/jobs/control/why.js';
-import type { JobRecord } from '../../../src/zookeeper/jobs/record/job-record.js';
-import type { Declaration, JobControl } from '../../../src/zookeeper/jobs/record/job-store.js';
-import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
 import { endOf } from '../../../src/zookeeper/jobs/tick.js';
-import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { type Admin, startAdmin } from '../../support/admin.js';
 import { eventually, failureOf } from '../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
-import { ObservedSessions } from '../session/observed-sessions.js';
+import { HOURLY, JOB, Replica, SERVICE } from './control-replica.js';
 
-const JOB = 'payouts';
-const SERVICE = 'Accounts';
-const HOURLY = { cronTime: '0 0 * * * *', timeZone: 'UTC' };
 const DAILY = { cronTime: '0 0 2 * * *', timeZone: 'UTC' };
 
 let server: ZooKeeperServer;
@@ -44,81 +35,11 @@ beforeEach(() => {
   rootPath = `/${randomUUID()}`;
 });
 
-/** A replica of one version: its session, its node among the members, and its view of the jobs. */
-class Replica {
-  private constructor(
-    readonly parts: ControlParts & { readonly store: ZookeeperJobStore },
-    private readonly version: string,
-    private readonly member: string,
-  ) {}
-
-  static async start(version: string): Promise<Replica> {
-    const sessions = await ObservedSessions.start(server.connectString);
-    open.push(sessions);
-    const store = new ZookeeperJobStore({
-      sessions: sessions.supervisor,
-      rootPath,
-      service: SERVICE,
-      clock: systemClock,
-      observer: { observe: () => undefined },
-    });
-    const member = `${rootPath}/members/${SERVICE}/version~${randomUUID()}`;
-    const address = `10.0.0.1:${open.length}`;
-    await admin.create(member, JSON.stringify({ address, version, scope: 'version', candidate: true, jobs: [JOB] }), 'EPHEMERAL');
-    return new Replica({ store, clock: systemClock, address }, version, member);
-  }
-
-  boot(change: Partial<Declaration> = {}): Promise<Registered> {
-    const declaration: Declaration = {
-      version: this.version,
-      schedule: HOURLY,
-      kind: 'cron',
-      claim: 'tick',
-      election: `${SERVICE}:${this.version}`,
-      maxSilenceMs: undefined,
-      disabled: false,
-      ...change,
-    };
-    return register(this.parts.store, JOB, { declaration, by: this.parts.address, known: { cursor: undefined, running: [] } });
-  }
-
-  async stop(): Promise<void> {
-    await admin.delete(this.member);
-  }
-
-  async record(): Promise<JobRecord> {
-    const { view } = await this.parts.store.load(JOB);
-    if (view === undefined) throw new Error('There is no record.');
-    return view.record;
-  }
-
-  async control(): Promise<JobControl> {
-    const view = await this.parts.store.loadControl(JOB);
-    if (view === undefined) throw new Error('There is no control node.');
-    return view.control;
-  }
-
-  /** As a master starts the first trigger that waits. */
-  async startTrigger(): Promise<string> {
-    const { store } = this.parts;
-    return eventually(
-      async () => {
-        const { view } = await store.load(JOB);
-        const [id] = view?.record.triggers ?? [];
-        if (view === undefined || id === undefined) throw new Error('none waits');
-        const record = { ...view.record, triggers: view.record.triggers.filter((each) => each !== id) };
-        const written = await store.write(JOB, { view, record, verdicts: [], triggers: [{ id, state: 'started' }], ground: undefined });
-        expect(written.kind).toBe('written');
-        return id;
-      },
-      { what: 'a trigger that waits' },
-    );
-  }
-}
+const start = (version: string): Promise<Replica> => Replica.start(version, { connectString: server.connectString, admin, rootPath, open });
 
 describe('orders from several replicas', () => {
   it('are all carried out and all noted, also when they meet', async () => {
-    const [a, b] = [await Replica.start('1.0'), await Replica.start('1.0')];
+    const [a, b] = [await start('1.0'), await start('1.0')];
     await a.boot();
     const orders = [
       ...Array.from({ length: 5 }, (_, i) => reschedule(a.parts, JOB, { cronTime: `${i} 0 3 * * *` }, `anna ${i}`)),
@@ -141,7 +62,7 @@ describe('orders from several replicas', () => {
   });
 
   it('pause and resume from any of them', async () => {
-    const [a, b] = [await Replica.start('1.0'), await Replica.start('1.0')];
+    const [a, b] = [await start('1.0'), await start('1.0')];
     await a.boot({ schedule: { cronTime: '* * * * * *', timeZone: 'UTC' } });
     expect(await pause(a.parts, JOB, 'anna')).toBe(true);
     await eventually(
@@ -157,7 +78,7 @@ describe('orders from several replicas', () => {
   });
 
   it('tell why and list the same on each', async () => {
-    const [a, b] = [await Replica.start('1.0'), await Replica.start('1.0')];
+    const [a, b] = [await start('1.0'), await start('1.0')];
     await a.boot();
     await pause(a.parts, JOB, 'anna');
     const statuses = await Promise.all([a, b].map(({ parts }) => list(parts.store, new Set())));
@@ -170,7 +91,7 @@ describe('orders from several replicas', () => {
 
 describe('triggers', () => {
   it('start once for one key, whichever replicas ask', async () => {
-    const [a, b] = [await Replica.start('1.0'), await Replica.start('1.0')];
+    const [a, b] = [await start('1.0'), await start('1.0')];
     await a.boot();
     const asked = [a, b, a].map(({ parts }) => trigger(parts, JOB, { idempotencyKey: 'invoice-7', input: { invoice: 7 } }));
     expect(await a.startTrigger()).toBe('invoice-7');
@@ -180,7 +101,7 @@ describe('triggers', () => {
   });
 
   it('that were taken back are not there for any master to start', async () => {
-    const replica = await Replica.start('1.0');
+    const replica = await start('1.0');
     await replica.boot();
     const failures = await Promise.all(Array.from({ length: 4 }, (_, i) => failureOf(trigger(replica.parts, JOB, { timeoutMs: i * 20 }))));
     expect(failures.map((failure) => (failure as { code?: string }).code)).toEqual(
@@ -192,7 +113,7 @@ describe('triggers', () => {
   });
 
   it('are either started or taken back, when both are tried at once', async () => {
-    const [master, caller] = [await Replica.start('1.0'), await Replica.start('1.0')];
+    const [master, caller] = [await start('1.0'), await start('1.0')];
     await master.boot();
     for (let round = 0; round < 20; round += 1) {
       const asked = trigger(caller.parts, JOB, { timeoutMs: round, idempotencyKey: `round-${round}` }).then(
@@ -219,10 +140,10 @@ describe('triggers', () => {
 
 describe('the schedule in force', () => {
   it('follows a rolling deploy, does not flap with restarts of the old version, and follows the roll-back', async () => {
-    const [old, another] = [await Replica.start('1.0'), await Replica.start('1.0')];
+    const [old, another] = [await start('1.0'), await start('1.0')];
     expect(await old.boot()).toMatchObject({ change: 'created' });
     expect(await another.boot()).toMatchObject({ change: 'none' });
-    const next = await Replica.start('1.1');
+    const next = await start('1.1');
     expect(await next.boot({ schedule: DAILY })).toMatchObject({ change: 'in force' });
     const since = (await old.record()).schedule?.sinceMs;
     expect(await another.boot()).toMatchObject({ change: 'none' });
@@ -234,7 +155,7 @@ describe('the schedule in force', () => {
   });
 
   it('is made once when all replicas start at the same time', async () => {
-    const replicas = await Promise.all(Array.from({ length: 4 }, (_, i) => Replica.start(`1.${i}`)));
+    const replicas = await Promise.all(Array.from({ length: 4 }, (_, i) => start(`1.${i}`)));
     await Promise.all(replicas.map((replica) => replica.boot()));
     const [first] = replicas;
     const control = await first?.control();
@@ -243,10 +164,10 @@ describe('the schedule in force', () => {
   });
 
   it('stays as ordered through deploys, and goes back to the code on request', async () => {
-    const old = await Replica.start('1.0');
+    const old = await start('1.0');
     await old.boot();
     await reschedule(old.parts, JOB, { cronTime: '0 15 * * * *' }, 'anna');
-    const next = await Replica.start('1.1');
+    const next = await start('1.1');
     expect(await next.boot({ schedule: DAILY })).toMatchObject({ change: 'overridden', note: expect.stringContaining('anna') });
     expect((await next.record()).schedule?.cronTime).toBe('0 15 * * * *');
     await reschedule(old.parts, JOB, null);
@@ -254,14 +175,14 @@ describe('the schedule in force', () => {
   });
 
   it('changes with other code under the same version', async () => {
-    const replica = await Replica.start('1.0');
+    const replica = await start('1.0');
     await replica.boot();
     expect(await replica.boot({ schedule: DAILY })).toMatchObject({ change: 'in force' });
   });
 });
 
 it('makes a damaged record anew, once, and leaves the control node and the checkpoint', async () => {
-  const [a, b] = [await Replica.start('1.0'), await Replica.start('1.0')];
+  const [a, b] = [await start('1.0'), await start('1.0')];
   await a.boot();
   await a.parts.store.saveNote(JOB, 'checkpoint', Buffer.from('{"lastCommit":7}'), undefined);
   await admin.set(`${rootPath}/jobs/${SERVICE}/${JOB}`, 'nonsense');
@@ -273,19 +194,38 @@ it('makes a damaged record anew, once, and leaves the control node and the check
   expect((await a.control()).audit).toHaveLength(2);
 });
 
-it('says of a control node that was written over what is wrong, and lists the other jobs', async () => {
-  const replica = await Replica.start('1.0');
+it('goes on with a control node and a progress that somebody has written over', async () => {
+  const replica = await start('1.0');
   await replica.boot();
   const { store } = replica.parts;
-  const view = await store.load(JOB);
-  await store.create('other', (view.view as NonNullable<typeof view.view>).record, await replica.control());
-  await admin.set(`${rootPath}/jobs/${SERVICE}/${JOB}/control`, 'nonsense');
-  const found = await list(store, new Set());
-  expect(found.map(({ job, problem }) => [job, problem === undefined])).toEqual([
-    ['other', true],
-    [JOB, false],
-  ]);
-  expect(found[1]?.problem).toMatch(/ZK_UNREADABLE_NODE/);
-  const parts = { ...replica.parts, maxClockSkewMs: 30_000, own: new Set<string>(), masterOf: () => Promise.resolve(undefined) };
-  expect(await why(parts, JOB, new Date())).toMatch(/ZK_UNREADABLE_NODE.*\/control/);
+  await store.saveNote(JOB, 'progress', Buffer.from('{"fraction":0.5}'), undefined);
+  const { view } = await store.load(JOB);
+  if (view === undefined) throw new Error('There is no record.');
+  const run = {
+    claim: randomUUID(),
+    trigger: 't',
+    cause: 'trigger',
+    starts: 1,
+    startedMs: Date.now(),
+    member: 'gone',
+    election: 'e',
+    token: 1n,
+  } as const;
+  await store.write(JOB, {
+    view,
+    record: { ...view.record, running: [{ ...run, tick: undefined }] },
+    verdicts: [],
+    triggers: [],
+    ground: undefined,
+  });
+  expect(await list(store, new Set())).toMatchObject([{ progress: { fraction: 0.5 } }]);
+  for (const node of ['control', 'progress']) await admin.set(`${rootPath}/jobs/${SERVICE}/${JOB}/${node}`, 'nonsense');
+  expect(await pause(replica.parts, JOB)).toBe(true);
+  await replica.boot();
+  expect(await replica.control()).toMatchObject({
+    declared: [{ version: '1.0' }],
+    inForce: { version: '1.0' },
+    audit: [{ change: 'paused' }],
+  });
+  expect(await list(store, new Set())).toMatchObject([{ job: JOB, kind: 'cron', problem: undefined, progress: undefined }]);
 });

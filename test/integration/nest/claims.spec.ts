@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Cron, Interval, ScheduleModule } from '@nestjs/schedule';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type JobRun, MasterOnly, ZookeeperModule, type ZookeeperModuleOptions } from '../../../src/index.js';
+import { ClusterJobs, type JobRun, type JobVerdict, MasterOnly, ZookeeperModule, type ZookeeperModuleOptions } from '../../../src/index.js';
 import { ZookeeperTestingModule } from '../../../src/testing.js';
 import { JOB_STORE } from '../../../src/zookeeper/decorators/inject.js';
 import type { JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
@@ -49,13 +49,23 @@ function replica(options: ZookeeperModuleOptions, name: string, seen: Seen[]): P
   });
 }
 
-/** The ticks that ran, as whole seconds since the first. */
-function seconds(seen: readonly Seen[]): number[] {
-  const times = seen.map(({ scheduled }) => scheduled ?? Number.NaN).toSorted((a, b) => a - b);
-  return times.map((time) => (time - (times[0] ?? 0)) / 1_000);
+/** The ticks that ran, in order. */
+function ticksOf(seen: readonly Seen[]): number[] {
+  return seen.map(({ scheduled }) => scheduled ?? Number.NaN).toSorted((a, b) => a - b);
 }
 
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+/** Every tick that has a verdict, in order. */
+function decided(verdicts: readonly JobVerdict[]): number[] {
+  return verdicts
+    .flatMap(({ scheduledTime, count }) => Array.from({ length: count }, (_, index) => Number(scheduledTime?.getTime()) + index * 1_000))
+    .toSorted((a, b) => a - b);
+}
+
+/** Every second from the first to the last of these. */
+function everySecond(ticks: readonly number[]): number[] {
+  const [first = Number.NaN] = ticks;
+  return Array.from({ length: (Number(ticks.at(-1)) - first) / 1_000 + 1 }, (_, index) => first + index * 1_000);
+}
 
 describe('ticks of @Cron', () => {
   it('are claimed in memory without ZooKeeper: each runs once, however often its schedule fires', async () => {
@@ -68,8 +78,10 @@ describe('ticks of @Cron', () => {
       },
       { what: 'four runs' },
     );
+    const ticks = decided(await app.get(ClusterJobs).verdicts('every-second'));
+    expect(ticks).toEqual(everySecond(ticks));
     await app.close();
-    expect(seconds(seen)).toEqual(upTo(seen.length));
+    expect(new Set(ticksOf(seen)).size).toBe(seen.length);
     expect(seen.every(({ cause, scheduled }) => /^(?:schedule|misfire)$/u.test(cause) && Number(scheduled) % 1_000 === 0)).toBe(true);
   });
 
@@ -90,8 +102,12 @@ describe('ticks of @Cron', () => {
     expect(await store.jobs()).toEqual(expect.arrayContaining(['every-second', 'switched-off']));
     const { view } = await store.load('every-second');
     expect(view?.record.schedule).toMatchObject({ cronTime: '* * * * * *' });
+    const verdicts = await second.app.get(ClusterJobs).verdicts('every-second');
     await second.app.close();
-    expect(seconds(seen)).toEqual(upTo(seen.length));
+    const ticks = decided(verdicts);
+    expect(ticks).toEqual(everySecond(ticks));
+    expect(new Set(ticksOf(seen)).size).toBe(seen.length);
+    expect(ticksOf(seen)).toEqual(expect.arrayContaining(decided(verdicts.filter(({ outcome }) => outcome === 'ran'))));
   });
 
   it('run at once and unclaimed in the testing kit', async () => {

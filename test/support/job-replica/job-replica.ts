@@ -73,9 +73,10 @@ export class JobReplica {
     return this.process.messages.findLast((one) => one['k'] === 'state')?.['s'] as string | undefined;
   }
 
-  /** The lines of its log whose event has this name, in order. */
+  /** What the library has logged there about events of this name, in order. Errors go to stderr, where there are no messages. */
   logged(event: string): Message[] {
-    return this.process.messages.filter((one) => one['event'] === event);
+    const lines = this.process.output.split('\n').filter((line) => line.startsWith('{') && line.includes(` event=${event} `));
+    return lines.map((line) => JSON.parse(line) as Message);
   }
 
   /** Gives a command and answers its result. */

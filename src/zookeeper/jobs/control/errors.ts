@@ -1,4 +1,4 @@
-import { ClusterCronError } from '../../support/errors.js';
+import { ClusterCronError, messageOf } from '../../support/errors.js';
 
 /** No job of the service has this name: no replica has ever declared it, or it was removed. */
 export class UnknownJobError extends ClusterCronError {
@@ -109,6 +109,21 @@ export class TriggerLostError extends ClusterCronError {
     super(
       'ZK_TRIGGER_LOST',
       `Trigger ${trigger} of job "${job}" is gone from ZooKeeper while it was waited for, perhaps with the whole job. verdicts() may tell whether it ran.`,
+    );
+  }
+}
+
+/** A trigger that was not started in time could not be taken back, because ZooKeeper could not be reached. It may still run. */
+export class TriggerUncertainError extends ClusterCronError {
+  constructor(
+    readonly job: string,
+    readonly trigger: string,
+    cause: unknown,
+  ) {
+    super(
+      'ZK_TRIGGER_UNCERTAIN',
+      `Trigger ${trigger} of job "${job}" could not be taken back (${messageOf(cause)}), so it may still run. Ask again with idempotencyKey "${trigger}" to learn what became of it.`,
+      { cause },
     );
   }
 }

@@ -69,7 +69,7 @@ export async function list(store: JobStore, own: ReadonlySet<string>): Promise<J
   const found: JobStatus[] = [];
   const readOn = async (): Promise<void> => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const status = await statusOrProblem(store, job, { members, nowMs, own });
+      const status = await statusOf(store, job, { members, nowMs, own });
       if (status !== undefined) found.push(status);
     }
   };
@@ -81,16 +81,6 @@ interface Scene {
   readonly members: readonly MemberView[];
   readonly nowMs: number;
   readonly own: ReadonlySet<string>;
-}
-
-/** One job whose nodes were written over by hand does not hide the others. */
-async function statusOrProblem(store: JobStore, job: string, scene: Scene): Promise<JobStatus | undefined> {
-  try {
-    return await statusOf(store, job, scene);
-  } catch (thrown) {
-    if (!(thrown instanceof UnreadableNodeError)) throw thrown;
-    return { ...UNKNOWN, job, orphaned: isOrphaned(job, scene), problem: thrown.message };
-  }
 }
 
 /** Undefined for a job that was removed meanwhile. */
@@ -107,7 +97,7 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
   const disabled = declaration?.disabled === true;
   const [last, progress] = await Promise.all([
     record.recent.at(-1) ?? store.loadLog(job).then((log) => log.at(-1)),
-    record.running.length === 0 ? undefined : store.loadNote(job, 'progress'),
+    record.running.length === 0 ? undefined : progressOf(store, job),
   ]);
   return {
     job,
@@ -128,6 +118,13 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
     disabled,
     problem: undefined,
   };
+}
+
+/** What somebody has written over is no progress, and hides nothing else. */
+function progressOf(store: JobStore, job: string): Promise<unknown> {
+  return store.loadNote(job, 'progress').catch((thrown: unknown) => {
+    if (!(thrown instanceof UnreadableNodeError)) throw thrown;
+  });
 }
 
 const UNKNOWN = { elections: [], nextTimes: [], running: [], waitingTriggers: 0, disabled: false } as const;

@@ -1,7 +1,6 @@
 import type { Clock, Timer } from '../../support/clock.js';
 import type { SilenceAlarm } from '../job-events.js';
 import type { JobStore } from '../record/job-store.js';
-import { UnreadableNodeError } from '../record/zookeeper-store.js';
 import { declarationOf, livingVersions } from './in-force.js';
 import { list, type JobStatus } from './list.js';
 
@@ -57,17 +56,12 @@ async function silentJobs(store: JobStore): Promise<Map<string, SilenceAlarm>> {
   const waiting = [...jobs];
   const readOn = async (): Promise<void> => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const alarm = await alarmOf(store, job, nowMs, living).catch(unlessUnreadable);
+      const alarm = await alarmOf(store, job, nowMs, living);
       if (alarm !== undefined) silent.set(job, alarm);
     }
   };
   await Promise.all(Array.from({ length: READING }, readOn));
   return silent;
-}
-
-/** A job whose nodes were written over by hand does not hide the others; it is in the list with what is wrong. */
-function unlessUnreadable(thrown: unknown): undefined {
-  if (!(thrown instanceof UnreadableNodeError)) throw thrown;
 }
 
 async function alarmOf(store: JobStore, job: string, nowMs: number, living: ReadonlySet<string>): Promise<SilenceAlarm | undefined> {

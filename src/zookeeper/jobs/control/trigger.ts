@@ -6,6 +6,7 @@ import { isZooKeeperError } from '../../wire/errors.js';
 import { nameProblem } from '../job-identity.js';
 import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
 import type { Change, TriggerNode } from '../record/job-store.js';
+import { NotConnectedError } from '../record/connection.js';
 import { hasRoomForTrigger, MAX_TRIGGER_BYTES } from '../record/room.js';
 import { loadExisting, signature, unknownJob, type ControlParts } from './amend.js';
 import {
@@ -16,6 +17,7 @@ import {
   TriggerLostError,
   TriggerNotAcceptedError,
   TriggerRefusedError,
+  TriggerUncertainError,
 } from './errors.js';
 import { NO_RUN } from './in-force.js';
 import { verdictOf, type JobVerdict } from './verdicts.js';
@@ -61,6 +63,7 @@ const MAX_TRIES = 50;
  * @throws {UnknownJobError} {UnreadableJobError} {BadTriggerError} {TooManyTriggersError}
  * @throws {TriggerRefusedError} when the job was running and does not overlap.
  * @throws {TriggerNotAcceptedError} when no master started it in time, or `signal` aborted: it was taken back and will not run.
+ * @throws {TriggerUncertainError} when it was to be taken back and ZooKeeper could not be reached: it may still run.
  */
 export async function trigger(parts: ControlParts, job: string, options: TriggerOptions = {}): Promise<Triggered> {
   const { wait = 'accepted', timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
@@ -69,7 +72,12 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
   await ask(parts, job, id, options);
   const deadlineMs = parts.clock.nowMs() + timeoutMs;
   const started = await waitFor(parts, job, id, signal, deadlineMs, ({ state }) => state !== 'waiting');
-  const node = started.kind === 'node' ? started.node : await withdraw(parts, job, id, started);
+  const node =
+    started.kind === 'node'
+      ? started.node
+      : await withdraw(parts, job, id, started).catch((thrown: unknown) => {
+          throw isConnectionAway(thrown) ? new TriggerUncertainError(job, id, thrown) : thrown;
+        });
   if (node.state === 'ended' || wait === 'accepted') return answer(job, node);
   const ended = await waitFor(parts, job, id, signal, Infinity, ({ state }) => state === 'ended' || state === 'refused');
   if (ended.kind === 'node') return answer(job, ended.node);
@@ -152,9 +160,17 @@ async function look(store: ControlParts['store'], job: string, id: string): Prom
   try {
     return (await store.loadTrigger(job, id)) ?? 'gone';
   } catch (thrown) {
-    if (isZooKeeperError(thrown, 'connection-loss', 'session-expired', 'session-moved', 'operation-timeout')) return 'unknown';
+    if (isConnectionAway(thrown)) return 'unknown';
     throw thrown;
   }
+}
+
+function isConnectionAway(thrown: unknown): boolean {
+  return (
+    thrown instanceof NotConnectedError ||
+    thrown instanceof OrderNotSentError ||
+    isZooKeeperError(thrown, 'connection-loss', 'session-expired', 'session-moved', 'operation-timeout')
+  );
 }
 
 /** Takes the trigger back. Answers its node when it was started meanwhile, which is what was asked for. */

@@ -1,7 +1,6 @@
 import type { JobView, RunEntry } from '../record/job-record.js';
 import type { JobControl } from '../record/job-store.js';
 import type { StoredVerdict } from '../record/verdict.js';
-import { UnreadableNodeError } from '../record/zookeeper-store.js';
 import { parseSchedule } from '../schedule/parse.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { endOf, type Tick } from '../tick.js';
@@ -22,13 +21,6 @@ import { at, lasting, verdictInWords } from './words.js';
 export async function why(parts: WhyParts, job: string, tick: Date): Promise<string> {
   const tickMs = tick.getTime();
   if (Number.isNaN(tickMs)) return `The time of the tick is not a valid date. Give the instant at which it was due.`;
-  return explain(parts, job, tickMs).catch((thrown: unknown) => {
-    if (thrown instanceof UnreadableNodeError) return thrown.message;
-    throw thrown;
-  });
-}
-
-async function explain(parts: WhyParts, job: string, tickMs: number): Promise<string> {
   const { store } = parts;
   const { view, problem } = await store.load(job);
   if (problem !== undefined)

@@ -15,7 +15,7 @@ export function watchNode(sessions: Sessions, path: string, listener: () => void
       if (armedOn === session) armedOn = undefined;
     });
   };
-  const onEvent = (_: WatchEvent): void => {
+  const onEvent = (): void => {
     const session = armedOn;
     if (released || session === undefined) return;
     arm(session);

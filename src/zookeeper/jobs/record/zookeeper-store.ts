@@ -74,12 +74,11 @@ export class ZookeeperJobStore implements JobStore {
   async create(job: string, record: JobRecord, control: JobControl): Promise<void> {
     const session = await this.session();
     const { znodes } = this;
-    const create = (path: string, data: Buffer): Op => ({ kind: 'create', path, data, mode: 'persistent' });
     const operations = [
-      create(znodes.record(job), encodeRecord(record)),
-      create(znodes.control(job), encodeControl(control)),
-      create(znodes.verdicts(job), EMPTY),
-      create(znodes.triggers(job), EMPTY),
+      creation(znodes.record(job), encodeRecord(record)),
+      creation(znodes.control(job), encodeControl(control)),
+      creation(znodes.verdicts(job), EMPTY),
+      creation(znodes.triggers(job), EMPTY),
     ];
     try {
       await session.multi(operations);
@@ -256,6 +255,10 @@ const NO_SLOTS: JobRecord = {
   succeededMs: undefined,
   alarmedMs: undefined,
 };
+
+function creation(path: string, data: Buffer): Op {
+  return { kind: 'create', path, data, mode: 'persistent' };
+}
 
 async function childrenOf(session: Session, path: string): Promise<readonly string[]> {
   try {

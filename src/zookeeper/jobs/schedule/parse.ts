@@ -60,7 +60,9 @@ function millisecondsOf(value: unknown): number | undefined {
 }
 
 function zoneNameOf(timeZone: unknown, utcOffset: unknown): string {
-  if (timeZone !== undefined && timeZone !== null) return String(timeZone);
+  if (typeof timeZone === 'string') return timeZone;
+  if (timeZone !== undefined && timeZone !== null)
+    throw new BadScheduleError({ cronTime: '', timeZone }, 'expected the name of a time zone');
   if (typeof utcOffset === 'string') return utcOffset.startsWith('UTC') ? utcOffset : `UTC${utcOffset}`;
   if (typeof utcOffset !== 'number') return new Intl.DateTimeFormat().resolvedOptions().timeZone;
   const minutes = Math.abs(Math.trunc(utcOffset));

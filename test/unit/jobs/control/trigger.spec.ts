@@ -102,6 +102,14 @@ describe('trigger', () => {
     expect(scene.store.record('payouts')).toMatchObject({ triggers: [], recent: [{ outcome: 'skipped', reason: 'withdrawn' }] });
   });
 
+  it('may still run when it could not be taken back, and says so', async () => {
+    const scene = new Scene();
+    const asked = failureOf(trigger(scene.parts, 'payouts', { timeoutMs: 20 }));
+    const id = await scene.waiting();
+    scene.store.isDetached = true;
+    expect(await asked).toMatchObject({ code: 'ZK_TRIGGER_UNCERTAIN', trigger: id });
+  });
+
   it('counts as accepted when it was started at the very moment at which it was to be taken back', async () => {
     const scene = new Scene();
     let id = '';

@@ -1,0 +1,73 @@
+import type { JobView } from '../jobs/record/job-record.js';
+import { laterTick, type Tick } from '../jobs/tick.js';
+
+/**
+ * The job's record as this master knows it. What is cached needs not be right: every write is conditional on it. But an operator's order must not go unnoticed: when
+ * the record was declared out of date while a read or write was under way, the outcome of that is not kept.
+ */
+export class RecordCache {
+  private kept: JobView | undefined;
+  private lastRead: JobView | undefined;
+  private hasRead = false;
+  private age = 0;
+  private seen: Tick | undefined;
+  private readonly whenRead = new Set<() => void>();
+
+  /** Undefined: read it. */
+  get view(): JobView | undefined {
+    return this.kept;
+  }
+
+  /** Changes whenever the record was declared out of date. */
+  get epoch(): number {
+    return this.age;
+  }
+
+  /** Whether it was read, or found to be unreadable, under this mastership. */
+  get isRead(): boolean {
+    return this.hasRead;
+  }
+
+  /** As last read, also while that is out of date: for questions that need no proof. */
+  get isPaused(): boolean {
+    return this.lastRead?.record.pausedMs !== undefined;
+  }
+
+  /** The highest tick that this process has seen decided. */
+  get cursorSeen(): Tick | undefined {
+    return this.seen;
+  }
+
+  outdate(): void {
+    this.age += 1;
+    this.kept = undefined;
+  }
+
+  /** Keeps what a read or a write that began at `epoch` has shown. */
+  saw(view: JobView, epoch: number): void {
+    if (epoch === this.age) this.kept = view;
+    this.lastRead = view;
+    if (view.record.cursor !== undefined) this.seen = laterTick(view.record.cursor, this.seen);
+  }
+
+  /** The record was looked at, with or without success. */
+  read(): void {
+    this.hasRead = true;
+    const waiting = [...this.whenRead];
+    this.whenRead.clear();
+    for (const then of waiting) then();
+  }
+
+  /** Calls `then` once the record was looked at; drops it when the mastership ends before. */
+  afterRead(then: () => void): void {
+    this.whenRead.add(then);
+  }
+
+  /** The mastership is over: nothing is known any more, but which ticks were decided. */
+  forget(): void {
+    this.outdate();
+    this.lastRead = undefined;
+    this.hasRead = false;
+    this.whenRead.clear();
+  }
+}

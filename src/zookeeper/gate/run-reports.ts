@@ -1,0 +1,65 @@
+import { MAX_ERROR_LENGTH, type StoredVerdict } from '../jobs/record/verdict.js';
+import { messageOf } from '../support/errors.js';
+import type { Observer } from '../support/observer.js';
+import type { Execution } from './execution.js';
+import { stackOf } from './outcome.js';
+
+/** Why a run did not simply run, cut to what a verdict holds. */
+export function errorOf({ outcome, thrown, run }: Execution): string | undefined {
+  if (outcome === 'ran') return undefined;
+  const why: unknown = thrown ?? (run.signal.aborted ? run.signal.reason : undefined);
+  return why === undefined ? undefined : messageOf(why).slice(0, MAX_ERROR_LENGTH);
+}
+
+/** The verdict of a run that had no claim. */
+export function verdictOf(execution: Execution, by: string): StoredVerdict {
+  const { outcome, reason, attempt, startedMs, durationMs, run } = execution;
+  return {
+    outcome,
+    reason,
+    tick: undefined,
+    until: undefined,
+    count: 1,
+    trigger: undefined,
+    cause: run.cause,
+    attempt,
+    startedMs,
+    durationMs,
+    by,
+    token: run.fencingToken,
+    error: errorOf(execution),
+  };
+}
+
+/** A line for a run that failed, with its stack, or that was cut short. */
+export function reportEnd(observer: Observer, election: string, { outcome, reason, thrown, run, attempt, durationMs }: Execution): void {
+  if (outcome !== 'interrupted' && outcome !== 'failed') return;
+  const scheduled = run.scheduledTime?.toISOString();
+  const fields = { job: run.job, election, token: run.fencingToken.toString(), scheduled, cause: run.cause, attempt, durationMs };
+  if (outcome === 'interrupted') {
+    const message = `The run of "${run.job}" stopped on its abort: ${messageOf(run.signal.reason)}`;
+    return observer.observe({ level: 'warn', event: 'run.aborted', message, fields });
+  }
+  const what = reason === 'timeout' ? 'took too long' : 'failed';
+  const message = `The run of "${run.job}" ${what}: ${messageOf(thrown ?? run.signal.reason)}. The schedule goes on.`;
+  observer.observe({ level: 'error', event: 'run.failed', message, fields: { ...fields, stack: stackOf(thrown) } });
+}
+
+/** A run that threw and is tried again. */
+export interface Retry {
+  readonly job: string;
+  readonly election: string;
+  readonly token: bigint;
+  readonly thrown: unknown;
+  readonly attempt: number;
+  readonly delayMs: number;
+}
+
+export function reportRetry(observer: Observer, { job, election, token, thrown, attempt, delayMs }: Retry): void {
+  observer.observe({
+    level: 'warn',
+    event: 'run.retrying',
+    message: `Attempt ${attempt} of "${job}" failed: ${messageOf(thrown)}. The next one follows in ${Math.round(delayMs)} ms.`,
+    fields: { job, election, token: token.toString(), attempt, stack: stackOf(thrown) },
+  });
+}
