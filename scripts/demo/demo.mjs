@@ -87,7 +87,9 @@ async function collectVerdicts() {
   let verdicts = {};
   await until('every tick to have its verdict', 20_000, async () => {
     const replica = alive()[0];
-    const found = await Promise.all(Object.keys(JOB_PERIODS_MS).map(async (job) => /** @type {const} */ ([job, await replica?.verdicts(job)])));
+    const found = await Promise.all(
+      Object.keys(JOB_PERIODS_MS).map(async (job) => /** @type {const} */ ([job, await replica?.verdicts(job)])),
+    );
     verdicts = Object.fromEntries(found.map(([job, list]) => [job, list ?? []]));
     return audit.ticks(verdicts, toMs - WATCH_MS, toMs).wrong.length === 0;
   }).catch(() => interrupted.signal.throwIfAborted());

@@ -43,7 +43,12 @@ export function report(out, audit, { killed, drained, exits, fromMs, toMs, verdi
     ],
     [overlaps.length === 0, `overlapping runs         ${overlaps.length} of ${audit.runs.length}`],
     [duplicates.length === 0, `duplicate runs           ${duplicates.length}`],
-    [wrong.length === 0, `ticks without a verdict  ${wrong.length}; verdicts: ${Object.entries(outcomes).map(([outcome, count]) => `${count} ${outcome}`).join(', ')}`],
+    [
+      wrong.length === 0,
+      `ticks without a verdict  ${wrong.length}; verdicts: ${Object.entries(outcomes)
+        .map(([outcome, count]) => `${count} ${outcome}`)
+        .join(', ')}`,
+    ],
     [audit.tokensGrow(), 'fencing tokens           grow from master to master'],
   ]);
   out.write(`\nRESULT: ${ticks} ticks ran in ${seconds(toMs - fromMs)}\n`);

@@ -48,7 +48,7 @@ describe('the quick start of the README', () => {
     for (const stream of [child.stdout, child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', (line) => lines.push(line));
     }
-    const saysItRan = (): void => expect(lines.join('\n')).toMatch(/the master sends the statements \(fencing token \d+\)/);
+    const saysItRan = (): void => expect(lines.join('\n')).toMatch(/one replica sends the statements of \d{4}-/);
     await eventually(saysItRan, { what: 'the job to run', withinMs: 60_000 });
     child.kill('SIGTERM');
     await exited;
@@ -71,7 +71,7 @@ describe('the quick start of the README', () => {
     const lines: string[] = [];
     if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
     expect((await exited)[0]).toBe(0);
-    await eventually(() => expect(lines.join('\n')).toMatch(/the master sends the statements/), { what: 'the job to run' });
+    await eventually(() => expect(lines.join('\n')).toMatch(/one replica sends the statements of \d{4}-/), { what: 'the job to run' });
   });
 });
 

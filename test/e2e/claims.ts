@@ -9,13 +9,16 @@ import type { ZooKeeperServer } from '../support/zookeeper.js';
 /** Where a scenario takes place, and with which library, if it is not the project's own. */
 export interface Place {
   readonly server: ZooKeeperServer;
+  /** Below it are all nodes. Default: none. */
+  readonly root?: string;
   readonly dist?: string | undefined;
 }
 
 const TICK: JobSpec = { name: 'tick', cronTime: '* * * * * *', options: { misfire: 'run-all' } };
 const YEAR_MS = 365 * 86_400_000;
 
-function fleetAt({ server, dist }: Place, rootPath: string): JobFleet {
+function fleetAt({ server, root = '', dist }: Place, name: string): JobFleet {
+  const rootPath = `${root}${name}`;
   return new JobFleet({ connectString: server.connectString, jobs: [TICK], dist, module: { rootPath, sessionTimeoutMs: 6_000 } });
 }
 
@@ -38,10 +41,11 @@ function expectMore(count: number, wanted: number): void {
  * that: it must not be.
  */
 export async function foreignParticipant(place: Place): Promise<number> {
-  const [root, node] = ['/foreign', '/foreign/master/services/bank:v1'];
+  const root = `${place.root ?? ''}/foreign`;
+  const node = `${root}/master/services/bank:v1`;
   await using link = await startProxy(place.server);
   await using admin = await startAdmin(place.server.connectString);
-  await using fleet = fleetAt({ ...place, server: place.server }, root);
+  await using fleet = fleetAt(place, '/foreign');
   const replica = await fleet.add({ connectString: link.connectString });
   await eventually(() => expectMore(runsOf(fleet).length, 2), { what: 'some runs', withinMs: 60_000 });
   const record = `${root}/jobs/bank/${TICK.name}`;

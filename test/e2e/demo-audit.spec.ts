@@ -122,5 +122,10 @@ function verdict(audit: Audit, change: { killed?: object; drained?: object; exit
   const killed = { ...good, signal: 'SIGKILL' as const, ...change.killed };
   const drained = { ...good, signal: 'SIGTERM' as const, ...change.drained };
   const exits = (change.exits ?? [{ replica: 'C', exit: good.exit }]) as { replica: string; exit: typeof good.exit }[];
-  return report({ write: () => undefined }, audit, { killed, drained, exits, fromMs: ms(0.5), toMs: ms(1.5), verdicts: change.verdicts ?? GOOD }, BOUNDS_MS);
+  return report(
+    { write: () => undefined },
+    audit,
+    { killed, drained, exits, fromMs: ms(0.5), toMs: ms(1.5), verdicts: change.verdicts ?? GOOD },
+    BOUNDS_MS,
+  );
 }

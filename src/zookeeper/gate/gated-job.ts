@@ -6,7 +6,9 @@ import { checkProgress, Progress } from '../jobs/progress.js';
 import type { RunEntry } from '../jobs/record/job-record.js';
 import type { Finished } from '../jobs/record/plan.js';
 import type { RunSignal } from '../jobs/run-signal.js';
+import { parseSchedule } from '../jobs/schedule/parse.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
+import { endOf } from '../jobs/tick.js';
 import type { HeldTenure } from '../mastership/election.js';
 import type { ElectionGate, GateParts } from './election-gate.js';
 import { beginWork, enter, execute, makeRun, outerRun, type Execution, type ExecutionParts, type Order } from './execution.js';
@@ -172,7 +174,12 @@ export class GatedJob {
   private runLocally(tenure: HeldTenure, instance: unknown, method: Method): Promise<void> | undefined {
     this.running += 1;
     this.counts.started += 1;
-    const order = this.order(tenure, { cause: 'schedule', firstAttempt: 1, call: (run) => (enter(), method.call(instance, run)) });
+    const order = this.order(tenure, {
+      cause: 'schedule',
+      scheduledTime: this.latestTick(),
+      firstAttempt: 1,
+      call: (run) => (enter(), method.call(instance, run)),
+    });
     return execute(order, tenure, this.execution(instance), (execution) => {
       this.running -= 1;
       this.ended(execution);
@@ -182,6 +189,14 @@ export class GatedJob {
       this.queued = undefined;
       queued?.();
     });
+  }
+
+  /** The tick that a fire is for, where ticks are not claimed because there is nobody to claim them from (the testing kit). */
+  private latestTick(): Date | undefined {
+    const { cron, rules } = this.identity;
+    if (cron === undefined || rules.claim === 'none') return undefined;
+    const nowMs = this.parts.clock.wallMs();
+    return new Date(parseSchedule(cron).last(endOf(nowMs - rules.misfireWindowMs), nowMs)?.dueMs ?? nowMs);
   }
 
   private noteLocally(execution: Execution): void {

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { mutantOf } from '../support/mutant.js';
+import { startServer, type ZooKeeperServer } from '../support/zookeeper.js';
+import { foreignParticipant, stalled, twoVersions, yearAhead } from './claims.js';
+
+let server: ZooKeeperServer;
+
+beforeAll(async () => {
+  server = await startServer();
+});
+
+afterAll(() => server.dispose());
+
+it('with all guards, ticks are started once, only by a master, by a right clock, and none is lost', async () => {
+  const place = { server };
+  const [violations, writes, gaps, runs] = await Promise.all([
+    twoVersions(place),
+    foreignParticipant(place),
+    stalled(place),
+    yearAhead(place),
+  ]);
+  expect({ violations, writes, gaps, runs }).toEqual({ violations: [], writes: 0, gaps: [], runs: 0 });
+});
+
+it('ticks are started twice when a run does not wait for its claim', async () => {
+  using mutant = await mutantOf({
+    file: 'gate/job-loop.js',
+    guard: 'if (!(await this.meet(result, epoch, tenure)))',
+    instead: 'if ((await this.meet(result, epoch, tenure), false))',
+  });
+  const found = await twoVersions({ server, root: '/no-claim', dist: mutant.dist });
+  expect(found).toContainEqual(expect.stringMatching(/are for one tick$/));
+});
+
+it('a replica that has lost its election node claims a tick when the claim does not check the tenure', async () => {
+  using mutant = await mutantOf({
+    file: 'jobs/record/zookeeper-write.js',
+    guard: 'const checks = change.ground?.startChecks() ?? [];',
+    instead: 'const checks = [];',
+  });
+  expect(await foreignParticipant({ server, root: '/no-checks', dist: mutant.dist })).toBeGreaterThan(0);
+});
+
+it('ticks are lost in a stall when only those count that are due just now', async () => {
+  using mutant = await mutantOf({
+    file: 'jobs/record/due-ticks.js',
+    guard: 'return (0, floor_js_1.floorOf)({ record: this.draft.record, createdMs: this.draft.situation.view.createdMs });',
+    instead: `return (0, tick_js_1.laterTick)(
+      (0, tick_js_1.endOf)(this.nowMs - job_rules_js_1.ON_TIME_MS),
+      (0, floor_js_1.floorOf)({ record: this.draft.record, createdMs: this.draft.situation.view.createdMs }),
+    );`,
+  });
+  expect(await stalled({ server, root: '/no-due-list', dist: mutant.dist })).not.toEqual([]);
+});
+
+it('a replica whose clock is a year ahead uses up the ticks of a year when nothing bounds its clock', async () => {
+  using mutant = await mutantOf({
+    file: 'gate/clock-guard.js',
+    guard: "return Math.abs(offMs) <= this.maxClockSkewMs ? GOOD : { kind: 'off', offMs };",
+    instead: 'return GOOD;',
+  });
+  expect(await yearAhead({ server, root: '/no-bound', dist: mutant.dist })).toBeGreaterThan(0);
+});
