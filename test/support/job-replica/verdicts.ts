@@ -76,8 +76,7 @@ export class Ledger {
     if (scheduledTime === undefined || until === undefined) return [];
     const [first, last] = [Date.parse(scheduledTime), Date.parse(until)];
     const ticks = Array.from({ length: Math.round((last - first) / this.periodMs) + 1 }, (_, index) => first + index * this.periodMs);
-    if (ticks.length !== count)
-      this.conflict(first, `to ${until} are ${ticks.length} ticks, and the verdict (${outcome}) says ${count}`);
+    if (ticks.length !== count) this.conflict(first, `to ${until} are ${ticks.length} ticks, and the verdict (${outcome}) says ${count}`);
     return ticks;
   }
 

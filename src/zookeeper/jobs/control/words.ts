@@ -47,7 +47,7 @@ const REASONS: Readonly<Record<VerdictReason, string>> = {
   shutdown: 'its replica was shut down, or handed its mastership over, and it did not end in time',
 };
 
-export function reasonInWords(reason: VerdictReason): string {
+function reasonInWords(reason: VerdictReason): string {
   return REASONS[reason];
 }
 
