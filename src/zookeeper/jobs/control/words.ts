@@ -47,10 +47,6 @@ const REASONS: Readonly<Record<VerdictReason, string>> = {
   shutdown: 'its replica was shut down, or handed its mastership over, and it did not end in time',
 };
 
-function reasonInWords(reason: VerdictReason): string {
-  return REASONS[reason];
-}
-
 /** A verdict about a tick as a sentence. */
 export function verdictInWords(verdict: StoredVerdict, timeZone: string | undefined): string {
   return `${outcomeInWords(verdict, timeZone)}${rangeInWords(verdict, timeZone)}`;
