@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { startAdmin, type Admin } from '../../support/admin.js';
 import { tokens, violations } from '../../support/replica/audit.js';
 import { ProxiedFleet } from '../../support/replica/proxied.js';
+import { Chance, seedFrom } from '../../support/random.js';
 import type { Phase, Replica } from '../../support/replica/replica.js';
 import { startEnsemble, type Ensemble } from '../../support/zookeeper.js';
 import { T_MS } from './outcome.js';
@@ -10,21 +11,12 @@ import { T_MS } from './outcome.js';
 const LIVING = 4;
 /** `STORM_SECONDS` makes it last longer, `STORM_SEED` makes it choose as an earlier one did. */
 const SECONDS = Number(process.env['STORM_SECONDS'] ?? 20);
-const SEED = Number(process.env['STORM_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+const SEED = seedFrom('STORM_SEED');
 const NODE = '/soa/master/services/bank:v1';
-
-/** A linear congruential generator (constants: Numerical Recipes, 2nd ed., section 7.1): the same seed gives the same numbers. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 class Storm {
   readonly log: string[] = [];
-  private readonly random = randomFrom(SEED);
+  private readonly chance = new Chance(SEED);
   private addresses = 0;
 
   constructor(
@@ -40,14 +32,14 @@ class Storm {
 
   async add(address?: string): Promise<void> {
     this.addresses += 1;
-    await this.proxied.add(this.one(this.ensemble.members), { address: address ?? `10.0.0.${this.addresses}:9090` });
+    await this.proxied.add(this.chance.one(this.ensemble.members), { address: address ?? `10.0.0.${this.addresses}:9090` });
   }
 
   /** One fault after the other falls on this kind of target until the time is over, with rests between; several of these run at once. */
   async rage(untilMs: number, strikes: readonly (() => Promise<string>)[], restMs: number): Promise<void> {
     while (performance.now() < untilMs) {
-      this.log.push(`${Math.round(performance.now())} ${await this.one(strikes)()}`);
-      await wait(this.random() * restMs);
+      this.log.push(`${Math.round(performance.now())} ${await this.chance.one(strikes)()}`);
+      await wait(this.chance.below(restMs));
     }
   }
 
@@ -58,7 +50,7 @@ class Storm {
   private readonly blowBehindHole = () =>
     this.during('blow behind a hole', (replica) => {
       const heal = this.holed(replica);
-      void this.operator(this.one([() => this.admin.delete(NODE), () => this.admin.wipe('/soa'), () => this.endSession(replica)]));
+      void this.operator(this.chance.one([() => this.admin.delete(NODE), () => this.admin.wipe('/soa'), () => this.endSession(replica)]));
       return heal;
     });
 
@@ -67,14 +59,14 @@ class Storm {
     this.pause,
     async () => {
       const replica = this.target();
-      const phase = this.one<Phase>(['timer', 'immediate', 'io', 'zookeeper']);
-      await replica.block(this.random() * 4 * T_MS, phase).catch(() => undefined);
+      const phase = this.chance.one<Phase>(['timer', 'immediate', 'io', 'zookeeper']);
+      await replica.block(this.chance.below(1) * 4 * T_MS, phase).catch(() => undefined);
       return `stall ${replica.process.name} ${phase}`;
     },
     async () => {
       const replica = this.target();
       await replica.process.kill();
-      await this.add(this.random() < 0.5 ? replica.address : undefined);
+      await this.add(this.chance.below(1) < 0.5 ? replica.address : undefined);
       return `kill ${replica.process.name}`;
     },
     async () => {
@@ -96,23 +88,23 @@ class Storm {
     () =>
       this.during('latency', (replica) => {
         const link = this.proxied.link(replica);
-        link.latencyMs = this.random() * 300;
+        link.latencyMs = this.chance.below(300);
         return () => (link.latencyMs = 0);
       }),
   ];
 
   readonly onServers = [
     async () => {
-      const member = this.one(this.ensemble.members);
+      const member = this.chance.one(this.ensemble.members);
       await member.pause();
-      await wait(this.random() * 1.5 * T_MS);
+      await wait(this.chance.below(1.5 * T_MS));
       await member.resume();
       return `server ${member.id} pause`;
     },
     async () => {
-      const member = this.one(this.ensemble.members);
+      const member = this.chance.one(this.ensemble.members);
       await member.kill();
-      await wait(this.random() * T_MS);
+      await wait(this.chance.below(T_MS));
       await member.start();
       return `server ${member.id} kill`;
     },
@@ -134,14 +126,14 @@ class Storm {
 
   private holed(replica: Replica): () => void {
     const link = this.proxied.link(replica);
-    link.hole(this.one([undefined, 'to-server', 'to-client'] as const));
+    link.hole(this.chance.one([undefined, 'to-server', 'to-client'] as const));
     return () => link.pass();
   }
 
   private async during(what: string, begin: (replica: Replica) => () => void): Promise<string> {
     const replica = this.target();
     const end = begin(replica);
-    const lengthMs = this.random() * 4 * T_MS;
+    const lengthMs = this.chance.below(4 * T_MS);
     await wait(lengthMs);
     end();
     return `${what} ${replica.process.name} ${Math.round(lengthMs)} ms`;
@@ -151,11 +143,7 @@ class Storm {
   private target(): Replica {
     const living = this.proxied.fleet.replicas.filter((one) => one.process.exit === undefined);
     const masters = living.filter((one) => one.isMaster());
-    return this.one(this.random() < 0.8 && masters.length > 0 ? masters : living);
-  }
-
-  private one<T>(from: readonly T[]): T {
-    return from[Math.floor(this.random() * from.length)] as T;
+    return this.chance.one(this.chance.below(1) < 0.8 && masters.length > 0 ? masters : living);
   }
 }
 

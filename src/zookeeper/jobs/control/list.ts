@@ -97,7 +97,7 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
   const disabled = declaration?.disabled === true;
   const [last, progress] = await Promise.all([
     record.recent.at(-1) ?? store.loadLog(job).then((log) => log.at(-1)),
-    record.running.length === 0 ? undefined : progressOf(store, job),
+    progressOf(store, job),
   ]);
   return {
     job,
