@@ -63,7 +63,7 @@ export async function foreignParticipant(place: Place): Promise<number> {
 }
 
 /** A write of a job's record (jobs/record/record-codec.ts) in which a run stands. The write that ends a run takes it out. */
-function isClaim(request: string): boolean {
+export function isClaim(request: string): boolean {
   const record = /\[1,\[.*\]/s.exec(request)?.[0];
   try {
     return record !== undefined && ((JSON.parse(record) as unknown[])[3] as unknown[]).length > 0;

@@ -60,7 +60,7 @@ class Storm {
     async () => {
       const replica = this.target();
       const phase = this.chance.one<Phase>(['timer', 'immediate', 'io', 'zookeeper']);
-      await replica.block(this.chance.below(1) * 4 * T_MS, phase).catch(() => undefined);
+      await replica.block(this.chance.below(4 * T_MS), phase).catch(() => undefined);
       return `stall ${replica.process.name} ${phase}`;
     },
     async () => {

@@ -1,0 +1,364 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { JobRecord, RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
+import type { Change, JobControl, JobStore, TriggerNode } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
+import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
+import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
+import type { Ground } from '../../../src/zookeeper/mastership/election.js';
+import type { Session } from '../../../src/zookeeper/session/session.js';
+import { systemClock } from '../../../src/zookeeper/support/clock.js';
+import { startAdmin, type Admin } from '../../support/admin.js';
+import { eventually } from '../../support/eventually.js';
+import { startProxy } from '../../support/proxy.js';
+import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
+import { ObservedSessions } from '../session/observed-sessions.js';
+
+const JOB = 'payouts';
+const EMPTY: JobRecord = {
+  schedule: { cronTime: '* * * * * *', timeZone: 'UTC', sinceMs: undefined },
+  cursor: undefined,
+  running: [],
+  triggers: [],
+  pausedMs: undefined,
+  resumedMs: undefined,
+  recent: [],
+  succeededMs: undefined,
+  alarmedMs: undefined,
+};
+const CONTROL: JobControl = { declared: [], inForce: { from: 'code', version: '1' }, audit: [] };
+
+let server: ZooKeeperServer;
+let admin: Admin;
+let roots = 0;
+let rootPath = '';
+const open: AsyncDisposable[] = [];
+
+beforeAll(async () => {
+  server = await startServer();
+  admin = await startAdmin(server.connectString);
+});
+beforeEach(() => {
+  rootPath = `/store-${++roots}`;
+});
+afterEach(async () => {
+  for (const each of open.splice(0)) await each[Symbol.asyncDispose]();
+});
+afterAll(async () => {
+  await admin[Symbol.asyncDispose]();
+  await server.dispose();
+});
+
+async function connect(connectString = server.connectString): Promise<{ readonly store: ZookeeperJobStore; readonly session: Session }> {
+  const sessions = await ObservedSessions.start(connectString);
+  open.push(sessions);
+  const store = new ZookeeperJobStore({
+    sessions: sessions.supervisor,
+    rootPath,
+    service: 'Bank',
+    clock: systemClock,
+    observer: { observe: () => undefined },
+  });
+  const session = sessions.supervisor.current();
+  if (session === undefined) throw new Error('There is no session.');
+  return { store, session };
+}
+
+function at(second: number): { dueMs: number; nominalMs: number } {
+  return { dueMs: second * 1_000, nominalMs: second * 1_000 };
+}
+
+function entry(claim: string, second: number): RunEntry {
+  return {
+    claim,
+    tick: at(second),
+    trigger: undefined,
+    cause: 'schedule',
+    starts: 1,
+    startedMs: 1,
+    member: 'version~a',
+    election: 'e',
+    token: 1n,
+  };
+}
+
+function ran(second: number, error?: string): StoredVerdict {
+  const none = { reason: undefined, until: undefined, trigger: undefined } as const;
+  const run = { cause: 'schedule', attempt: 1, startedMs: second * 1_000, durationMs: 1, by: 'a:1', token: 1n } as const;
+  return { ...none, ...run, outcome: error === undefined ? 'ran' : 'failed', tick: at(second), count: 1, error };
+}
+
+function trigger(id: string): TriggerNode {
+  return { id, input: { amount: 7 }, by: 'anna', atMs: 5, state: 'waiting', verdict: undefined };
+}
+
+async function change(store: JobStore, record: Partial<JobRecord>, more: Partial<Change> = {}): Promise<Change> {
+  const { view } = await store.load(JOB);
+  if (view === undefined) throw new Error('There is no record.');
+  return { view, record: { ...view.record, ...record }, verdicts: [], triggers: [], ground: undefined, ...more };
+}
+
+describe.each<[string, () => Promise<JobStore>]>([
+  ['in ZooKeeper', async () => (await connect()).store],
+  ['in memory', async () => new MemoryJobStore({ clock: systemClock })],
+])('decisions kept %s', (_, make) => {
+  let store: JobStore;
+  beforeEach(async () => {
+    store = await make();
+    await store.create(JOB, EMPTY, CONTROL);
+  });
+
+  it('are made once: the first record stays', async () => {
+    await store.create(JOB, { ...EMPTY, pausedMs: 1 }, CONTROL);
+    expect((await store.load(JOB)).view?.record).toEqual(EMPTY);
+    expect(await store.jobs()).toEqual([JOB]);
+    expect((await store.load('other')).view).toBeUndefined();
+  });
+
+  it('take a change of what they are, and no change of what they were', async () => {
+    const first = await change(store, { cursor: at(1), running: [entry('one', 1)] });
+    const second = await change(store, { cursor: at(1), running: [entry('two', 1)] });
+    const written = await store.write(JOB, first);
+    expect(written).toMatchObject({ kind: 'written', view: { record: { running: [{ claim: 'one' }] } } });
+    expect(await store.write(JOB, second)).toEqual({ kind: 'moved' });
+    const { view } = await store.load(JOB);
+    expect(view).toEqual(written.kind === 'written' ? written.view : undefined);
+  });
+
+  it('move verdicts to the log when the record has no room, and lose none', async () => {
+    for (let second = 1; second <= 30; second += 1) {
+      const written = await store.write(JOB, await change(store, { cursor: at(second) }, { verdicts: [ran(second)] }));
+      expect(written.kind).toBe('written');
+    }
+    await store.write(JOB, await change(store, {}, { verdicts: [ran(31, 'no money')] }));
+    const all = [...(await store.loadLog(JOB)), ...((await store.load(JOB)).view?.record.recent ?? [])];
+    expect(all.map(({ tick }) => tick?.dueMs)).toEqual(Array.from({ length: 31 }, (__, index) => (index + 1) * 1_000));
+    expect(all.at(-1)?.error).toBe('no money');
+  });
+
+  it('have a trigger once for each id, up to a limit, and tell what became of it', async () => {
+    expect(await store.addTrigger(JOB, trigger('a'))).toBe('added');
+    expect(await store.addTrigger(JOB, trigger('a'))).toBe('exists');
+    expect(await store.addTrigger('other', trigger('a'))).toBe('no job');
+    for (const id of ['b', 'c', 'd', 'e', 'f']) expect(await store.addTrigger(JOB, trigger(id))).toBe('added');
+    expect(await store.addTrigger(JOB, trigger('g'))).toBe('full');
+    let told = 0;
+    const release = store.watchTrigger(JOB, 'a', () => (told += 1));
+    await store.write(
+      JOB,
+      await change(store, { triggers: ['b', 'c', 'd', 'e', 'f'] }, { triggers: [{ id: 'a', state: 'ended', verdict: ran(1) }] }),
+    );
+    await eventually(() => expect(told).toBeGreaterThan(0), { what: 'the listener of the trigger' });
+    release();
+    expect(await store.loadTrigger(JOB, 'a')).toMatchObject({ state: 'ended', input: { amount: 7 }, verdict: { outcome: 'ran' } });
+    expect(await store.loadTrigger(JOB, 'nobody')).toBeUndefined();
+  });
+
+  it('tell of each change of the control node, and of none after the release', async () => {
+    let told = 0;
+    const release = store.watchControl(JOB, () => (told += 1));
+    for (let round = 1; round <= 3; round += 1) {
+      const view = await store.loadControl(JOB);
+      if (view === undefined) throw new Error('There is no control node.');
+      const before = told;
+      const audit = [...view.control.audit, { atMs: round, by: 'anna', change: `change ${round}` }];
+      expect((await store.write(JOB, await change(store, {}, { control: { view, control: { ...view.control, audit } } }))).kind).toBe(
+        'written',
+      );
+      await eventually(() => expect(told).toBeGreaterThan(before), { what: `change ${round} to be told` });
+    }
+    release();
+    const after = told;
+    await store.addTrigger(JOB, trigger('late'));
+    expect((await store.loadControl(JOB))?.control.audit).toHaveLength(3);
+    expect(told).toBe(after);
+  });
+
+  it('keep a checkpoint and a progress', async () => {
+    expect(await store.loadNote(JOB, 'checkpoint')).toBeUndefined();
+    await store.saveNote(JOB, 'checkpoint', Buffer.from('{"lastCommit":7}'), undefined);
+    await store.saveNote(JOB, 'checkpoint', Buffer.from('{"lastCommit":8}'), undefined);
+    expect(await store.loadNote(JOB, 'checkpoint')).toEqual({ lastCommit: 8 });
+    await store.saveNote('plain method', 'checkpoint', Buffer.from('1'), undefined);
+    expect(await store.loadNote('plain method', 'checkpoint')).toBe(1);
+  });
+
+  it('are removed with everything below', async () => {
+    await store.addTrigger(JOB, trigger('a'));
+    await store.saveNote(JOB, 'progress', Buffer.from('1'), undefined);
+    await store.remove(JOB);
+    expect(await store.jobs()).toEqual([]);
+    expect((await store.load(JOB)).view).toBeUndefined();
+  });
+});
+
+describe('decisions in ZooKeeper', () => {
+  /** A tenure as two nodes stand for it. */
+  async function grounded(session: Session): Promise<Ground> {
+    for (const name of ['tenure', 'node']) await session.create(`${rootPath}/${name}`, Buffer.alloc(0), 'ephemeral');
+    return {
+      session,
+      member: 'version~a',
+      startChecks: () => [
+        { kind: 'check', path: `${rootPath}/tenure`, version: -1 },
+        { kind: 'check', path: `${rootPath}/node`, version: 0 },
+      ],
+      workChecks: () => [{ kind: 'check', path: `${rootPath}/tenure`, version: -1 }],
+      refused: async () => undefined,
+      readEnsembleTime: async () => Date.now(),
+    };
+  }
+
+  it('are refused to a master whose tenure node or election node is not as it was', async () => {
+    const { store, session } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const ground = await grounded(session);
+    expect((await store.write(JOB, await change(store, { cursor: at(1) }, { ground }))).kind).toBe('written');
+    await admin.set(`${rootPath}/node`, 'edited');
+    expect(await store.write(JOB, await change(store, { cursor: at(2) }, { ground }))).toEqual({ kind: 'refused' });
+    await admin.delete(`${rootPath}/tenure`);
+    await expect(store.saveNote(JOB, 'checkpoint', Buffer.from('1'), ground)).rejects.toThrow('no-node');
+    expect((await store.load(JOB)).view?.record.cursor).toEqual(at(1));
+  });
+
+  it('are told exactly when the reply to a claim is lost', async () => {
+    await using proxy = await startProxy(server);
+    const { store, session } = await connect(proxy.connectString);
+    await store.create(JOB, EMPTY, CONTROL);
+    const ground = await grounded(session);
+    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { ground });
+    const lost = proxy.loseReplyTo('multi');
+    const written = await store.write(JOB, claim);
+    await lost;
+    expect(written).toMatchObject({ kind: 'written', view: { version: claim.view.version + 1 } });
+    expect((await store.load(JOB)).view).toEqual(written.kind === 'written' ? written.view : undefined);
+  });
+
+  it('are told exactly when the request of a claim is lost', async () => {
+    await using proxy = await startProxy(server);
+    const { store, session } = await connect(proxy.connectString);
+    await store.create(JOB, EMPTY, CONTROL);
+    const ground = await grounded(session);
+    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { ground });
+    const lost = proxy.loseRequest('multi');
+    const written = await store.write(JOB, claim);
+    await lost;
+    expect(written).toMatchObject({ kind: 'written', view: { version: claim.view.version + 1 } });
+  });
+
+  it('that another replica has made meanwhile are not taken for own ones, when the reply is lost', async () => {
+    await using proxy = await startProxy(server);
+    const { store, session } = await connect(proxy.connectString);
+    const other = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const ground = await grounded(session);
+    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { ground });
+    const rival = await change(other.store, { cursor: at(1), running: [entry('rival', 1)] });
+    expect((await other.store.write(JOB, rival)).kind).toBe('written');
+    const lost = proxy.loseReplyTo('multi');
+    expect(await store.write(JOB, claim)).toEqual({ kind: 'moved' });
+    await lost;
+    expect((await store.load(JOB)).view?.record.running.map((each) => each.claim)).toEqual(['rival']);
+  });
+
+  it('are not sent over a session that is over, or while there is none', async () => {
+    const { store, session } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const ground = await grounded(session);
+    const claim = await change(store, { cursor: at(1) }, { ground });
+    for (const each of open.splice(0)) await each[Symbol.asyncDispose]();
+    expect(await store.write(JOB, claim)).toEqual({ kind: 'unsent' });
+    expect(await store.write(JOB, { ...claim, ground: undefined })).toEqual({ kind: 'unsent' });
+    await expect(store.load(JOB)).rejects.toThrow('ZK_NOT_CONNECTED');
+  });
+
+  it('say that a record was edited by hand, and take a repaired one', async () => {
+    const { store } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const stale = await change(store, { cursor: at(1) });
+    await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
+    expect((await store.load(JOB)).problem).toMatch(/JSON|token/i);
+    expect(await store.write(JOB, stale)).toEqual({ kind: 'moved' });
+    expect(await store.repair(JOB, EMPTY)).toBe('repaired');
+    expect(await store.repair(JOB, EMPTY)).toBe('readable');
+    expect((await store.load(JOB)).view?.record).toEqual(EMPTY);
+  });
+
+  it('say that a record is gone', async () => {
+    const { store } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const stale = await change(store, { cursor: at(1) });
+    await store.remove(JOB);
+    expect(await store.write(JOB, stale)).toEqual({ kind: 'moved' });
+  });
+
+  it.each(['verdicts', 'control', 'triggers'])('go on when somebody has deleted the node "%s"', async (name) => {
+    const { store } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    await admin.delete(`${rootPath}/jobs/Bank/${JOB}/${name}`);
+    expect((await store.write(JOB, await change(store, {}, { verdicts: [ran(1, 'boom')] }))).kind).toBe('written');
+    await store.create(JOB, EMPTY, CONTROL);
+    expect(await store.addTrigger(JOB, trigger('a'))).toBe('added');
+    expect(await store.loadLog(JOB)).toHaveLength(1);
+  });
+
+  it('begin a log anew that somebody has written over', async () => {
+    const { store } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    await admin.set(`${rootPath}/jobs/Bank/${JOB}/verdicts`, '{');
+    expect((await store.write(JOB, await change(store, {}, { verdicts: [ran(1, 'boom')] }))).kind).toBe('written');
+    expect(await store.loadLog(JOB)).toHaveLength(1);
+  });
+
+  it('are told of to a listener through a reconnect', async () => {
+    await using proxy = await startProxy(server);
+    const { store } = await connect(proxy.connectString);
+    await store.create(JOB, EMPTY, CONTROL);
+    let told = 0;
+    const release = store.watchRecord(JOB, () => (told += 1));
+    await store.load(JOB);
+    proxy.resetAll();
+    await eventually(() => expect(told).toBeGreaterThan(0), { what: 'the reconnect to be told' });
+    const before = told;
+    const other = await connect();
+    await other.store.write(JOB, await change(other.store, { cursor: at(1) }));
+    await eventually(() => expect(told).toBeGreaterThan(before), { what: 'the change to be told' });
+    release();
+  });
+
+  it('are told of when a member goes, or is gone already', async () => {
+    const { store } = await connect();
+    const member = `${rootPath}/members/Bank/version~a`;
+    await admin.create(member, '{"address":"a:1","version":"1","jobs":["payouts"]}', 'EPHEMERAL');
+    await eventually(
+      async () => expect(await store.members()).toEqual([{ name: 'version~a', address: 'a:1', version: '1', jobs: [JOB] }]),
+      {
+        what: 'the member',
+      },
+    );
+    let told = 0;
+    store.watchMembers(['version~a'], () => (told += 1));
+    await admin.set(member, '{}');
+    await store.members();
+    expect(told).toBe(0);
+    await admin.delete(member);
+    await eventually(() => expect(told).toBe(1), { what: 'the end of the member' });
+    store.watchMembers(['version~a'], () => (told += 1));
+    await eventually(() => expect(told).toBe(2), { what: 'the absence' });
+  });
+
+  it('about two hundred jobs are made at once', async () => {
+    const { store } = await connect();
+    const jobs = Array.from({ length: 200 }, (_, index) => `job ${index}`);
+    await Promise.all(jobs.map((job) => store.create(job, EMPTY, CONTROL)));
+    const views = await Promise.all(jobs.map((job) => store.load(job)));
+    const results = await Promise.all(
+      jobs.map((job, index) => {
+        const view = views[index]?.view;
+        if (view === undefined) throw new Error(`There is no record of ${job}.`);
+        return store.write(job, { view, record: { ...view.record, cursor: at(1) }, verdicts: [ran(1)], triggers: [], ground: undefined });
+      }),
+    );
+    expect(results.every(({ kind }) => kind === 'written')).toBe(true);
+    expect((await store.jobs()).length).toBe(200);
+  });
+});

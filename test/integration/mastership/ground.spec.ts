@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Ground, HeldTenure } from '../../../src/zookeeper/mastership/election.js';
+import { isZooKeeperError } from '../../../src/zookeeper/wire/errors.js';
+import type { Op } from '../../../src/zookeeper/wire/operations.js';
+import { startAdmin, type Admin } from '../../support/admin.js';
+import zookeeper from 'node-zookeeper-client';
+import { deferred, eventually } from '../../support/eventually.js';
+import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
+import { Replicas, type Replica } from './replicas.js';
+
+let server: ZooKeeperServer;
+let admin: Admin;
+
+beforeAll(async () => {
+  server = await startServer();
+  admin = await startAdmin(server.connectString);
+});
+
+afterAll(async () => {
+  await admin[Symbol.asyncDispose]();
+  await server.dispose();
+});
+
+interface Held extends HeldTenure {
+  readonly ground: Ground;
+}
+
+async function tenureOf(replica: Replica): Promise<Held> {
+  return eventually(
+    () => {
+      const tenure = replica.election.tenure();
+      if (tenure?.ground === undefined) throw new Error(`it is ${replica.election.state().kind}`);
+      return tenure as Held;
+    },
+    { what: `a tenure of ${replica.address}` },
+  );
+}
+
+/** What ZooKeeper says to a transaction that begins with these checks. */
+async function ask(ground: Ground, checks: readonly Op[]): Promise<'accepted' | string> {
+  try {
+    await ground.session.multi(checks);
+    return 'accepted';
+  } catch (thrown) {
+    if (!isZooKeeperError(thrown)) throw thrown;
+    return `${thrown.reason} at ${thrown.details.opIndex}`;
+  }
+}
+
+describe('what ties writes to a tenure', () => {
+  it('is accepted while the tenure lasts', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const { ground } = await tenureOf(replicas.add());
+    expect(await ask(ground, ground.startChecks())).toBe('accepted');
+    expect(await ask(ground, ground.workChecks())).toBe('accepted');
+  });
+
+  it('refuses new work when an operator has deleted the tenure node, until the master has put it back', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const { ground, id } = await tenureOf(replicas.add());
+    await admin.delete(`${replicas.record}/tenure-${id}`);
+    expect(await ask(ground, ground.startChecks())).toBe('no-node at 0');
+    expect(await ask(ground, ground.workChecks())).toBe('no-node at 0');
+    await ground.refused();
+    expect(await ask(ground, ground.startChecks())).toBe('accepted');
+    expect((await admin.info(`${replicas.record}/tenure-${id}`))?.ephemeralOwner).toBe(ground.session.id);
+  });
+
+  it('refuses new work, and not work in progress, from the moment that the election node is edited', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second] = await replicas.line();
+    const { ground } = await tenureOf(first);
+    // A run that goes on for as long as this test looks.
+    let end!: () => void;
+    const running = new Promise<void>((resolve) => (end = resolve));
+    first.election.setDrain(async () => {
+      await running;
+      return 'drained';
+    });
+    const checks = ground.startChecks();
+    await admin.set(replicas.node, second.address);
+    expect(await ask(ground, checks)).toBe('bad-version at 1');
+    await eventually(() => expect(first.election.state().kind).toBe('draining'), { what: 'the drain' });
+    expect(await ask(ground, ground.workChecks())).toBe('accepted');
+    end();
+    await replicas.master({ not: first });
+    await eventually(async () => expect(await ask(ground, ground.workChecks())).toBe('no-node at 0'), { what: 'the end of the tenure' });
+  });
+
+  it('refuses work in progress once a successor has won, though session and tenure node are there', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first] = await replicas.line();
+    const { ground, id } = await tenureOf(first);
+    const checks = ground.workChecks();
+    await admin.delete(replicas.node);
+    await replicas.master({ not: first });
+    // As if the deposed master had not heard of anything yet: its tenure node is there.
+    await ground.session.create(`${replicas.record}/tenure-${id}`, Buffer.alloc(0), 'ephemeral').catch(() => undefined);
+    expect(await ask(ground, checks)).toBe('bad-version at 1');
+  });
+
+  it('refuses everything once the session is over', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const one = replicas.add();
+    const { ground, id } = await tenureOf(one);
+    await one.loseSession();
+    await eventually(async () => expect(await admin.exists(`${replicas.record}/tenure-${id}`)).toBe(false), {
+      what: 'the tenure node to go',
+    });
+    await expect(ground.session.multi(ground.startChecks())).rejects.toThrow();
+  });
+
+  it('refuses new work while a foreign participant has the node', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const one = replicas.add();
+    const { ground } = await tenureOf(one);
+    const checks = ground.startChecks();
+    // In one transaction, so that the replica cannot come between.
+    const { promise, resolve, reject } = deferred<void>();
+    const swap = admin.client.transaction().remove(replicas.node, -1);
+    swap.create(replicas.node, Buffer.from('foreign:1'), zookeeper.CreateMode.EPHEMERAL);
+    swap.commit((error) => (error ? reject(new Error(error.toString())) : resolve()));
+    await promise;
+    expect(await ask(ground, checks)).toMatch(/at [01]$/);
+    await admin.delete(replicas.node);
+  });
+
+  it('adopts a record that an operator has written, and goes on', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const one = replicas.add();
+    const { ground } = await tenureOf(one);
+    await admin.set(replicas.record, (await admin.read(replicas.record)) ?? '');
+    expect(await ask(ground, ground.workChecks())).toBe('bad-version at 1');
+    await ground.refused();
+    expect(await ask(ground, ground.workChecks())).toBe('accepted');
+    expect(one.isMaster).toBe(true);
+  });
+
+  it('lets nobody wait for ever who asks for another look as the tenure ends', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const one = replicas.add();
+    const { ground } = await tenureOf(one);
+    const asked = ground.refused();
+    await one.stop();
+    await asked;
+    await ground.refused();
+  });
+});
+
+describe("the ensemble's clock", () => {
+  it('is read by a write, and goes on by itself', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const { ground } = await tenureOf(replicas.add());
+    // Server and test share one clock; what is left is the round trip.
+    expect(Math.abs((await ground.readEnsembleTime()) - Date.now())).toBeLessThan(5_000);
+    const before = ground.session.ensembleTimeMs() ?? 0;
+    await eventually(() => expect(ground.session.ensembleTimeMs()).toBeGreaterThan(before + 50), { what: 'time to pass' });
+  });
+
+  it('is read also when an operator has deleted the member node', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const { ground } = await tenureOf(replicas.add());
+    await admin.delete(`${replicas.rootPath}/members/Bank/${ground.member}`);
+    expect(await ground.readEnsembleTime()).toBeGreaterThan(0);
+  });
+});
+
+describe('the members', () => {
+  it('tell which jobs they have, before and after the start, and when their node was deleted', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const one = replicas.add();
+    one.elections.setJobs(['a', 'b']);
+    const { ground } = await tenureOf(one);
+    const path = `${replicas.rootPath}/members/Bank/${ground.member}`;
+    const told = async (): Promise<unknown> => (JSON.parse((await admin.read(path)) ?? '{}') as { jobs?: unknown }).jobs;
+    await eventually(async () => expect(await told()).toEqual(['a', 'b']), { what: 'the jobs' });
+    one.elections.setJobs(['c']);
+    await eventually(async () => expect(await told()).toEqual(['c']), { what: 'the new jobs' });
+    await admin.delete(path);
+    await eventually(async () => expect(await told()).toEqual(['c']), { what: 'the node to come back' });
+    one.elections.setJobs(Array.from({ length: 5_000 }, (_, index) => `${'x'.repeat(100)}${index}`));
+    await eventually(async () => expect(await told()).toBeUndefined(), { what: 'too many jobs to be left out' });
+  });
+});
