@@ -5,7 +5,7 @@ import { JobFleet, type JobReplica } from '../support/job-replica/job-replica.js
 import { runsOf, violations } from '../support/job-replica/runs.js';
 import { startServer, type ZooKeeperServer } from '../support/zookeeper.js';
 
-/** How many days the service is deployed at its tick, for each scope of the election: `DEPLOYS=50` for a long time. */
+/** How many days the service is deployed at its tick, for each scope of the election: `DEPLOYS=50 npm test -- test/e2e/deploys.spec.ts` for a long time. */
 const DEPLOYS = Number(process.env['DEPLOYS'] ?? 6);
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;

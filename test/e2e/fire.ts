@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { startAdmin, type Admin } from '../support/admin.js';
-import { eventually } from '../support/eventually.js';
+import { eventually, within } from '../support/eventually.js';
 import { JobFleet, type JobReplica, type JobSpec } from '../support/job-replica/job-replica.js';
 import { MemberLinks } from '../support/job-replica/links.js';
 import { Ledger } from '../support/job-replica/verdicts.js';
@@ -143,7 +143,7 @@ export class Fire implements AsyncDisposable {
     },
     async () => {
       const seat = this.target();
-      const { code } = await seat.replica.process.kill('SIGTERM');
+      const { code } = await within(seat.replica.process.kill('SIGTERM'), `${seat.replica.name} to end`, 60_000);
       await seat.restart();
       return `ended with ${code}, now ${seat.replica.name}`;
     },

@@ -72,14 +72,20 @@ function mayCatchUp(draft: Draft): boolean {
   return mayCatchUp && draft.mayStart();
 }
 
+/**
+ * A tick overlaps a run that was going on when it was due. Of one that this very plan starts, perhaps to make up for the past, that cannot be said yet: the tick is
+ * left for the next look, when the run has ended, or a further tick is due.
+ */
 function passOnTime(draft: Draft, due: DueTicks, office: Office): void {
   const { overlap } = draft.situation.rules;
+  if (draft.start !== undefined && overlap !== 'allow') return;
   for (let ticks = due.all(); ticks !== undefined; ticks = due.all()) {
     const isFree = draft.active.length === 0;
     const entry = draft.newEntry(office, { tick: ticks.first, trigger: undefined, cause: 'schedule' });
     if ((isFree || overlap === 'allow') && hasRoomForRun(draft.record, entry)) {
       if (!draft.mayStart()) return;
       draft.claim(entry);
+      if (overlap !== 'allow') return;
       continue;
     }
     // Nothing runs, but what was given back has all the room: it goes first.

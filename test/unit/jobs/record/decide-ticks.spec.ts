@@ -233,11 +233,15 @@ describe('ticks that are due at one instant', () => {
   /** As a change to summer time leaves them behind: three due together, then one ten seconds later. */
   const gap = new Listed([1, 2, 3].map((n) => ({ dueMs: CREATED_MS + 10_000, nominalMs: n })).concat(second(20)));
 
-  it('are told apart: each has its verdict, and one runs', () => {
+  it('are told apart: one runs, and the others overlap it if it goes on', () => {
     const plan = planFor(10, { schedule: gap, record: { cursor: undefined } });
     expect(plan.start?.tick).toEqual(gap.ticks[0]);
-    expect(plan.verdicts).toMatchObject([{ outcome: 'skipped', tick: gap.ticks[1], until: gap.ticks[2], count: 2 }]);
-    expect(plan.record?.cursor).toEqual(gap.ticks[2]);
+    expect(plan).toMatchObject({ verdicts: [], record: { cursor: gap.ticks[0] } });
+    const started = plan.start === undefined ? [] : [plan.start];
+    const record = { cursor: gap.ticks[0], running: started };
+    const meanwhile = planFor(10.5, { schedule: gap, record, live: new Set(started.map(({ claim }) => claim)) });
+    expect(meanwhile.verdicts).toMatchObject([{ outcome: 'skipped', tick: gap.ticks[1], until: gap.ticks[2], count: 2 }]);
+    expect(meanwhile.record?.cursor).toEqual(gap.ticks[2]);
   });
 
   it.each([

@@ -56,10 +56,12 @@ describe('a trigger', () => {
     expect(full).toMatchObject({ record: undefined, start: undefined, refused: [], again: false });
   });
 
-  it('goes before a tick, which then follows the overlap policy', () => {
+  it('goes before a tick, which overlaps it only if it goes on until the next one is due', () => {
     const plan = planFor(4, { record: { triggers: ['t1'] } });
-    expect(plan.start).toMatchObject({ trigger: 't1' });
-    expect(inShort(plan.verdicts)).toEqual(['skipped overlap 4']);
+    expect(plan).toMatchObject({ start: { trigger: 't1' }, verdicts: [], record: { cursor: second(3) } });
+    const started = plan.start === undefined ? [] : [plan.start];
+    const meanwhile = planFor(4.9, { record: { running: started }, live: new Set(started.map(({ claim }) => claim)) });
+    expect(inShort(meanwhile.verdicts)).toEqual(['skipped overlap 4']);
     const queued = planFor(4, { record: { triggers: ['t1'] }, rules: { overlap: 'queue-latest' } });
     expect(queued).toMatchObject({ start: { trigger: 't1' }, verdicts: [], record: { cursor: second(3) } });
   });
