@@ -20,6 +20,7 @@ interface RawClient {
 
 interface RawTransaction {
   remove(path: string): void;
+  create(path: string, data: Buffer, mode: number): void;
   commit(done: (error: RawError | null) => void): void;
 }
 
@@ -116,6 +117,14 @@ export class Admin {
       ignore(zookeeper.Exception.NO_NODE),
     );
     return gone === true;
+  }
+
+  /** Puts an ephemeral node of its own in place of one, in one transaction: nobody can come between. */
+  async takeOver(path: string, data: string): Promise<void> {
+    const transaction = this.client.transaction();
+    transaction.remove(path);
+    transaction.create(path, Buffer.from(data), zookeeper.CreateMode.EPHEMERAL);
+    await this.#ask<unknown>(`replace ${path}`, (done) => transaction.commit((error) => done(error, true)));
   }
 
   /** Deletes a node and all below it, also what is created there meanwhile. */

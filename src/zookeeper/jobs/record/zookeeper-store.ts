@@ -37,7 +37,7 @@ export class UnreadableNodeError extends ClusterCronError {
 }
 
 const EMPTY = Buffer.alloc(0);
-const MAX_REMOVALS = 20;
+const MAX_ROUNDS = 20;
 
 /**
  * The decisions about the jobs of one service, in ZooKeeper. Without a session every method rejects at once (`ZK_NOT_CONNECTED`), but for `write`, which answers
@@ -71,7 +71,12 @@ export class ZookeeperJobStore implements JobStore {
   }
 
   /** The record and what is below it come in one transaction, so that nobody finds one without the other. */
-  async create(job: string, record: JobRecord, control: JobControl): Promise<void> {
+  create(job: string, record: JobRecord, control: JobControl): Promise<void> {
+    return this.createWithin(MAX_ROUNDS, job, record, control);
+  }
+
+  /** Somebody who wipes the tree all the while is outlasted for some rounds. */
+  private async createWithin(rounds: number, job: string, record: JobRecord, control: JobControl): Promise<void> {
     const session = await this.session();
     const { znodes } = this;
     const operations = [
@@ -83,9 +88,9 @@ export class ZookeeperJobStore implements JobStore {
     try {
       await session.multi(operations);
     } catch (thrown) {
-      if (isZooKeeperError(thrown, 'no-node')) {
+      if (isZooKeeperError(thrown, 'no-node') && rounds > 0) {
         await makeParents(session, znodes.parents);
-        return this.create(job, record, control);
+        return this.createWithin(rounds - 1, job, record, control);
       }
       if (!isZooKeeperError(thrown, 'node-exists')) throw thrown;
       await createIfMissing(session, znodes.control(job), encodeControl(control));
@@ -140,7 +145,7 @@ export class ZookeeperJobStore implements JobStore {
   /** What is made below it meanwhile is removed in a further round. */
   async remove(job: string): Promise<void> {
     const session = await this.session();
-    for (let round = 0; round < MAX_REMOVALS; round += 1) {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
       try {
         await removeTree(session, this.znodes.record(job));
         return;

@@ -116,7 +116,7 @@ describe('progress', () => {
       saveNote: async (_: string, __: string, encoded: Buffer) =>
         void notes.push((JSON.parse(encoded.toString()) as { fraction: number }).fraction),
     };
-    const progress = new Progress({ store: noting as unknown as JobStore, job: 'backup', tenure, clock, observer: silentObserver });
+    const progress = new Progress({ store: noting, job: 'backup', tenure, clock, observer: silentObserver });
     progress.report(0.1);
     progress.report(0.2);
     progress.report(0.3);
