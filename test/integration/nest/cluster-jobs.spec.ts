@@ -339,3 +339,35 @@ describe('the monitor', () => {
     await expect(jobs.pause('secnd')).rejects.toThrow(/ZK_UNKNOWN_JOB.*second/);
   });
 });
+
+describe('a job that the present master does not know', () => {
+  it('is left for a master that does, and none of its ticks is lost', async () => {
+    const shared = { connectString: server.connectString, service, electionScope: 'service' as const, sessionTimeoutMs: 4_000 };
+    const old = await boot({
+      imports: [ScheduleModule.forRoot(), ZookeeperModule.forRoot({ ...shared, version: '1', address: 'old.test:1' })],
+    });
+    await eventually(() => expect(old.app.get(MasterElection).isMaster()).toBe(true), { what: 'the old version to be master' });
+    const ticks: (number | undefined)[] = [];
+    const next = await boot({
+      imports: [ScheduleModule.forRoot(), ZookeeperModule.forRoot({ ...shared, version: '2', address: 'new.test:1' })],
+    });
+    const jobs = next.app.get(ClusterJobs);
+    jobs.add({ name: 'new', cronTime: '* * * * * *', misfire: 'run-all' }, (run) => void ticks.push(run.scheduledTime?.getTime()));
+    const due = await eventually(
+      async () => {
+        const second = Math.floor(Date.now() / 1_000) * 1_000;
+        const [status] = await jobs.list();
+        if (second <= (status?.schedule?.since.getTime() ?? Infinity)) throw new Error('no tick has been due yet');
+        return new Date(second);
+      },
+      { what: 'a tick to be due' },
+    );
+    expect(await jobs.why('new', due)).toMatch(/old\.test:1|version|due/i);
+    expect(ticks).toEqual([]);
+    await old.app.close();
+    await eventually(() => expect(ticks).toContain(due.getTime()), { what: 'the tick to run on the new version' });
+    await next.app.close();
+    const sorted = ticks.map(Number).toSorted((a, b) => a - b);
+    expect(sorted).toEqual(sorted.map((_, index) => (sorted[0] ?? 0) + index * 1_000));
+  });
+});
