@@ -150,7 +150,7 @@ const overlap: OverlapPolicy = 'queue-latest';
 const jobOptions: JobOptions = { claim: 'tick', misfire, misfireWindowMs: 5_000, onInterrupted, overlap, timeoutMs: 5, retry };
 export const everyOption: MasterOnlyOptions = { ...options, ...jobOptions, maxSilenceMs: 5_000 };
 // An option that comes from a configuration may be undefined.
-export const noOption: Required<JobOptions> = {
+export const noOption: JobOptions = {
   claim: undefined,
   misfire: undefined,
   misfireWindowMs: undefined,

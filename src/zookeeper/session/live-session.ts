@@ -80,22 +80,26 @@ export class LiveSession implements Session {
     return this.wire.children(path, options);
   }
 
-  async set(path: string, data: Buffer, version: number, options?: OperationOptions): Promise<Stat> {
+  set(path: string, data: Buffer, version: number, options?: OperationOptions): Promise<Stat> {
     const sentAtMs = this.clock.nowMs();
-    const stat = await this.wire.set(path, data, version, options);
-    this.timeSample = { wallMs: stat.mtimeMs, sentAtMs };
-    return stat;
+    const answered = this.wire.set(path, data, version, options);
+    // Beside the promise, not in front of it: promises resolve in the order of the calls.
+    answered.then(({ mtimeMs }) => this.sample(mtimeMs, sentAtMs), ignore);
+    return answered;
   }
 
   delete(path: string, version: number, options?: OperationOptions): Promise<void> {
     return this.wire.delete(path, version, options);
   }
 
-  async multi(ops: readonly Op[], options?: OperationOptions): Promise<readonly OpResult[]> {
+  multi(ops: readonly Op[], options?: OperationOptions): Promise<readonly OpResult[]> {
     const sentAtMs = this.clock.nowMs();
-    const results = await this.wire.multi(ops, options);
-    for (const result of results) if (result.kind === 'set') this.timeSample = { wallMs: result.stat.mtimeMs, sentAtMs };
-    return results;
+    const answered = this.wire.multi(ops, options);
+    answered.then((results) => {
+      const last = results.findLast((result) => result.kind === 'set');
+      if (last !== undefined) this.sample(last.stat.mtimeMs, sentAtMs);
+    }, ignore);
+    return answered;
   }
 
   sync(path: string, options?: OperationOptions): Promise<void> {
@@ -105,4 +109,13 @@ export class LiveSession implements Session {
   unwatch(path: string, watcher: Watcher): void {
     this.wire.unwatch(path, watcher);
   }
+
+  private sample(wallMs: number, sentAtMs: number): void {
+    this.timeSample = { wallMs, sentAtMs };
+  }
+}
+
+/** The caller has the promise, and with it the rejection. */
+function ignore(): void {
+  // Nothing is learnt from it here.
 }
