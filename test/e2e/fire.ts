@@ -13,7 +13,10 @@ export const T_MS = 3_000;
 const SKEW_MS = 3_000;
 const VERSIONS = ['v1', 'v1', 'v1', 'v2', 'v2'] as const;
 
-export const TICK: JobSpec = { name: 'tick', cronTime: '* * * * * *', ms: 250, options: { misfire: 'run-latest' } };
+const JOBS: readonly JobSpec[] = [
+  { name: 'latest', cronTime: '* * * * * *', ms: 250, options: { misfire: 'run-latest' } },
+  { name: 'each', cronTime: '* * * * * *', ms: 100, options: { misfire: 'run-all', overlap: 'queue-latest' } },
+];
 
 /** Where one replica after the other runs: a version, a clock that is off, and links of its own. */
 class Seat implements AsyncDisposable {
@@ -46,7 +49,8 @@ function start(fleet: JobFleet, links: MemberLinks, version: string, skewMs: num
 /** Five replicas of two versions, one who only looks, an ensemble, and all that can go wrong with them. */
 export class Fire implements AsyncDisposable {
   readonly log: string[] = [];
-  readonly ledger = new Ledger(1_000);
+  /** What is known of the verdicts of each job. */
+  readonly ledgers = new Map(JOBS.map(({ name }) => [name, new Ledger(1_000)]));
   readonly fleet: JobFleet;
   private readonly seats: Seat[] = [];
   private observer: JobReplica | undefined;
@@ -57,7 +61,7 @@ export class Fire implements AsyncDisposable {
     private readonly chance: Chance,
   ) {
     const module = { sessionTimeoutMs: T_MS };
-    this.fleet = new JobFleet({ connectString: ensemble.connectString, jobs: [TICK], module });
+    this.fleet = new JobFleet({ connectString: ensemble.connectString, jobs: JOBS, module });
   }
 
   static async lay(ensemble: Ensemble, chance: Chance): Promise<Fire> {
@@ -94,10 +98,13 @@ export class Fire implements AsyncDisposable {
     const sinceMs = Date.now() + SKEW_MS;
     const look = async (): Promise<void> => {
       await this.read();
-      const newest = this.ledger.ticks.get(this.ledger.lastMs);
-      if (this.ledger.lastMs < sinceMs || newest?.outcome !== 'ran') throw new Error(`the newest verdict is ${JSON.stringify(newest)}`);
-      const gaps = this.ledger.gaps();
-      if (gaps.length > 0) throw new Error(`${gaps.length} ticks have none: ${gaps.slice(0, 5).join(', ')} ...`);
+      for (const [job, ledger] of this.ledgers) {
+        const newest = ledger.ticks.get(ledger.lastMs);
+        if (ledger.lastMs < sinceMs || newest?.outcome !== 'ran')
+          throw new Error(`the newest verdict of "${job}" is ${JSON.stringify(newest)}`);
+        const gaps = ledger.gaps();
+        if (gaps.length > 0) throw new Error(`${gaps.length} ticks of "${job}" have none: ${gaps.slice(0, 5).join(', ')} ...`);
+      }
     };
     await eventually(look, { what: 'a verdict for every tick, up to now', withinMs: 120_000, everyMs: 500 });
   }
@@ -113,7 +120,7 @@ export class Fire implements AsyncDisposable {
   }
 
   private async read(): Promise<void> {
-    this.ledger.add(await this.observer?.jobs('verdicts', TICK.name));
+    for (const [job, ledger] of this.ledgers) ledger.add(await this.observer?.jobs('verdicts', job));
   }
 
   private async readVerdicts(untilMs: number): Promise<void> {
