@@ -102,7 +102,7 @@ const GOOD: Verdicts = { interest: [tick('ran', 1)], statements: [] };
 
 function twoMasters(): Audit {
   const audit = new Audit({ interest: 1_000, statements: 5_000 });
-  run(audit, 'A', 'interest', 1.004, 1.1, 1);
+  run(audit, 'A', 'interest', 1.004, 1.1, 1, 1);
   run(audit, 'B', 'interest', 4, 4.1, 2);
   return audit;
 }

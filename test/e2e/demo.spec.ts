@@ -17,7 +17,7 @@ it('shows two failovers without an overlapping or duplicate run, and ends with 0
   expect(demo.output()).toMatch(/ok +failover after SIGTERM +[\d.]+ s/);
   expect(demo.output()).toMatch(/ok +overlapping runs +0 of \d+/);
   expect(demo.output()).toMatch(/ok +duplicate runs +0/);
-  expect(demo.output()).toMatch(/ticks without a master +\d+/);
+  expect(demo.output()).toMatch(/ticks without a verdict +0; verdicts: \d+ ran/);
 });
 
 it('takes its servers and replicas with it on Ctrl-C', async () => {
