@@ -1,0 +1,279 @@
+import { describe, expect, it } from 'vitest';
+import { Absent } from '../../../src/zookeeper/gate/absent.js';
+import { ClockGuard } from '../../../src/zookeeper/gate/clock-guard.js';
+import { ElectionGate, type GateParts } from '../../../src/zookeeper/gate/election-gate.js';
+import { JobLoop } from '../../../src/zookeeper/gate/job-loop.js';
+import { Pace } from '../../../src/zookeeper/gate/pace.js';
+import { JobEvents } from '../../../src/zookeeper/jobs/job-events.js';
+import { DEFAULT_RULES } from '../../../src/zookeeper/jobs/job-rules.js';
+import type { JobRecord, RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
+import type { Change, MemberView, WriteResult } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
+import type { Finished } from '../../../src/zookeeper/jobs/record/plan.js';
+import { StandaloneElections } from '../../../src/zookeeper/mastership/standalone.js';
+import { silentObserver } from '../../../src/zookeeper/support/observer.js';
+import { deferred } from '../../support/eventually.js';
+import { HandClock } from '../mastership/hand-clock.js';
+
+const JOB = 'payouts';
+const EVERY_SECOND = { cronTime: '* * * * * *', timeZone: 'UTC' };
+const NEVER = { cronTime: '0 0 0 29 2 *', timeZone: 'UTC' };
+const EMPTY: JobRecord = {
+  schedule: { ...EVERY_SECOND, sinceMs: undefined },
+  cursor: undefined,
+  running: [],
+  triggers: [],
+  pausedMs: undefined,
+  resumedMs: undefined,
+  recent: [],
+  succeededMs: undefined,
+  alarmedMs: undefined,
+};
+
+/** Keeps everything in memory; the answers to its writes can be held back, before or after they were made. */
+class HeldStore extends MemoryJobStore {
+  loads = 0;
+  absentMembers = false;
+  private holds: { readonly when: 'before' | 'after'; readonly reached: () => void; readonly go: Promise<void> }[] = [];
+
+  /** The next write waits: `before` it is made, or `after`, with its answer. */
+  hold(when: 'before' | 'after'): { readonly reached: Promise<void>; release(): void } {
+    const [reached, go] = [deferred<void>(), deferred<void>()];
+    this.holds.push({ when, reached: () => reached.resolve(), go: go.promise });
+    return { reached: reached.promise, release: () => go.resolve() };
+  }
+
+  override async write(job: string, change: Change): Promise<WriteResult> {
+    const hold = this.holds.shift();
+    if (hold?.when === 'before') {
+      hold.reached();
+      await hold.go;
+    }
+    const result = await super.write(job, change);
+    if (hold?.when === 'after') {
+      hold.reached();
+      await hold.go;
+    }
+    return result;
+  }
+
+  override load(job: string): ReturnType<MemoryJobStore['load']> {
+    this.loads += 1;
+    return super.load(job);
+  }
+
+  override async members(): Promise<readonly MemberView[]> {
+    return this.absentMembers ? [] : super.members();
+  }
+}
+
+async function setUp(record: Partial<JobRecord> = {}) {
+  const clock = new HandClock();
+  const store = new HeldStore({ clock });
+  const elections = new StandaloneElections({ key: 'Bank:1', address: 'a:1' });
+  const parts: GateParts = {
+    observer: silentObserver,
+    clock,
+    drainTimeoutMs: 10_000,
+    maxClockSkewMs: 30_000,
+    address: 'a:1',
+    candidate: true,
+    service: 'Bank',
+    version: '1',
+    store,
+    events: new JobEvents(() => undefined),
+  };
+  const gate = new ElectionGate(elections.election(), parts);
+  const started: RunEntry[] = [];
+  const ends: ((finished: Finished) => void)[] = [];
+  await store.create(JOB, { ...EMPTY, ...record }, { declared: [], inForce: { from: 'code', version: '1' }, audit: [] });
+  const loop = new JobLoop(
+    {
+      identity: {
+        name: JOB,
+        method: 'A.b',
+        election: undefined,
+        schedule: 'cron',
+        disabled: false,
+        rules: DEFAULT_RULES,
+        cron: EVERY_SECOND,
+      },
+      register: async () => undefined,
+      start: (entry, _tenure, _schedule, _input, ended) => {
+        started.push(entry);
+        ends.push(ended);
+      },
+    },
+    gate,
+    { ...parts, store, clockGuard: new ClockGuard(clock, silentObserver, 30_000), pace: new Pace(), absent: new Absent(store, clock) },
+  );
+  elections.start();
+  await settle();
+  const end = (entry: RunEntry): void =>
+    ends.shift()?.({
+      claim: entry.claim,
+      outcome: 'ran',
+      reason: undefined,
+      attempt: 1,
+      durationMs: 1,
+      endedMs: clock.wallMs(),
+      error: undefined,
+    });
+  const running = async (): Promise<readonly RunEntry[]> => (await store.load(JOB)).view?.record.running ?? [];
+  return { clock, store, elections, gate, loop, started, end, running };
+}
+
+/** Lets everything happen that waits for nothing but promises. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+}
+
+describe('the loop of a job', () => {
+  it('starts a tick when its claim is made, and not before', async () => {
+    const { clock, store, started, end, running } = await setUp();
+    const hold = store.hold('before');
+    clock.pass(1_000);
+    await hold.reached;
+    await settle();
+    expect(started).toEqual([]);
+    hold.release();
+    await settle();
+    expect(started).toMatchObject([{ cause: 'schedule', starts: 1 }]);
+    end(started[0] as RunEntry);
+    await settle();
+    expect(await running()).toEqual([]);
+    expect((await store.load(JOB)).view?.record.recent).toMatchObject([{ outcome: 'ran' }]);
+  });
+
+  it('does not start what was claimed when the mastership is over by then, and gives it back as never started', async () => {
+    const { clock, store, elections, started, running } = await setUp();
+    const hold = store.hold('after');
+    clock.pass(1_000);
+    await hold.reached;
+    elections.election().lose({ kind: 'standby', master: 'b:1', rank: 0 }, 'the test took it away');
+    hold.release();
+    await settle();
+    expect(started).toEqual([]);
+    expect(await running()).toMatchObject([{ member: '', starts: 0, cause: 'schedule' }]);
+  });
+
+  it('makes a drain wait for a claim under way, which is given back before the node is', async () => {
+    const { clock, store, gate, started, running } = await setUp();
+    const hold = store.hold('after');
+    clock.pass(1_000);
+    await hold.reached;
+    let drained = false;
+    const drain = gate.drain('the test drains').then(() => (drained = true));
+    await settle();
+    expect(drained).toBe(false);
+    hold.release();
+    await drain;
+    expect(started).toEqual([]);
+    expect(await running()).toMatchObject([{ member: '', starts: 0 }]);
+  });
+
+  it('writes the verdict of a run before a drain is over', async () => {
+    const { clock, store, gate, started, end, running } = await setUp();
+    clock.pass(1_000);
+    await settle();
+    const hold = store.hold('before');
+    end(started[0] as RunEntry);
+    await hold.reached;
+    let drained = false;
+    const drain = gate.drain('the test drains').then(() => (drained = true));
+    await settle();
+    expect(drained).toBe(false);
+    hold.release();
+    await drain;
+    expect(await running()).toEqual([]);
+  });
+
+  it('notices an order that was given while the answer to a write was under way', async () => {
+    const { store, started, end } = await setUp({ schedule: { ...NEVER, sinceMs: undefined } });
+    const trigger = { input: undefined, by: 'anna', atMs: 1, state: 'waiting', verdict: undefined } as const;
+    await store.addTrigger(JOB, { ...trigger, id: 'first' });
+    await settle();
+    expect(started).toMatchObject([{ trigger: 'first' }]);
+    const hold = store.hold('after');
+    end(started[0] as RunEntry);
+    await hold.reached;
+    await store.addTrigger(JOB, { ...trigger, id: 'second' });
+    hold.release();
+    await settle();
+    expect(started.map((entry) => entry.trigger)).toEqual(['first', 'second']);
+  });
+
+  it('does not spin while it waits whether the replica of another version is gone', async () => {
+    const other: RunEntry = {
+      claim: 'theirs',
+      tick: { dueMs: 1_700_000_000_000, nominalMs: 1_700_000_000_000 },
+      trigger: undefined,
+      cause: 'schedule',
+      starts: 1,
+      startedMs: 1,
+      member: 'version~b',
+      election: 'another',
+      token: 1n,
+    };
+    const { clock, store, running } = await setUp({ running: [other], cursor: other.tick });
+    store.absentMembers = true;
+    clock.pass(1_000);
+    await settle();
+    const before = store.loads;
+    await settle();
+    expect(store.loads).toBe(before);
+    expect((await running()).map(({ claim }) => claim)).toEqual(['theirs']);
+    // Longer than any lease: its run may be taken over, which here means that it is reported.
+    for (let second = 0; second < 25; second += 1) {
+      clock.pass(1_000);
+      await settle();
+    }
+    expect((await running()).map(({ claim }) => claim)).not.toContain('theirs');
+    expect((await store.load(JOB)).view?.record.recent.map(({ outcome }) => outcome)).toContain('interrupted');
+  });
+
+  it('stops for good when it is closed', async () => {
+    const { clock, loop, started } = await setUp();
+    loop.close();
+    clock.pass(60_000);
+    await settle();
+    expect(started).toEqual([]);
+    expect(clock.waiting).toBe(0);
+  });
+});
+
+describe('replicas that are absent', () => {
+  function run(member: string, election: string): RunEntry {
+    return { claim: member, tick: undefined, trigger: 't', cause: 'trigger', starts: 1, startedMs: 1, member, election, token: 1n };
+  }
+
+  it('are gone at once for a run of the same election, and after the longest lease for one of another', async () => {
+    const clock = new HandClock();
+    const store = new HeldStore({ clock });
+    store.absentMembers = true;
+    const absent = new Absent(store, clock);
+    const runs = [run('mine', 'own'), run('theirs', 'other')];
+    const first = await absent.among(runs, 'own');
+    expect([[...first.gone], [...first.waiting]]).toEqual([['mine'], ['theirs']]);
+    clock.pass((first.lookAgainInMs ?? 0) - 1);
+    expect([...(await absent.among(runs, 'own')).gone]).toEqual(['mine']);
+    clock.pass(1);
+    expect([...(await absent.among(runs, 'own')).gone]).toEqual(['mine', 'theirs']);
+  });
+
+  it('have to be absent anew after they were seen', async () => {
+    const clock = new HandClock();
+    const store = new HeldStore({ clock });
+    const absent = new Absent(store, clock);
+    const runs = [run('this process', 'other')];
+    store.absentMembers = true;
+    await absent.among(runs, 'own');
+    clock.pass(20_000);
+    store.absentMembers = false;
+    expect((await absent.among(runs, 'own')).waiting.size).toBe(0);
+    clock.pass(1_000);
+    store.absentMembers = true;
+    clock.pass(10_000);
+    expect([...(await absent.among(runs, 'own')).gone]).toEqual([]);
+  });
+});
