@@ -215,8 +215,12 @@ describe('decisions in ZooKeeper', () => {
     expect((await store.write(JOB, await change(store, { cursor: at(1) }, { ground }))).kind).toBe('written');
     await admin.set(`${rootPath}/node`, 'edited');
     expect(await store.write(JOB, await change(store, { cursor: at(2) }, { ground }))).toEqual({ kind: 'refused' });
+    await store.saveNote(JOB, 'checkpoint', Buffer.from('0'), ground);
     await admin.delete(`${rootPath}/tenure`);
     await expect(store.saveNote(JOB, 'checkpoint', Buffer.from('1'), ground)).rejects.toThrow('no-node');
+    await expect(store.saveNote(JOB, 'progress', Buffer.from('1'), ground)).rejects.toThrow('no-node');
+    expect(await store.loadNote(JOB, 'checkpoint')).toBe(0);
+    expect(await store.loadNote(JOB, 'progress')).toBeUndefined();
     expect((await store.load(JOB)).view?.record.cursor).toEqual(at(1));
   });
 

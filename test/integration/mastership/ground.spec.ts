@@ -4,6 +4,7 @@ import { isZooKeeperError } from '../../../src/zookeeper/wire/errors.js';
 import type { Op } from '../../../src/zookeeper/wire/operations.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
 import { eventually } from '../../support/eventually.js';
+import { startProxy } from '../../support/proxy.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { Replicas, type Replica } from './replicas.js';
 
@@ -131,13 +132,16 @@ describe('what ties writes to a tenure', () => {
   });
 
   it('lets nobody wait for ever who asks for another look as the tenure ends', async () => {
+    await using proxy = await startProxy(server);
     await using replicas = new Replicas(server.connectString);
-    const one = replicas.add();
+    const one = replicas.add({ connectString: proxy.connectString });
     const { ground } = await tenureOf(one);
-    const asked = ground.refused();
-    await one.stop();
-    await asked;
+    // No answer comes any more, until the session is given up.
+    proxy.hole();
     await ground.refused();
+    expect(ground.session.ended.aborted).toBe(true);
+    await ground.refused();
+    proxy.pass();
   });
 });
 

@@ -104,6 +104,29 @@ describe('a run', () => {
     expect(clock.waiting).toBe(0);
   });
 
+  it('is not even announced to be tried again when the time limit has struck during an attempt', async () => {
+    const { run, clock, signal, retries } = setUp({ timeoutMs: 500, retry: { attempts: 10, backoffMs: 1 } });
+    const result = run(async () => {
+      clock.pass(500);
+      signal.signal.throwIfAborted();
+    });
+    expect(await over(clock, result)).toMatchObject({ outcome: 'failed', reason: 'timeout', attempt: 1 });
+    expect(retries).toEqual([]);
+  });
+
+  it('is interrupted, not timed out, when its mastership was lost before the overdue limit was noticed', async () => {
+    const { run, clock, signal } = setUp({ ...ONCE, timeoutMs: 500 });
+    let fail!: (thrown: unknown) => void;
+    const result = run(() => new Promise((_, reject) => (fail = reject)));
+    clock.stall(10_000);
+    const lost = new Error('mastership lost');
+    signal.abort(lost);
+    clock.runDue();
+    fail(lost);
+    expect(signal.signal.reason).toBe(lost);
+    expect(await over(clock, result)).toMatchObject({ outcome: 'interrupted', reason: undefined });
+  });
+
   it.each([
     ['throws the reason of its abort', (signal: RunSignal) => { throw signal.signal.reason; }], // prettier-ignore
     ['throws something else after its abort', () => { throw new Error('socket closed'); }], // prettier-ignore

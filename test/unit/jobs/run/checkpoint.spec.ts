@@ -16,12 +16,15 @@ function refusal(reason: 'no-node' | 'bad-version' | 'connection-loss'): ZooKeep
 /** Answers each save with what is next in `answers`; without any, it is saved. */
 function setUp(answers: (Error | undefined)[] = []) {
   const saved: unknown[] = [];
-  const state = { valid: true, rechecked: 0 };
+  const state = { valid: true, rechecked: 0, asked: 0 };
   const ground = { refused: async () => void (state.rechecked += 1) } as unknown as Ground;
   const tenure: HeldTenure = { id: 't', token: 9n, czxid: 0n, ground, isValid: () => state.valid, onInvalid: () => () => undefined };
   const store = {
     async saveNote(_job: string, _note: string, encoded: Buffer) {
       const answer = answers.shift();
+      // The first one takes longest: whoever sends a second before its answer overtakes it.
+      state.asked += 1;
+      for (let turn = state.asked === 1 ? 20 : 1; turn > 0; turn -= 1) await Promise.resolve();
       if (answer !== undefined) throw answer;
       saved.push(JSON.parse(encoded.toString()));
     },
