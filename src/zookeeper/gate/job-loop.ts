@@ -240,7 +240,11 @@ export class JobLoop {
     const plan = decide(situation);
     if (plan.record !== undefined || plan.verdicts.length > 0) {
       const result = await this.parts.store.write(this.job.identity.name, changeOf(situation.view, plan, tenure));
-      if (!(await this.meet(result, epoch, tenure))) return;
+      if (!(await this.meet(result, epoch, tenure))) {
+        // It never starts here. Should it stand in the record, it goes back as never started, for whoever may start it.
+        if (plan.start !== undefined && result.kind === 'moved' && result.maybeWritten === true) this.giveBack(plan.start);
+        return;
+      }
     }
     this.failures = 0;
     this.ended.forget(situation.finished, situation.reports);
@@ -274,8 +278,7 @@ export class JobLoop {
   private start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown): void {
     const now = this.gate.ask();
     if (now === undefined || now.id !== tenure.id || !tenure.isValid() || input === UNREAD) {
-      this.ended.add({ ...NOT_STARTED, claim: entry.claim, endedMs: this.parts.clock.wallMs() });
-      this.lookAgain = true;
+      this.giveBack(entry);
       return;
     }
     const leave = entry.cause === 'misfire' || entry.cause === 'rerun' ? this.parts.pace.enter() : undefined;
@@ -287,6 +290,11 @@ export class JobLoop {
       leave?.();
       this.look();
     });
+  }
+
+  private giveBack({ claim }: RunEntry): void {
+    this.ended.add({ ...NOT_STARTED, claim, endedMs: this.parts.clock.wallMs() });
+    this.lookAgain = true;
   }
 
   private retryAfter(thrown: unknown): void {

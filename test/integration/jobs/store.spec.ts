@@ -264,6 +264,23 @@ describe('decisions in ZooKeeper', () => {
     expect((await store.load(JOB)).view?.record.running.map((each) => each.claim)).toEqual(['rival']);
   });
 
+  it('may have been made when the reply is lost and the record was moved on before the repetition', async () => {
+    await using proxy = await startProxy(server);
+    const { store, session } = await connect(proxy.connectString);
+    const other = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const ground = await grounded(session);
+    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { ground });
+    const lost = proxy.loseReplyTo('multi');
+    const writing = store.write(JOB, claim);
+    proxy.refuse();
+    await lost;
+    expect((await other.store.write(JOB, await change(other.store, { pausedMs: 1 }))).kind).toBe('written');
+    proxy.pass();
+    expect(await writing).toEqual({ kind: 'moved', maybeWritten: true });
+    expect((await store.load(JOB)).view?.record.running.map((each) => each.claim)).toEqual(['one']);
+  });
+
   it('are not sent over a session that is over, or while there is none', async () => {
     const { store, session } = await connect();
     await store.create(JOB, EMPTY, CONTROL);

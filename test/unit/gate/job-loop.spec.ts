@@ -34,6 +34,8 @@ const EMPTY: JobRecord = {
 class HeldStore extends MemoryJobStore {
   loads = 0;
   absentMembers = false;
+  /** The next write is made, and its answer never known; somebody else has moved the record on since. */
+  loseAnswer = false;
   private holds: { readonly when: 'before' | 'after'; readonly reached: () => void; readonly go: Promise<void> }[] = [];
 
   /** The next write waits: `before` it is made, or `after`, with its answer. */
@@ -50,6 +52,17 @@ class HeldStore extends MemoryJobStore {
       await hold.go;
     }
     const result = await super.write(job, change);
+    if (this.loseAnswer && result.kind === 'written') {
+      this.loseAnswer = false;
+      await super.write(job, {
+        ...change,
+        view: result.view,
+        record: { ...result.view.record, succeededMs: 1 },
+        verdicts: [],
+        triggers: [],
+      });
+      return { kind: 'moved', maybeWritten: true };
+    }
     if (hold?.when === 'after') {
       hold.reached();
       await hold.go;
@@ -154,6 +167,31 @@ describe('the loop of a job', () => {
   it('does not start what was claimed when the mastership is over by then, and gives it back as never started', async () => {
     const { clock, store, elections, started, running } = await setUp();
     const hold = store.hold('after');
+    clock.pass(1_000);
+    await hold.reached;
+    elections.election().lose({ kind: 'standby', master: 'b:1', rank: 0 }, 'the test took it away');
+    hold.release();
+    await settle();
+    expect(started).toEqual([]);
+    expect(await running()).toMatchObject([{ member: '', starts: 0, cause: 'schedule' }]);
+  });
+
+  it('gives a claim back whose answer was lost, and starts the tick all the same, once', async () => {
+    const { clock, store, started, end, running } = await setUp();
+    store.loseAnswer = true;
+    clock.pass(1_000);
+    await settle();
+    expect(started).toMatchObject([{ cause: 'schedule', starts: 1 }]);
+    expect(await running()).toMatchObject([{ claim: started[0]?.claim }]);
+    end(started[0] as RunEntry);
+    await settle();
+    expect((await store.load(JOB)).view?.record.recent.map(({ outcome }) => outcome)).toEqual(['ran']);
+  });
+
+  it('gives a claim back whose answer was lost together with the mastership', async () => {
+    const { clock, store, elections, started, running } = await setUp();
+    store.loseAnswer = true;
+    const hold = store.hold('before');
     clock.pass(1_000);
     await hold.reached;
     elections.election().lose({ kind: 'standby', master: 'b:1', rank: 0 }, 'the test took it away');

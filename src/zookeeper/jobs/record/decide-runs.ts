@@ -10,8 +10,8 @@ import type { Finished } from './plan.js';
 export function settle(draft: Draft): void {
   for (const finished of draft.situation.finished) {
     const entry = draft.record.running.find(({ claim, member }) => claim === finished.claim && member !== '');
-    if (entry === undefined) draft.dropped.push(finished.claim);
-    else settleOne(draft, entry, finished);
+    if (entry !== undefined) settleOne(draft, entry, finished);
+    else if (finished.outcome !== 'unstarted') draft.dropped.push(finished.claim);
   }
 }
 

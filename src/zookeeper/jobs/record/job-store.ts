@@ -57,8 +57,11 @@ export interface TriggerNode {
 /** How a write of the record ended. */
 export type WriteResult =
   | { readonly kind: 'written'; readonly view: JobView }
-  /** The record is not what `view` says any more, or is gone: load it again. Nothing was written. */
-  | { readonly kind: 'moved' }
+  /**
+   * The record is not what `view` says any more, or is gone: load it again. Nothing was written; or, with `maybeWritten`, it may have been written before
+   * the record was moved on: a reply was lost, and nothing tells.
+   */
+  | { readonly kind: 'moved'; readonly maybeWritten?: true }
   /** A check of the tenure was refused. Nothing was written. */
   | { readonly kind: 'refused' }
   /** There is no connection, or the session has ended: what was asked for has not happened and will not. */

@@ -13,6 +13,7 @@ import type { StoredVerdict } from './verdict.js';
 
 /** How often a write is made anew because something beside the record (its log, a trigger's node) has moved. */
 const MAX_ROUNDS = 10;
+const MAYBE_WRITTEN = { kind: 'moved', maybeWritten: true } as const;
 
 /** What every write needs. */
 export interface WriteParts {
@@ -33,9 +34,8 @@ interface Prepared {
  *
  * When the reply is lost the same transaction is sent again on the same session, once that is attached. A first attempt that is still in flight could commit
  * after a read that did not see it, but not after a repeat that the leader has processed. If the repeat is refused, the record is read: ours is recognized by its bytes
- * and its version, since what it replaced is named in every write, and claims have random names. If somebody has moved it on since, the answer is `'moved'`, as
- * if ours had not happened: the caller reads the record again and finds its own claim in it, or its finished run gone from it, and both are safe to find. The same
- * answer is given when the session ends before it is known.
+ * and its version, since what it replaced is named in every write, and claims have random names. If somebody has moved it on since, or the session ends before
+ * it is known, the answer is `'moved'` with `maybeWritten`: the caller reads the record again and gives back its claim if that is in it.
  */
 export class RecordWriter {
   constructor(private readonly parts: WriteParts) {}
@@ -54,22 +54,21 @@ export class RecordWriter {
         const { stat } = result;
         return { kind: 'written', view: { record, version: stat.version, createdMs: stat.ctimeMs, czxid: stat.czxid } };
       } catch (thrown) {
-        if (isZooKeeperError(thrown, 'session-expired', 'session-moved')) return { kind: replyLost ? 'moved' : 'unsent' };
+        if (isZooKeeperError(thrown, 'session-expired', 'session-moved')) return replyLost ? MAYBE_WRITTEN : { kind: 'unsent' };
         if (isZooKeeperError(thrown, 'connection-loss', 'operation-timeout')) {
           const wasSent = thrown.outcomeUnknown && thrown.details.operation === 'multi';
           if (!wasSent && !replyLost) return { kind: 'unsent' };
           replyLost = true;
-          if (!(await reattached(session, signal))) return { kind: 'moved' };
+          if (!(await reattached(session, signal))) return MAYBE_WRITTEN;
           continue;
         }
         const refused = refusalOf(thrown, prepared);
         if (refused === 'beside') continue;
         if (!replyLost) return { kind: refused };
-        const written = await this.find(session, job, change.view, record);
-        return written ?? { kind: refused };
+        return (await this.find(session, job, change.view, record)) ?? { kind: refused };
       }
     }
-    return { kind: 'moved' };
+    return replyLost ? MAYBE_WRITTEN : { kind: 'moved' };
   }
 
   private async sessionFor({ ground }: Change, signal?: AbortSignal): Promise<Session | undefined> {
@@ -130,18 +129,20 @@ export class RecordWriter {
     return [{ kind: 'set', path, data: encodeTrigger({ ...trigger, state, verdict }), version: read.stat.version }];
   }
 
+  /** What became of a write whose reply was lost; undefined: it did not happen. */
   private async find(session: Session, job: string, view: JobView, record: JobRecord): Promise<WriteResult | undefined> {
     try {
       const path = this.parts.znodes.record(job);
       await session.sync(path);
       const read = await getOrUndefined(session, path);
-      if (read === undefined || read.stat.czxid !== view.czxid || read.stat.version !== view.version + 1) return undefined;
-      if (!read.data.equals(encodeRecord(record))) return undefined;
+      if (read === undefined || read.stat.czxid !== view.czxid) return undefined;
       const { version, ctimeMs, czxid } = read.stat;
+      if (version > view.version + 1) return MAYBE_WRITTEN;
+      if (version < view.version + 1 || !read.data.equals(encodeRecord(record))) return undefined;
       return { kind: 'written', view: { record, version, createdMs: ctimeMs, czxid } };
     } catch (thrown) {
       if (!isZooKeeperError(thrown)) throw thrown;
-      return { kind: 'moved' };
+      return MAYBE_WRITTEN;
     }
   }
 }
