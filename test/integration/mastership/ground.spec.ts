@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ground, HeldTenure } from '../../../src/zookeeper/mastership/election.js';
+import { Membership } from '../../../src/zookeeper/recipes/membership/membership.js';
 import { isZooKeeperError } from '../../../src/zookeeper/wire/errors.js';
 import type { Op } from '../../../src/zookeeper/wire/operations.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
@@ -178,5 +179,24 @@ describe('the members', () => {
     await eventually(async () => expect(await told()).toEqual(['c']), { what: 'the node to come back' });
     one.elections.setJobs(Array.from({ length: 5_000 }, (_, index) => `${'x'.repeat(100)}${index}`));
     await eventually(async () => expect(await told()).toBeUndefined(), { what: 'too many jobs to be left out' });
+  });
+
+  it('tell what was to be told while their node was being made, and not what a node had that was there', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const { ground } = await tenureOf(replicas.add());
+    const folder = `${replicas.rootPath}/members/Bank`;
+    const member = { address: 'b:1', version: '1', scope: 'version', candidate: true } as const;
+    const told = async (id: string): Promise<unknown> =>
+      (JSON.parse((await admin.read(`${folder}/version~${id}`)) ?? '{}') as { jobs?: unknown }).jobs;
+
+    const late = new Membership(ground.session, folder, member, 'late', () => undefined);
+    const joining = late.join();
+    await late.update({ ...member, jobs: ['told late'] });
+    await joining;
+    expect(await told('late')).toEqual(['told late']);
+
+    await ground.session.create(`${folder}/version~there`, Buffer.alloc(0), 'ephemeral');
+    await new Membership(ground.session, folder, { ...member, jobs: ['told'] }, 'there', () => undefined).join();
+    expect(await told('there')).toEqual(['told']);
   });
 });

@@ -40,6 +40,8 @@ export class Membership {
   readonly name: string;
   private readonly path: string;
   private data: Buffer;
+  /** What the node is known to say. */
+  private told: Buffer | undefined;
   private joined = false;
 
   constructor(
@@ -65,11 +67,17 @@ export class Membership {
   }
 
   private async makeNode(): Promise<void> {
-    await this.session.create(this.path, this.data, 'ephemeral').catch((thrown: unknown) => {
+    const { data } = this;
+    try {
+      await this.session.create(this.path, data, 'ephemeral');
+      this.told = data;
+    } catch (thrown) {
       if (!isZooKeeperError(thrown, 'node-exists')) throw thrown;
-    });
+    }
     const stat = await this.session.exists(this.path, { watch: this.left });
     this.joined = stat !== undefined;
+    // What was to be told while there was no node, or while the one that is there was not known of.
+    if (this.joined && this.told !== this.data) await this.write();
   }
 
   /** Tells of this replica anew. The kind of member it is must stay. Until it is one, what it tells is kept for then. */
@@ -80,7 +88,9 @@ export class Membership {
 
   /** Writes this replica's node as it is: for the ensemble's time, which comes with the answer. */
   async write(): Promise<void> {
-    await this.session.set(this.path, this.data, ANY_VERSION);
+    const { data } = this;
+    await this.session.set(this.path, data, ANY_VERSION);
+    this.told = data;
   }
 
   /** The living members, this one included. `watch` is called once, at the next change. */
@@ -101,6 +111,7 @@ export class Membership {
     this.session.unwatch(this.path, this.left);
   }
 
+  /** The watch on the node is spent: by a deletion, or by a write, also an own one. */
   private readonly left = (): void => {
     this.joined = false;
     this.moved();
