@@ -7,21 +7,14 @@ import type { StoredVerdict } from '../jobs/record/verdict.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election.js';
-import { backoffMs } from '../support/backoff.js';
 import { NONE_GONE, type Absence } from './absent.js';
 import type { ElectionGate } from './election-gate.js';
 import { EndedRuns } from './ended-runs.js';
-import { changeOf, inputOf, isSuperseded, NOT_STARTED, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
+import { changeOf, inputOf, NOT_STARTED, pauseAfter, retryDelayMs, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
 import { MAX_SLEEP_MS, Reasons } from './reasons.js';
 import { RecordCache } from './record-cache.js';
+import { Registrar } from './registrar.js';
 import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable } from './tick-reports.js';
-
-/** A master whose code names another schedule than the one in force asks this often whether it still is. */
-const REGISTER_AGAIN_MS = 60_000;
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 5_000;
-/** After so many refused claims in a row the next one waits. */
-const FREE_REFUSALS = 3;
 
 /**
  * One job on this replica: the only place that decides about its ticks and writes them down here.
@@ -38,8 +31,6 @@ export class JobLoop {
   private succeededMs: number | undefined;
   private freedMs: number | undefined;
   private tenureId: string | undefined;
-  private registered = false;
-  private registeredAtMs = 0;
   private saidClock = false;
   private isLooking = false;
   private lookAgain = false;
@@ -47,6 +38,7 @@ export class JobLoop {
   private failures = 0;
   private readonly unwatch: (() => void)[] = [];
   private readonly reasons: Reasons;
+  private readonly registrar: Registrar;
   private readonly unwatchElection: () => void;
   private readonly electionDigest: string;
 
@@ -57,6 +49,7 @@ export class JobLoop {
   ) {
     this.electionDigest = createHash('sha256').update(gate.election.key).digest('base64url').slice(0, 11);
     this.reasons = new Reasons(parts, job.identity.name, this.look, this.outdated);
+    this.registrar = new Registrar(job, parts.clock);
     gate.loops.add(this);
     this.unwatchElection = gate.election.onChange(this.look);
   }
@@ -130,7 +123,8 @@ export class JobLoop {
     if (this.tenureId !== tenure.id) this.enter(tenure);
     const judged = this.parts.clockGuard.judge(tenure, this.gate);
     if ((judged instanceof Promise ? await judged : judged).kind === 'off') return this.sitOut();
-    if (this.mustRegister()) await this.register();
+    if (this.registrar.isDue(this.cache.view))
+      await this.registrar.register({ cursor: this.cache.cursorSeen, running: [...this.live.values()] });
     const { epoch } = this.cache;
     const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
@@ -161,7 +155,7 @@ export class JobLoop {
 
   private leave(): void {
     this.tenureId = undefined;
-    this.registered = false;
+    this.registrar.forget();
     this.saidClock = false;
     this.cache.forget();
     this.reasons.clear();
@@ -173,18 +167,6 @@ export class JobLoop {
     this.look();
   };
 
-  private async register(): Promise<void> {
-    await this.job.register({ cursor: this.cache.cursorSeen, running: [...this.live.values()] });
-    this.registered = true;
-    this.registeredAtMs = this.parts.clock.nowMs();
-  }
-
-  /** At the beginning, when the record is gone, and now and then while another schedule is in force: its version may have been rolled back. */
-  private mustRegister(): boolean {
-    if (!this.registered) return true;
-    return isSuperseded(this.job.identity, this.cache.view) && this.parts.clock.nowMs() - this.registeredAtMs > REGISTER_AGAIN_MS;
-  }
-
   private async load(epoch: number): Promise<JobView | undefined> {
     const { view, problem } = await this.parts.store.load(this.job.identity.name);
     if (view !== undefined) this.cache.saw(view, epoch);
@@ -193,7 +175,7 @@ export class JobLoop {
       this.reasons.sleep(MAX_SLEEP_MS);
     } else if (view === undefined) {
       // Deleted: it is made anew, with the ensemble's present time as its floor.
-      this.registered = false;
+      this.registrar.forget();
       this.lookAgain = true;
       return undefined;
     }
@@ -267,10 +249,9 @@ export class JobLoop {
     this.cache.outdate();
     if (result.kind === 'refused') await tenure?.ground?.refused();
     this.failures += result.kind === 'refused' ? 1 : 0;
-    // Unsent: the reattachment, or the next tenure, is a reason to look; the timer is for the case that neither comes.
-    if (result.kind === 'unsent') this.reasons.sleep(MAX_RETRY_MS);
-    else if (this.failures > FREE_REFUSALS) this.reasons.sleep(backoffMs(this.failures - FREE_REFUSALS, FIRST_RETRY_MS, MAX_RETRY_MS));
-    else this.lookAgain = true;
+    const pauseMs = pauseAfter(result, this.failures);
+    if (pauseMs === undefined) this.lookAgain = true;
+    else this.reasons.sleep(pauseMs);
     return false;
   }
 
@@ -300,7 +281,7 @@ export class JobLoop {
   private retryAfter(thrown: unknown): void {
     this.cache.outdate();
     if (this.closed) return;
-    const delayMs = backoffMs(this.failures++, FIRST_RETRY_MS, MAX_RETRY_MS);
+    const delayMs = retryDelayMs(this.failures++);
     reportFailure(this.parts.observer, this.job.identity.name, thrown, delayMs, this.failures);
     this.reasons.sleep(delayMs);
   }

@@ -1,16 +1,22 @@
 import type { JobEvents } from '../jobs/job-events.js';
 import type { JobIdentity } from '../jobs/job-identity.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
-import type { Change, JobStore } from '../jobs/record/job-store.js';
+import type { Change, JobStore, WriteResult } from '../jobs/record/job-store.js';
 import type { Finished, Plan } from '../jobs/record/plan.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { Tick } from '../jobs/tick.js';
 import type { HeldTenure } from '../mastership/election.js';
+import { backoffMs } from '../support/backoff.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import type { Absent } from './absent.js';
 import type { ClockGuard } from './clock-guard.js';
 import type { Pace } from './pace.js';
+
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 5_000;
+/** After so many refused claims in a row the next one waits. */
+const FREE_REFUSALS = 3;
 
 /** What the loops of one replica share. */
 export interface LoopParts {
@@ -56,15 +62,20 @@ export function changeOf(view: JobView, plan: Plan, tenure: HeldTenure | undefin
   };
 }
 
+/** How long a loop waits when something failed, `failures` times in a row before. */
+export function retryDelayMs(failures: number): number {
+  return backoffMs(failures, FIRST_RETRY_MS, MAX_RETRY_MS);
+}
+
+/** How long it waits after a write that was not made; undefined: it looks again at once. */
+export function pauseAfter({ kind }: WriteResult, refusals: number): number | undefined {
+  // The reattachment, or the next tenure, is a reason to look; the pause is for the case that neither comes.
+  if (kind === 'unsent') return MAX_RETRY_MS;
+  return refusals > FREE_REFUSALS ? retryDelayMs(refusals - FREE_REFUSALS) : undefined;
+}
+
 /** A run that was claimed, and not started because the mastership was over by then. */
 export const NOT_STARTED = { outcome: 'unstarted', reason: undefined, attempt: 0, durationMs: 0, error: undefined } as const;
-
-/** Whether another schedule than the one of this replica's code is in force. */
-export function isSuperseded({ cron, rules }: JobIdentity, view: JobView | undefined): boolean {
-  const inForce = view?.record.schedule;
-  if (inForce === undefined || cron === undefined || rules.claim === 'none') return false;
-  return inForce.cronTime !== cron.cronTime || inForce.timeZone !== cron.timeZone;
-}
 
 /** In place of an input that could not be read. */
 export const UNREAD = Symbol('the input of a trigger could not be read');

@@ -2,7 +2,7 @@ import type { JobEvents } from '../jobs/job-events.js';
 import type { JobIdentity } from '../jobs/job-identity.js';
 import type { JobView } from '../jobs/record/job-record.js';
 import type { Plan, Situation } from '../jobs/record/plan.js';
-import type { StoredVerdict } from '../jobs/record/verdict.js';
+import { NO_RUN, type StoredVerdict } from '../jobs/record/verdict.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import { endOf } from '../jobs/tick.js';
 import type { Clock } from '../support/clock.js';
@@ -95,7 +95,7 @@ export function reportClockOff(
   if (cron === undefined || rules.claim === 'none') return;
   const nowMs = clock.wallMs();
   const tick = parseSchedule(cron).last(endOf(nowMs - rules.misfireWindowMs), nowMs);
-  events.verdicts.tell(name, { ...CLOCK_OFF, tick, by: address });
+  events.verdicts.tell(name, { ...NO_RUN, reason: 'clock', tick, by: address });
 }
 
 function reportDropped(observer: Observer, job: string, claim: string): void {
@@ -137,18 +137,3 @@ export function reportFailure(observer: Observer, job: string, thrown: unknown, 
     fields: { job, failures, delayMs: Math.round(delayMs), stack: !isConnection && thrown instanceof Error ? thrown.stack : undefined },
   });
 }
-
-/** What listeners are told of a replica whose clock is off. */
-const CLOCK_OFF: Omit<StoredVerdict, 'tick' | 'by'> = {
-  outcome: 'skipped',
-  reason: 'clock',
-  until: undefined,
-  count: 1,
-  trigger: undefined,
-  cause: undefined,
-  attempt: undefined,
-  startedMs: undefined,
-  durationMs: undefined,
-  token: undefined,
-  error: undefined,
-};

@@ -2,7 +2,15 @@ import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
 import type { Clock } from '../../support/clock.js';
 import type { JobView } from '../record/job-record.js';
-import { MAX_AUDIT, type AuditEntry, type Change, type ControlView, type JobControl, type JobStore } from '../record/job-store.js';
+import {
+  EMPTY_CONTROL,
+  MAX_AUDIT,
+  type AuditEntry,
+  type Change,
+  type ControlView,
+  type JobControl,
+  type JobStore,
+} from '../record/job-store.js';
 import { JobContendedError, OrderNotSentError, UnknownJobError, UnreadableJobError } from './errors.js';
 import { similarTo } from './similar.js';
 
@@ -32,9 +40,6 @@ export interface Amendment extends Partial<Pick<Change, 'record' | 'verdicts' | 
 /** How often an order is written anew when the record has moved; a busy per-second job moves a few times a second. */
 const MAX_TRIES = 50;
 const MAX_PAUSE_MS = 200;
-
-/** A control node that knows of no version: the next declaration fills it. */
-export const EMPTY_CONTROL: JobControl = { declared: [], inForce: { from: 'code', version: '' }, audit: [] };
 
 /**
  * Carries an order out: record, control node and audit change in one transaction, which ZooKeeper refuses if either has moved; then it is decided

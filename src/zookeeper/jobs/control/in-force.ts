@@ -1,7 +1,7 @@
 import { floorOf } from '../record/floor.js';
 import type { JobRecord, JobView } from '../record/job-record.js';
 import type { Declaration, JobControl, MemberView } from '../record/job-store.js';
-import type { StoredVerdict } from '../record/verdict.js';
+import { NO_RUN, type StoredVerdict } from '../record/verdict.js';
 import { parseSchedule } from '../schedule/parse.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { endOf, laterTick, type Tick } from '../tick.js';
@@ -82,20 +82,3 @@ export function cursorAfter(cursor: Tick | undefined, verdicts: readonly StoredV
     return end === undefined ? last : laterTick(end, last);
   }, cursor);
 }
-
-/** What a verdict says that is about no run. */
-export const NO_RUN: StoredVerdict = {
-  outcome: 'skipped',
-  reason: undefined,
-  tick: undefined,
-  until: undefined,
-  count: 1,
-  trigger: undefined,
-  cause: undefined,
-  attempt: undefined,
-  startedMs: undefined,
-  durationMs: undefined,
-  by: undefined,
-  token: undefined,
-  error: undefined,
-};

@@ -1,10 +1,9 @@
 import type { JobView, RunEntry } from '../record/job-record.js';
-import type { Declaration, JobControl, JobStore, MemberView } from '../record/job-store.js';
+import { EMPTY_CONTROL, type Declaration, type JobControl, type JobStore, type MemberView } from '../record/job-store.js';
 import { UnreadableNodeError } from '../record/zookeeper-store.js';
 import { parseSchedule } from '../schedule/parse.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { endOf, type Tick } from '../tick.js';
-import { EMPTY_CONTROL } from './amend.js';
 import { declarationOf, isSameSchedule, livingVersions } from './in-force.js';
 import { pausedBy } from './pause.js';
 import { codeSchedule } from './reschedule.js';

@@ -1,8 +1,14 @@
-import type { JobRecord, JobView, RunEntry } from '../record/job-record.js';
-import { MAX_RUNNING } from '../record/job-record.js';
-import { MAX_DECLARATIONS, type ControlView, type Declaration, type JobControl, type JobStore } from '../record/job-store.js';
+import { EMPTY_RECORD, MAX_RUNNING, type JobRecord, type JobView, type RunEntry } from '../record/job-record.js';
+import {
+  EMPTY_CONTROL,
+  MAX_DECLARATIONS,
+  type ControlView,
+  type Declaration,
+  type JobControl,
+  type JobStore,
+} from '../record/job-store.js';
 import { JobContendedError, OrderNotSentError } from './errors.js';
-import { audited, EMPTY_CONTROL } from './amend.js';
+import { audited } from './amend.js';
 import { cursorAfter, isSameSchedule, livingVersions, passed, passedOver, scheduleInWords, ticksOf } from './in-force.js';
 import { compareTicks, laterTick, type Tick } from '../tick.js';
 
@@ -68,17 +74,7 @@ function created(job: string, { record }: JobView): Registered {
 
 /** A job that nobody has decided about yet: its ticks count from when its record is made. */
 function recordOf({ schedule }: Declaration): JobRecord {
-  return {
-    schedule: schedule && { cronTime: schedule.cronTime, timeZone: schedule.timeZone, sinceMs: undefined },
-    cursor: undefined,
-    running: [],
-    triggers: [],
-    pausedMs: undefined,
-    resumedMs: undefined,
-    recent: [],
-    succeededMs: undefined,
-    alarmedMs: undefined,
-  };
+  return { ...EMPTY_RECORD, schedule: schedule && { cronTime: schedule.cronTime, timeZone: schedule.timeZone, sinceMs: undefined } };
 }
 
 interface Step {

@@ -1,10 +1,10 @@
-import type { JobRecord, RunEntry } from '../record/job-record.js';
+import { EMPTY_RECORD, type RunEntry } from '../record/job-record.js';
 import type { Declaration, JobStore } from '../record/job-store.js';
-import type { StoredVerdict } from '../record/verdict.js';
+import { NO_RUN, type StoredVerdict } from '../record/verdict.js';
 import { endOf, laterTick } from '../tick.js';
 import { amend, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
 import { codeSchedule } from './reschedule.js';
-import { livingVersions, NO_RUN, passedOver, ticksOf } from './in-force.js';
+import { livingVersions, passedOver, ticksOf } from './in-force.js';
 
 /**
  * Repair: forgets what a job is said to run and what is due. Runs get the verdict interrupted (reset), ticks that are due missed (reset), triggers that wait
@@ -61,18 +61,6 @@ async function repair(store: JobStore, job: string): Promise<Declaration | undef
   const nowMs = Math.round(await store.nowMs());
   const code = control && codeSchedule(control.control, livingVersions(await store.members()));
   const schedule = code?.schedule;
-  await store.repair(job, { ...EMPTY, schedule: schedule && { ...schedule, sinceMs: nowMs }, cursor: schedule && endOf(nowMs) });
+  await store.repair(job, { ...EMPTY_RECORD, schedule: schedule && { ...schedule, sinceMs: nowMs }, cursor: schedule && endOf(nowMs) });
   return code;
 }
-
-const EMPTY: JobRecord = {
-  schedule: undefined,
-  cursor: undefined,
-  running: [],
-  triggers: [],
-  pausedMs: undefined,
-  resumedMs: undefined,
-  recent: [],
-  succeededMs: undefined,
-  alarmedMs: undefined,
-};

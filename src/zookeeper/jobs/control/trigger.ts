@@ -8,6 +8,7 @@ import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
 import type { Change, TriggerNode } from '../record/job-store.js';
 import { NotConnectedError } from '../record/connection.js';
 import { hasRoomForTrigger, MAX_TRIGGER_BYTES } from '../record/room.js';
+import { NO_RUN } from '../record/verdict.js';
 import { loadExisting, signature, unknownJob, type ControlParts } from './amend.js';
 import {
   BadTriggerError,
@@ -19,7 +20,6 @@ import {
   TriggerRefusedError,
   TriggerUncertainError,
 } from './errors.js';
-import { NO_RUN } from './in-force.js';
 import { verdictOf, type JobVerdict } from './verdicts.js';
 
 /** How a run is asked for. */

@@ -1,12 +1,12 @@
 import { floorOf } from '../record/floor.js';
 import type { JobRecord, RunCause } from '../record/job-record.js';
 import type { JobControl, JobStore } from '../record/job-store.js';
-import { MAX_VERDICTS, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
+import { MAX_VERDICTS, NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { parseSchedule } from '../schedule/parse.js';
 import { endOf, laterTick } from '../tick.js';
 import { loadExisting, type Subject } from './amend.js';
-import { NO_RUN, passed, ticksOf } from './in-force.js';
+import { passed, ticksOf } from './in-force.js';
 import { pausedBy } from './pause.js';
 
 /** What became of a tick, of a row of ticks that share it, or of a trigger. What is not known is undefined. */

@@ -1,10 +1,9 @@
 import type { JobView, RunEntry } from '../record/job-record.js';
-import type { JobControl } from '../record/job-store.js';
+import { EMPTY_CONTROL, type JobControl } from '../record/job-store.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { parseSchedule } from '../schedule/parse.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { endOf, type Tick } from '../tick.js';
-import { EMPTY_CONTROL } from './amend.js';
 import { declarationOf, scheduleInWords } from './in-force.js';
 import { runningOf } from './list.js';
 import { pausedBy } from './pause.js';

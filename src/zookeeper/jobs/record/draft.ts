@@ -3,7 +3,7 @@ import { compareTicks, laterTick, type Tick } from '../tick.js';
 import type { JobRecord, RunEntry } from './job-record.js';
 import type { Plan, Situation } from './plan.js';
 import { hasRoomForRun } from './room.js';
-import type { StoredVerdict, VerdictReason } from './verdict.js';
+import { NO_RUN, type StoredVerdict, type VerdictReason } from './verdict.js';
 
 /** Who may start runs now, as which member of the cluster. */
 export type Office = NonNullable<Situation['tenure']>;
@@ -129,19 +129,3 @@ export class Draft {
     this.current = { ...this.current, running: running.flatMap((each) => (each === old ? (entry ?? []) : each)) };
   }
 }
-
-const NO_RUN: StoredVerdict = {
-  outcome: 'skipped',
-  reason: undefined,
-  tick: undefined,
-  until: undefined,
-  count: 1,
-  trigger: undefined,
-  cause: undefined,
-  attempt: undefined,
-  startedMs: undefined,
-  durationMs: undefined,
-  by: undefined,
-  token: undefined,
-  error: undefined,
-};

@@ -52,6 +52,19 @@ export interface JobRecord {
   readonly alarmedMs: number | undefined;
 }
 
+/** Of a job that nobody has decided about yet. Without a schedule, it has no slots. */
+export const EMPTY_RECORD: JobRecord = {
+  schedule: undefined,
+  cursor: undefined,
+  running: [],
+  triggers: [],
+  pausedMs: undefined,
+  resumedMs: undefined,
+  recent: [],
+  succeededMs: undefined,
+  alarmedMs: undefined,
+};
+
 export const MAX_RUNNING = 4;
 export const MAX_WAITING_TRIGGERS = 6;
 export const MAX_RECORD_BYTES = 1_024;

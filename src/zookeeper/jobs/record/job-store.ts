@@ -35,6 +35,9 @@ export interface JobControl {
   readonly audit: readonly AuditEntry[];
 }
 
+/** Of a job that nothing was declared about. */
+export const EMPTY_CONTROL: JobControl = { declared: [], inForce: { from: 'code', version: '' }, audit: [] };
+
 export const MAX_DECLARATIONS = 8;
 export const MAX_AUDIT = 50;
 

@@ -1,6 +1,15 @@
 import type { Clock } from '../../support/clock.js';
-import { MAX_WAITING_TRIGGERS, type JobRecord, type JobView } from './job-record.js';
-import type { Change, ControlView, JobControl, JobStore, MemberView, TriggerNode, WriteResult } from './job-store.js';
+import { EMPTY_RECORD, MAX_WAITING_TRIGGERS, type JobRecord, type JobView } from './job-record.js';
+import {
+  EMPTY_CONTROL,
+  type Change,
+  type ControlView,
+  type JobControl,
+  type JobStore,
+  type MemberView,
+  type TriggerNode,
+  type WriteResult,
+} from './job-store.js';
 import { hasRoomForTrigger } from './room.js';
 import { encodeTrigger } from './trigger-codec.js';
 import { appendToLog, place } from './verdict-log.js';
@@ -122,7 +131,7 @@ export class MemoryJobStore implements JobStore {
   }
 
   async saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer): Promise<void> {
-    if (!this.kept.has(job)) await this.create(job, NO_SLOTS, { declared: [], inForce: { from: 'code', version: '' }, audit: [] });
+    if (!this.kept.has(job)) await this.create(job, EMPTY_RECORD, EMPTY_CONTROL);
     this.kept.get(job)?.notes.set(note, encoded.toString('utf8'));
   }
 
@@ -149,18 +158,6 @@ export class MemoryJobStore implements JobStore {
     for (const listener of this.listeners.get(what) ?? []) listener();
   }
 }
-
-const NO_SLOTS: JobRecord = {
-  schedule: undefined,
-  cursor: undefined,
-  running: [],
-  triggers: [],
-  pausedMs: undefined,
-  resumedMs: undefined,
-  recent: [],
-  succeededMs: undefined,
-  alarmedMs: undefined,
-};
 
 function isSame(a: JobView, b: JobView): boolean {
   return a.version === b.version && a.czxid === b.czxid;

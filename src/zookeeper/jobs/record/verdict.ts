@@ -56,6 +56,23 @@ export interface StoredVerdict {
   readonly error: string | undefined;
 }
 
+/** What a verdict says that is about no run. */
+export const NO_RUN: StoredVerdict = {
+  outcome: 'skipped',
+  reason: undefined,
+  tick: undefined,
+  until: undefined,
+  count: 1,
+  trigger: undefined,
+  cause: undefined,
+  attempt: undefined,
+  startedMs: undefined,
+  durationMs: undefined,
+  by: undefined,
+  token: undefined,
+  error: undefined,
+};
+
 /** How many are kept for each job. */
 export const MAX_VERDICTS = 100;
 export const MAX_LOG_BYTES = 65_536;

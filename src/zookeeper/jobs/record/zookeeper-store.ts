@@ -9,8 +9,17 @@ import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import { connected } from './connection.js';
 import { decodeControl, encodeControl } from './control-codec.js';
-import type { JobRecord, JobView } from './job-record.js';
-import type { Change, ControlView, JobControl, JobStore, MemberView, TriggerNode, WriteResult } from './job-store.js';
+import { EMPTY_RECORD, type JobRecord, type JobView } from './job-record.js';
+import {
+  EMPTY_CONTROL,
+  type Change,
+  type ControlView,
+  type JobControl,
+  type JobStore,
+  type MemberView,
+  type TriggerNode,
+  type WriteResult,
+} from './job-store.js';
 import { jobZnodes, type JobZnodes } from './job.znodes.js';
 import { watchForAbsence, watchNode } from './node-watches.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
@@ -109,7 +118,7 @@ export class ZookeeperJobStore implements JobStore {
       message: `The node ${path} cannot be read (${problem}): what versions have declared and operators have ordered begins anew.`,
       fields: { job },
     });
-    return { control: { declared: [], inForce: { from: 'code', version: '' }, audit: [] }, version: read.stat.version };
+    return { control: EMPTY_CONTROL, version: read.stat.version };
   }
 
   watchControl(job: string, listener: () => void): () => void {
@@ -239,7 +248,7 @@ export class ZookeeperJobStore implements JobStore {
       if (isZooKeeperError(thrown, 'node-exists'))
         return session.multi([...checks, { ...create, kind: 'set', version: ANY_VERSION } as Op]).then(() => undefined);
       if (!isZooKeeperError(thrown, 'no-node') || thrown.details.opIndex !== checks.length) throw thrown;
-      await this.create(job, NO_SLOTS, { declared: [], inForce: { from: 'code', version: '' }, audit: [] });
+      await this.create(job, EMPTY_RECORD, EMPTY_CONTROL);
       await session.multi([...checks, create]);
     }
   }
@@ -248,18 +257,6 @@ export class ZookeeperJobStore implements JobStore {
     return connected(this.parts.sessions);
   }
 }
-
-const NO_SLOTS: JobRecord = {
-  schedule: undefined,
-  cursor: undefined,
-  running: [],
-  triggers: [],
-  pausedMs: undefined,
-  resumedMs: undefined,
-  recent: [],
-  succeededMs: undefined,
-  alarmedMs: undefined,
-};
 
 function creation(path: string, data: Buffer): Op {
   return { kind: 'create', path, data, mode: 'persistent' };

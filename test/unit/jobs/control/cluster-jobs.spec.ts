@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ClusterJobs } from '../../../../src/zookeeper/decorators/cluster-jobs.js';
 import type { JobVerdict } from '../../../../src/zookeeper/jobs/control/verdicts.js';
-import { NO_RUN } from '../../../../src/zookeeper/jobs/control/in-force.js';
+import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import type { JobIdentity } from '../../../../src/zookeeper/jobs/job-identity.js';
 import { JobEvents } from '../../../../src/zookeeper/jobs/job-events.js';
 import type { Elections } from '../../../../src/zookeeper/mastership/election.js';

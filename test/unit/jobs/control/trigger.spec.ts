@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NO_RUN } from '../../../../src/zookeeper/jobs/control/in-force.js';
+import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { trigger } from '../../../../src/zookeeper/jobs/control/trigger.js';
 import { MAX_WAITING_TRIGGERS } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import type { TriggerNode } from '../../../../src/zookeeper/jobs/record/job-store.js';

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobRecord, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import type { JobControl, MemberView } from '../../../../src/zookeeper/jobs/record/job-store.js';
-import type { Outcome, StoredVerdict, VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
-import { NO_RUN } from '../../../../src/zookeeper/jobs/control/in-force.js';
+import { NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { why } from '../../../../src/zookeeper/jobs/control/why.js';
 import { HandClock } from '../../mastership/hand-clock.js';
 import { declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
