@@ -1,10 +1,10 @@
-import type { HeldTenure } from '../mastership/election.js';
+import type { Ground, HeldTenure } from '../mastership/election.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { messageOf } from '../support/errors.js';
 import type { ElectionGate } from './election-gate.js';
 
-/** A replica whose clock is off says so, and hands its masterships over, this often at most. */
+/** A replica whose clock is off says so, and hands the mastership over, this often at most for each election. */
 const REPEAT_MS = 60_000;
 /** How long a judgement by a fresh look at the ensemble's clock counts. */
 const FRESH_MS = 5_000;
@@ -23,7 +23,7 @@ const GOOD: ClockJudgement = { kind: 'good' };
  */
 export class ClockGuard {
   private fresh: { readonly atMs: number; readonly judgement: ClockJudgement } | undefined;
-  private toldMs: number | undefined;
+  private readonly toldMs = new WeakMap<ElectionGate, number>();
   private reading: Promise<ClockJudgement> | undefined;
 
   constructor(
@@ -41,15 +41,19 @@ export class ClockGuard {
       this.fresh = undefined;
       return GOOD;
     }
+    const judgement = this.judgeAnew(ground);
+    return judgement instanceof Promise ? judgement.then((judged) => this.handOver(judged, gate)) : this.handOver(judgement, gate);
+  }
+
+  private judgeAnew(ground: Ground): ClockJudgement | Promise<ClockJudgement> {
     if (this.fresh !== undefined && this.clock.nowMs() - this.fresh.atMs < FRESH_MS) return this.fresh.judgement;
-    this.reading ??= this.read(() => ground.readEnsembleTime(), gate).finally(() => (this.reading = undefined));
+    this.reading ??= this.read(ground).finally(() => (this.reading = undefined));
     return this.reading;
   }
 
-  private async read(readEnsembleTime: () => Promise<number>, gate: ElectionGate): Promise<ClockJudgement> {
-    const judgement = this.compare(await readEnsembleTime());
+  private async read(ground: Ground): Promise<ClockJudgement> {
+    const judgement = this.compare(await ground.readEnsembleTime());
     this.fresh = { atMs: this.clock.nowMs(), judgement };
-    if (judgement.kind === 'off') this.tell(judgement.offMs, gate);
     return judgement;
   }
 
@@ -58,12 +62,12 @@ export class ClockGuard {
     return Math.abs(offMs) <= this.maxClockSkewMs ? GOOD : { kind: 'off', offMs };
   }
 
-  private tell(offMs: number, gate: ElectionGate): void {
+  private handOver(judgement: ClockJudgement, gate: ElectionGate): ClockJudgement {
     const nowMs = this.clock.nowMs();
-    if (this.toldMs !== undefined && nowMs - this.toldMs < REPEAT_MS) return;
-    this.toldMs = nowMs;
+    if (judgement.kind === 'good' || nowMs - (this.toldMs.get(gate) ?? -Infinity) < REPEAT_MS) return judgement;
+    this.toldMs.set(gate, nowMs);
     const { key } = gate.election;
-    const rounded = Math.round(offMs);
+    const rounded = Math.round(judgement.offMs);
     this.observer.observe({
       level: 'error',
       event: 'clock.off',
@@ -80,5 +84,6 @@ export class ClockGuard {
         fields: { election: key },
       });
     });
+    return judgement;
   }
 }

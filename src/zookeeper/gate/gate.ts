@@ -21,6 +21,8 @@ const REGISTERING = 32;
 export class Gate {
   private readonly gates = new Map<string, ElectionGate>();
   private readonly jobs = new Map<string, GatedJob>();
+  /** The last one of each name that was taken out: its runs may go on when a job of that name is added again. */
+  private readonly retired = new Map<string, JobLoop>();
   private readonly loopParts: LoopParts | undefined;
   private readonly closing = new AbortController();
   private started = false;
@@ -70,11 +72,14 @@ export class Gate {
     return [...this.jobs.values()];
   }
 
-  /** Stops to decide about a job that was added at run time. What is in progress goes on. */
+  /** Stops to decide about a job that was added at run time. What is in progress goes on, and gets its verdict. */
   forget(identity: JobIdentity): void {
     const key = keyOf(identity);
-    this.jobs.get(key)?.loop?.close();
+    const { loop } = this.jobs.get(key) ?? {};
     this.jobs.delete(key);
+    if (loop === undefined) return;
+    this.retired.set(identity.name, loop);
+    loop.retire();
   }
 
   /** Tells the hooks of elections that were decided before the application had started, and begins to decide about ticks. */
@@ -95,6 +100,7 @@ export class Gate {
   async abandon(why: string): Promise<'drained' | 'stuck'> {
     const ends = await Promise.all([...this.gates.values()].map((gate) => gate.abandon(why)));
     for (const { loop } of this.jobs.values()) loop?.close();
+    for (const loop of this.retired.values()) loop.close();
     return ends.includes('stuck') ? 'stuck' : 'drained';
   }
 
@@ -117,7 +123,9 @@ export class Gate {
       },
       job.gate,
       loopParts,
+      this.retired.get(job.identity.name)?.close(),
     );
+    this.retired.delete(job.identity.name);
     loop.look();
     return loop;
   }

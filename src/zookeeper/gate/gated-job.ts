@@ -127,8 +127,11 @@ export class GatedJob {
     });
     this.counts.started += 1;
     void execute(order, tenure, this.execution(instance), (execution) => {
-      this.ended(execution);
-      ended(this.finished(entry, execution));
+      try {
+        this.ended(execution);
+      } finally {
+        ended(this.finished(entry, execution));
+      }
     });
   }
 
@@ -155,7 +158,7 @@ export class GatedJob {
   private fireLocally(tenure: HeldTenure, instance: unknown, method: Method): unknown {
     const { loop } = this;
     if (loop?.hasRead === false) {
-      loop.afterRead(() => void this.fire(instance, method, []));
+      loop.afterRead(instance, () => void this.fire(instance, method, []));
       return undefined;
     }
     if (loop?.isPaused === true) {

@@ -4,17 +4,17 @@ import type { JobView, RunEntry } from '../jobs/record/job-record.js';
 import type { WriteResult } from '../jobs/record/job-store.js';
 import type { Situation } from '../jobs/record/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
-import { parseSchedule } from '../jobs/schedule/parse.js';
-import type { Schedule } from '../jobs/schedule/schedule.js';
+import { keptSchedule, type KeptSchedule } from '../jobs/schedule/kept.js';
+import type { Schedule, ScheduleSpec } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { NONE_GONE, type Absence } from './absent.js';
 import type { ElectionGate } from './election-gate.js';
-import { EndedRuns } from './ended-runs.js';
 import { changeOf, inputOf, NOT_STARTED, pauseAfter, retryDelayMs, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
 import { MAX_SLEEP_MS, Reasons } from './reasons.js';
+import { OwnRuns } from './own-runs.js';
 import { RecordCache } from './record-cache.js';
 import { Registrar } from './registrar.js';
-import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable } from './tick-reports.js';
+import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable, reportUnusable } from './tick-reports.js';
 
 /**
  * One job on this replica: the only place that decides about its ticks and writes them down here.
@@ -25,16 +25,13 @@ import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable
  */
 export class JobLoop {
   private readonly cache = new RecordCache();
-  private readonly ended = new EndedRuns();
-  private readonly live = new Map<string, RunEntry>();
-  private schedule: Schedule | undefined;
+  private known: { readonly spec: ScheduleSpec; readonly kept: KeptSchedule } | undefined;
   private succeededMs: number | undefined;
-  private freedMs: number | undefined;
   private tenureId: string | undefined;
   private saidClock = false;
   private isLooking = false;
   private lookAgain = false;
-  private closed = false;
+  private phase: 'open' | 'retired' | 'closed' = 'open';
   private failures = 0;
   private readonly unwatch: (() => void)[] = [];
   private readonly reasons: Reasons;
@@ -46,7 +43,9 @@ export class JobLoop {
     private readonly job: LoopJob,
     private readonly gate: ElectionGate,
     private readonly parts: LoopParts,
+    private readonly runs: OwnRuns = new OwnRuns(),
   ) {
+    runs.onEnd = this.look;
     this.electionDigest = createHash('sha256').update(gate.election.key).digest('base64url').slice(0, 11);
     this.reasons = new Reasons(parts, job.identity.name, this.look, this.outdated);
     this.registrar = new Registrar(job, parts.clock);
@@ -64,21 +63,21 @@ export class JobLoop {
     return this.cache.isPaused;
   }
 
-  /** Calls `then` once the record was read; drops it when the mastership ends before. */
-  afterRead(then: () => void): void {
-    this.cache.afterRead(then);
+  /** Calls `then` once the record was read, or the later one for the same `what`; drops it when the mastership ends before. */
+  afterRead(what: unknown, then: () => void): void {
+    this.cache.afterRead(what, then);
     this.look();
   }
 
   /** A reason to look has come up. Cheap, and safe to call at any time. */
   readonly look = (): void => {
     this.lookAgain = true;
-    if (!this.isLooking && !this.closed) void this.run();
+    if (!this.isLooking && this.phase !== 'closed') void this.run();
   };
 
   /** A run without a claim has ended: notes its failure, or its success where `maxSilenceMs` wants to know. */
   note(report: StoredVerdict | undefined, succeededMs: number | undefined): void {
-    if (report !== undefined) this.ended.report(report);
+    if (report !== undefined) this.runs.report(report);
     if (succeededMs !== undefined) this.succeededMs = succeededMs;
     if (report !== undefined || this.job.identity.rules.maxSilenceMs !== undefined) this.look();
   }
@@ -88,24 +87,31 @@ export class JobLoop {
    * `limitMs`.
    */
   async flushed(limitMs: number): Promise<void> {
-    if (this.ended.isEmpty && !this.isLooking) return;
+    if (this.runs.isWritten && !this.isLooking) return;
     this.look();
-    await this.ended.told(this.parts.clock, limitMs);
+    await this.runs.told(this.parts.clock, limitMs);
   }
 
-  /** For good. What has no verdict yet is left to the next master. */
-  close(): void {
-    this.closed = true;
+  /** Decides about nothing any more. Closes when its last run has ended and has its verdict. */
+  retire(): void {
+    if (this.phase === 'open') this.phase = 'retired';
+    this.look();
+  }
+
+  /** For good. What has no verdict yet is left to whoever gets the runs from here, or to the next master. */
+  close(): OwnRuns {
+    this.phase = 'closed';
     this.unwatchElection();
     this.leave();
     this.gate.loops.delete(this);
-    this.ended.tell();
+    this.runs.tell();
+    return this.runs;
   }
 
   private async run(): Promise<void> {
     this.isLooking = true;
     try {
-      while (this.lookAgain && !this.closed) {
+      while (this.lookAgain && this.phase !== 'closed') {
         this.lookAgain = false;
         await this.step();
       }
@@ -113,22 +119,22 @@ export class JobLoop {
       this.retryAfter(thrown);
     } finally {
       this.isLooking = false;
-      if (this.ended.isEmpty) this.ended.tell();
+      if (this.runs.isWritten) this.runs.tell();
+      if (this.phase === 'retired' && this.runs.isIdle) this.close();
     }
   }
 
   private async step(): Promise<void> {
-    const tenure = this.gate.ask();
+    const tenure = this.phase === 'open' ? this.gate.ask() : undefined;
     if (tenure === undefined) return this.settleOnly();
     if (this.tenureId !== tenure.id) this.enter(tenure);
     const judged = this.parts.clockGuard.judge(tenure, this.gate);
     if ((judged instanceof Promise ? await judged : judged).kind === 'off') return this.sitOut();
-    if (this.registrar.isDue(this.cache.view))
-      await this.registrar.register({ cursor: this.cache.cursorSeen, running: [...this.live.values()] });
+    if (this.registrar.isDue(this.cache.view)) await this.registrar.register({ cursor: this.cache.cursorSeen, running: this.runs.live });
     const { epoch } = this.cache;
     const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
-    const others = view.record.running.filter((entry) => !this.live.has(entry.claim) && !this.ended.has(entry.claim));
+    const others = view.record.running.filter(({ claim }) => !this.runs.has(claim));
     const absence = others.length === 0 ? NONE_GONE : await this.parts.absent.among(others, this.electionDigest);
     await this.carryOut(this.situation(view, tenure, absence), epoch, tenure, absence);
   }
@@ -136,13 +142,13 @@ export class JobLoop {
   /** Elsewhere than on the master: only what became of this replica's own runs is written down. */
   private async settleOnly(): Promise<void> {
     if (this.tenureId !== undefined) this.leave();
-    if (this.ended.isEmpty) return;
+    if (this.runs.isWritten) return;
     const { epoch } = this.cache;
     const { view } = await this.parts.store.load(this.job.identity.name);
     if (view !== undefined) return this.carryOut(this.situation(view, undefined, NONE_GONE), epoch, undefined, NONE_GONE);
-    const { finished, reports } = this.ended;
+    const { finished, reports } = this.runs;
     reportLost(this.parts.observer, this.job.identity.name, finished.length + reports.length);
-    this.ended.forget(finished, reports);
+    this.runs.forget(finished, reports);
   }
 
   private enter(tenure: HeldTenure): void {
@@ -170,8 +176,13 @@ export class JobLoop {
   private async load(epoch: number): Promise<JobView | undefined> {
     const { view, problem } = await this.parts.store.load(this.job.identity.name);
     if (view !== undefined) this.cache.saw(view, epoch);
+    if (view !== undefined && this.registrar.isDue(view)) {
+      this.lookAgain = true;
+      return undefined;
+    }
     if (problem !== undefined) {
       reportUnreadable(this.parts.observer, this.job.identity.name, problem);
+      this.registrar.forget();
       this.reasons.sleep(MAX_SLEEP_MS);
     } else if (view === undefined) {
       // Deleted: it is made anew, with the ensemble's present time as its floor.
@@ -199,12 +210,12 @@ export class JobLoop {
       nowMs: this.parts.clock.wallMs(),
       tenure: tenure && { member: tenure.ground?.member ?? 'this process', election: this.electionDigest, token: tenure.token },
       address: this.parts.address,
-      live: new Set(this.live.keys()),
-      finished: this.ended.finished,
-      reports: this.ended.reports,
+      live: new Set(this.runs.live.map(({ claim }) => claim)),
+      finished: this.runs.finished,
+      reports: this.runs.reports,
       succeededMs: this.succeededMs,
       gone,
-      freedMs: this.freedMs,
+      freedMs: this.runs.freedMs,
       mayCatchUp: this.parts.pace.hasRoom,
       newClaim: randomUUID(),
     };
@@ -213,9 +224,12 @@ export class JobLoop {
   private scheduleOf({ record }: JobView): Schedule | undefined {
     const spec = record.schedule;
     if (spec === undefined || this.job.identity.disabled) return undefined;
-    const known = this.schedule?.spec;
-    if (known?.cronTime !== spec.cronTime || known.timeZone !== spec.timeZone) this.schedule = parseSchedule(spec);
-    return this.schedule;
+    if (this.known?.spec.cronTime !== spec.cronTime || this.known.spec.timeZone !== spec.timeZone) {
+      this.known = { spec, kept: keptSchedule(spec) };
+      const { problem } = this.known.kept;
+      if (problem !== undefined) reportUnusable(this.parts.observer, this.job.identity.name, problem);
+    }
+    return this.known.kept.schedule;
   }
 
   private async carryOut(situation: Situation, epoch: number, tenure: HeldTenure | undefined, absence: Absence): Promise<void> {
@@ -229,7 +243,7 @@ export class JobLoop {
       }
     }
     this.failures = 0;
-    this.ended.forget(situation.finished, situation.reports);
+    this.runs.forget(situation.finished, situation.reports);
     reportPlan(this.parts, this.job.identity.name, plan, situation);
     if (plan.start !== undefined && tenure !== undefined) {
       const { trigger } = plan.start;
@@ -258,29 +272,26 @@ export class JobLoop {
   /** What was claimed starts only if the mastership holds *now*: the claim has taken a round trip. Otherwise the claim is given back. */
   private start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown): void {
     const now = this.gate.ask();
-    if (now === undefined || now.id !== tenure.id || !tenure.isValid() || input === UNREAD) {
+    if (this.phase !== 'open' || now === undefined || now.id !== tenure.id || !tenure.isValid() || input === UNREAD) {
       this.giveBack(entry);
       return;
     }
     const leave = entry.cause === 'misfire' || entry.cause === 'rerun' ? this.parts.pace.enter() : undefined;
-    this.live.set(entry.claim, entry);
+    this.runs.begin(entry);
     this.job.start(entry, tenure, schedule, input, (finished) => {
-      this.live.delete(entry.claim);
-      this.ended.add(finished);
-      this.freedMs = this.parts.clock.wallMs();
       leave?.();
-      this.look();
+      this.runs.end(finished, this.parts.clock.wallMs());
     });
   }
 
   private giveBack({ claim }: RunEntry): void {
-    this.ended.add({ ...NOT_STARTED, claim, endedMs: this.parts.clock.wallMs() });
+    this.runs.add({ ...NOT_STARTED, claim, endedMs: this.parts.clock.wallMs() });
     this.lookAgain = true;
   }
 
   private retryAfter(thrown: unknown): void {
     this.cache.outdate();
-    if (this.closed) return;
+    if (this.phase === 'closed') return;
     const delayMs = retryDelayMs(this.failures++);
     reportFailure(this.parts.observer, this.job.identity.name, thrown, delayMs, this.failures);
     this.reasons.sleep(delayMs);

@@ -3,9 +3,9 @@ import { RunSignal } from '../jobs/run-signal.js';
 import type { Election, HeldTenure } from '../mastership/election.js';
 import { MastershipLostError } from '../mastership/errors.js';
 import type { Clock } from '../support/clock.js';
-import { messageOf } from '../support/errors.js';
+import { messageOf, stackOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
-import { endedByAbort, isThenable, stackOf } from './outcome.js';
+import { endedByAbort, isThenable } from './outcome.js';
 import type { InProgress, Work } from './in-progress.js';
 
 /** Called when this replica becomes master, with a signal that aborts when that is over, in doubt, or about to be given up. */

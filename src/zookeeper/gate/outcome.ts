@@ -5,13 +5,15 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
-/** True when `thrown` is only the echo of the signal's abort: its reason, or the AbortError that Node's own functions make of it. */
+/**
+ * True when `thrown` is only the echo of the signal's abort: its reason, or the AbortError that Node's own functions make of it. Never throws,
+ * whatever was thrown.
+ */
 export function endedByAbort(thrown: unknown, signal: AbortSignal): boolean {
   if (!signal.aborted) return false;
-  return thrown === signal.reason || (thrown instanceof Error && thrown.name === 'AbortError');
-}
-
-/** The stack of anything thrown, for a log. */
-export function stackOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error ? thrown.stack : undefined;
+  try {
+    return thrown === signal.reason || (thrown instanceof Error && thrown.name === 'AbortError');
+  } catch {
+    return false;
+  }
 }

@@ -11,7 +11,7 @@ export class RecordCache {
   private hasRead = false;
   private age = 0;
   private seen: Tick | undefined;
-  private readonly whenRead = new Set<() => void>();
+  private readonly whenRead = new Map<unknown, () => void>();
 
   /** Undefined: read it. */
   get view(): JobView | undefined {
@@ -53,14 +53,14 @@ export class RecordCache {
   /** The record was looked at, with or without success. */
   read(): void {
     this.hasRead = true;
-    const waiting = [...this.whenRead];
+    const waiting = [...this.whenRead.values()];
     this.whenRead.clear();
     for (const then of waiting) then();
   }
 
-  /** Calls `then` once the record was looked at; drops it when the mastership ends before. */
-  afterRead(then: () => void): void {
-    this.whenRead.add(then);
+  /** Calls `then` once the record was looked at, or the later one for the same `what`; drops it when the mastership ends before. */
+  afterRead(what: unknown, then: () => void): void {
+    this.whenRead.set(what, then);
   }
 
   /** The mastership is over: nothing is known any more, but which ticks were decided. */

@@ -1,8 +1,7 @@
 import { MAX_ERROR_LENGTH, type StoredVerdict } from '../jobs/record/verdict.js';
-import { messageOf } from '../support/errors.js';
+import { messageOf, stackOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
 import type { Execution } from './execution.js';
-import { stackOf } from './outcome.js';
 
 /** Why a run did not simply run, cut to what a verdict holds. */
 export function errorOf({ outcome, thrown, run }: Execution): string | undefined {

@@ -6,7 +6,7 @@ import { NO_RUN, type StoredVerdict } from '../jobs/record/verdict.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import { endOf } from '../jobs/tick.js';
 import type { Clock } from '../support/clock.js';
-import { ClusterCronError, messageOf } from '../support/errors.js';
+import { ClusterCronError, messageOf, stackOf } from '../support/errors.js';
 import type { Observation, Observer } from '../support/observer.js';
 import { isZooKeeperError } from '../wire/errors.js';
 
@@ -116,6 +116,17 @@ export function reportUnreadable(observer: Observer, job: string, problem: strin
   });
 }
 
+export function reportUnusable(observer: Observer, job: string, problem: string): void {
+  observer.observe({
+    level: 'error',
+    event: 'job.schedule-unusable',
+    message:
+      `${problem} It is in force for job ${JSON.stringify(job)}, by the code of another version or by ClusterJobs.reschedule, so this replica decides about none of its ` +
+      'ticks; they stay due. Update Node here, or reschedule the job.',
+    fields: { code: 'ZK_BAD_SCHEDULE', job },
+  });
+}
+
 export function reportLost(observer: Observer, job: string, count: number): void {
   observer.observe({
     level: 'warn',
@@ -134,6 +145,6 @@ export function reportFailure(observer: Observer, job: string, thrown: unknown, 
     level: isConnection ? 'debug' : failures < LOUD_AFTER ? 'warn' : 'error',
     event: 'job.not-decided',
     message: `The ticks of job "${job}" could not be decided about: ${messageOf(thrown)} Tries again in ${Math.round(delayMs)} ms; no tick is lost.`,
-    fields: { job, failures, delayMs: Math.round(delayMs), stack: !isConnection && thrown instanceof Error ? thrown.stack : undefined },
+    fields: { job, failures, delayMs: Math.round(delayMs), stack: isConnection ? undefined : stackOf(thrown) },
   });
 }

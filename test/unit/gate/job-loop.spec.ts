@@ -188,6 +188,19 @@ describe('the loop of a job', () => {
     expect((await store.load(JOB)).view?.record.recent.map(({ outcome }) => outcome)).toEqual(['ran']);
   });
 
+  it('does not start what was claimed when the job is taken out meanwhile, and gives it back', async () => {
+    const { clock, store, loop, started, running } = await setUp();
+    const hold = store.hold('after');
+    clock.pass(1_000);
+    await hold.reached;
+    loop.retire();
+    hold.release();
+    await settle();
+    expect(started).toEqual([]);
+    expect(await running()).toMatchObject([{ member: '', starts: 0 }]);
+    expect(clock.waiting).toBe(0);
+  });
+
   it('gives a claim back whose answer was lost together with the mastership', async () => {
     const { clock, store, elections, started, running } = await setUp();
     store.loseAnswer = true;

@@ -2,7 +2,7 @@ import { floorOf } from '../record/floor.js';
 import type { JobRecord, JobView } from '../record/job-record.js';
 import type { Declaration, JobControl, MemberView } from '../record/job-store.js';
 import { NO_RUN, type StoredVerdict } from '../record/verdict.js';
-import { parseSchedule } from '../schedule/parse.js';
+import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { endOf, laterTick, type Tick } from '../tick.js';
 
@@ -22,14 +22,22 @@ export function declarationOf(control: JobControl, living?: ReadonlySet<string>)
   return named ?? declared.findLast(({ version }) => living?.has(version)) ?? declared.at(-1);
 }
 
+/** `disabled: true` in the code that speaks for the job. */
+export function isDisabled(control: JobControl): boolean {
+  return declarationOf(control)?.disabled === true;
+}
+
 /** Versions of which a replica lives that may become master. Replicas with `candidate: false` tell so in the name of their node. */
 export function livingVersions(members: readonly MemberView[]): ReadonlySet<string> {
   return new Set(members.filter(({ name }) => !name.startsWith('observer~')).map(({ version }) => version));
 }
 
-/** The schedule of the record, undefined for a job without slots and for a disabled one: neither has ticks. */
+/**
+ * The schedule of the record, undefined for a job without slots and for a disabled one: neither has ticks. Also where this replica cannot read it: then nothing
+ * can be said about its ticks here.
+ */
 export function ticksOf(record: JobRecord, control: JobControl): Schedule | undefined {
-  return record.schedule === undefined || declarationOf(control)?.disabled === true ? undefined : parseSchedule(record.schedule);
+  return isDisabled(control) ? undefined : keptSchedule(record.schedule).schedule;
 }
 
 /** The ticks of a schedule that are due after `after` and up to `untilMs`. */

@@ -1,7 +1,7 @@
 import type { JobView, RunEntry } from '../record/job-record.js';
 import { EMPTY_CONTROL, type Declaration, type JobControl, type JobStore, type MemberView } from '../record/job-store.js';
 import { UnreadableNodeError } from '../record/zookeeper-store.js';
-import { parseSchedule } from '../schedule/parse.js';
+import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { endOf, type Tick } from '../tick.js';
 import { declarationOf, isSameSchedule, livingVersions } from './in-force.js';
@@ -39,7 +39,10 @@ export interface JobStatus {
   readonly orphaned: boolean;
   /** `disabled: true` in the schedule's options: nothing is due. */
   readonly disabled: boolean;
-  /** Why the record cannot be read; then nothing else is known, and none of its ticks run. */
+  /**
+   * Why none of its ticks run: its record cannot be read, and nothing else is known; or this replica cannot use the schedule in force, whose time zone, say, its
+   * Node does not know.
+   */
   readonly problem?: string | undefined;
 }
 
@@ -92,7 +95,7 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
   const living = livingVersions(scene.members);
   const declaration = declarationOf(control, living);
   const { record } = view;
-  const schedule = record.schedule && parseSchedule(record.schedule);
+  const { schedule, problem: scheduleProblem } = keptSchedule(record.schedule);
   const disabled = declaration?.disabled === true;
   const [last, progress] = await Promise.all([
     record.recent.at(-1) ?? store.loadLog(job).then((log) => log.at(-1)),
@@ -115,7 +118,7 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
     progress,
     orphaned,
     disabled,
-    problem: undefined,
+    problem: scheduleProblem,
   };
 }
 

@@ -9,7 +9,7 @@ import {
 } from '../record/job-store.js';
 import { JobContendedError, OrderNotSentError } from './errors.js';
 import { audited } from './amend.js';
-import { cursorAfter, isSameSchedule, livingVersions, passed, passedOver, scheduleInWords, ticksOf } from './in-force.js';
+import { cursorAfter, isDisabled, isSameSchedule, livingVersions, passed, passedOver, scheduleInWords, ticksOf } from './in-force.js';
 import { compareTicks, laterTick, type Tick } from '../tick.js';
 
 /** What a replica brings along. */
@@ -94,12 +94,13 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   const living = await livingBeside(store, controlView.control, declaration);
   const takesOver = mayPutInForce(controlView.control, declaration, living);
   const declared = declare(controlView.control, declaration, living);
-  const isOther = !isSameSchedule(view.record.schedule, declaration.schedule);
   const control = takesOver ? { ...declared, inForce: { from: 'code', version: declaration.version } as const } : declared;
   if (restored === undefined && control === controlView.control)
     return { change: undefined, registered: standing(job, view, control, declaration) };
   const base = restored ?? { record: view.record, verdicts: [] };
-  if (!takesOver || !isOther) {
+  const schedule = takesOver ? declaration.schedule : view.record.schedule;
+  // What was disabled had no ticks, and makes up for none: as with another schedule, they count from now.
+  if (isSameSchedule(view.record.schedule, schedule) && isDisabled(control) === isDisabled(controlView.control)) {
     const isNoted = restored === undefined && !takesOver;
     const registered = standing(job, view, control, declaration);
     return {
@@ -108,8 +109,8 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
     };
   }
   const nowMs = Math.round(await store.nowMs());
-  const replaced = replaceSchedule({ ...view, record: base.record }, controlView.control, declaration.schedule, nowMs, by);
-  const change = `schedule of version ${declaration.version} in force: ${scheduleInWords(declaration.schedule)}, before ${scheduleInWords(view.record.schedule)}`;
+  const replaced = replaceSchedule({ ...view, record: base.record }, controlView.control, schedule, nowMs, by);
+  const change = `schedule of version ${declaration.version} in force: ${standingInWords(schedule, control)}, before ${standingInWords(view.record.schedule, controlView.control)}`;
   return {
     change: {
       record: replaced.record,
@@ -118,6 +119,10 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
     },
     registered: { change: 'in force', note: `Job "${job}": ${change}.` },
   };
+}
+
+function standingInWords(schedule: Declaration['schedule'], control: JobControl): string {
+  return `${scheduleInWords(schedule)}${isDisabled(control) ? ', disabled' : ''}`;
 }
 
 /** The record with another schedule, whose ticks count from now, and the verdicts of what was due before and undecided. */
@@ -130,20 +135,27 @@ export function replaceSchedule(
 ): { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] } {
   const { record } = view;
   const verdicts = passedOver(view, ticksOf(record, control), nowMs, { reason: 'late', by });
+  const cursor = cursorAfter(record.cursor, verdicts);
+  // A master whose clock is a little ahead may have decided about what is not due yet by the ensemble's.
+  const sinceMs = Math.max(nowMs, cursor?.dueMs ?? nowMs);
   return {
     record: {
       ...record,
-      schedule: schedule && { cronTime: schedule.cronTime, timeZone: schedule.timeZone, sinceMs: nowMs },
-      cursor: cursorAfter(record.cursor, verdicts),
+      schedule: schedule && { cronTime: schedule.cronTime, timeZone: schedule.timeZone, sinceMs },
+      cursor,
     },
     verdicts,
   };
 }
 
-function mayPutInForce({ declared, inForce }: JobControl, { version, schedule }: Declaration, living: ReadonlySet<string>): boolean {
+function mayPutInForce(
+  { declared, inForce }: JobControl,
+  { version, schedule, disabled }: Declaration,
+  living: ReadonlySet<string>,
+): boolean {
   if (inForce.from === 'control') return false;
   const known = declared.find((each) => each.version === version);
-  const isNews = known === undefined || !isSameSchedule(known.schedule, schedule);
+  const isNews = known === undefined || known.disabled !== disabled || !isSameSchedule(known.schedule, schedule);
   return isNews || (inForce.version !== version && !living.has(inForce.version));
 }
 

@@ -3,7 +3,7 @@ import type { JobRecord, RunCause } from '../record/job-record.js';
 import type { JobControl, JobStore } from '../record/job-store.js';
 import { MAX_VERDICTS, NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
 import type { Schedule } from '../schedule/schedule.js';
-import { parseSchedule } from '../schedule/parse.js';
+import { keptSchedule } from '../schedule/kept.js';
 import { endOf, laterTick } from '../tick.js';
 import { loadExisting, type Subject } from './amend.js';
 import { passed, ticksOf } from './in-force.js';
@@ -72,7 +72,7 @@ export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule
 export async function verdicts(store: JobStore, job: string, limit = MAX_VERDICTS): Promise<JobVerdict[]> {
   const [view, control, nowMs] = await Promise.all([loadExisting(store, job), store.loadControl(job), store.nowMs()]);
   const kept = [...(await keptVerdicts(store, job, view.record)), ...presentPause({ view, control: control?.control, nowMs })];
-  const schedule = view.record.schedule && parseSchedule(view.record.schedule);
+  const { schedule } = keptSchedule(view.record.schedule);
   return limit <= 0 ? [] : kept.slice(-limit).map((verdict) => verdictOf(job, verdict, schedule));
 }
 

@@ -1,7 +1,7 @@
 import type { JobView, RunEntry } from '../record/job-record.js';
 import { EMPTY_CONTROL, type JobControl } from '../record/job-store.js';
 import type { StoredVerdict } from '../record/verdict.js';
-import { parseSchedule } from '../schedule/parse.js';
+import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { endOf, type Tick } from '../tick.js';
 import { declarationOf, scheduleInWords } from './in-force.js';
@@ -31,9 +31,11 @@ export async function why(parts: WhyParts, job: string, tick: Date): Promise<str
     store.members(),
     store.nowMs(),
   ]);
-  const { schedule } = view.record;
-  if (schedule === undefined) return noSlotsInWords(job, tickMs, view, control, kept);
-  const question = { job, tickMs, view, control, kept, members, nowMs, schedule: parseSchedule(schedule), timeZone: schedule.timeZone };
+  const spec = view.record.schedule;
+  if (spec === undefined) return noSlotsInWords(job, tickMs, view, control, kept);
+  const { schedule, problem: scheduleProblem } = keptSchedule(spec);
+  if (schedule === undefined) return `${scheduleProblem} It is in force for job "${job}"; only a replica that knows it can tell more.`;
+  const question = { job, tickMs, view, control, kept, members, nowMs, schedule, timeZone: spec.timeZone };
   return decidedInWords(question) ?? undecidedInWords(parts, question);
 }
 

@@ -125,6 +125,46 @@ describe('the schedule in force', () => {
   });
 });
 
+describe('the schedule in force, beside decisions and disabled versions', () => {
+  it('counts from behind what a master with a fast clock has decided', async () => {
+    const cluster = new Cluster();
+    await cluster.boot(OLD);
+    const { store } = cluster;
+    const decided = tick('2026-11-21T13:00:00Z');
+    store.put('payouts', { ...store.record('payouts'), cursor: decided }, store.control('payouts'));
+    store.clockMs = decided.dueMs - 20_000;
+    await cluster.boot(NEW);
+    expect(store.record('payouts')).toMatchObject({ cursor: decided, schedule: { ...DAILY, sinceMs: decided.dueMs } });
+  });
+
+  it('counts anew when it is enabled again, also under the same version, and gives what was due before its verdict when it is disabled', async () => {
+    const cluster = new Cluster();
+    const { store } = cluster;
+    await cluster.boot(OLD);
+    store.clockMs = ms('2026-11-21T13:30:00Z');
+    expect(await cluster.boot({ ...OLD, disabled: true })).toMatchObject({ change: 'in force', note: expect.stringContaining('disabled') });
+    expect(store.record('payouts').recent).toMatchObject([{ outcome: 'missed', tick: tick('2026-11-21T13:00:00Z'), count: 1 }]);
+    store.clockMs = ms('2026-11-21T17:30:00Z');
+    await cluster.boot(OLD);
+    expect(cluster.schedule).toEqual({ ...HOURLY, sinceMs: store.clockMs });
+    expect(store.record('payouts').recent).toHaveLength(1);
+  });
+
+  it('counts anew when it is enabled again while an operator has ordered another', async () => {
+    const cluster = new Cluster();
+    const { store } = cluster;
+    await cluster.boot({ ...OLD, disabled: true });
+    store.put(
+      'payouts',
+      { ...store.record('payouts'), schedule: { ...DAILY, sinceMs: NOON } },
+      { ...store.control('payouts'), inForce: { from: 'control' } },
+    );
+    store.clockMs += 3_600_000;
+    await cluster.boot(declared('1.1'));
+    expect(cluster.schedule).toEqual({ ...DAILY, sinceMs: store.clockMs });
+  });
+});
+
 describe('a declaration', () => {
   it('is kept for a limited number of versions, those that live and the one in force first', async () => {
     const cluster = new Cluster();

@@ -1,0 +1,96 @@
+import type { RunEntry } from '../jobs/record/job-record.js';
+import type { Finished } from '../jobs/record/plan.js';
+import { MAX_VERDICTS, type StoredVerdict } from '../jobs/record/verdict.js';
+import type { Clock } from '../support/clock.js';
+
+/**
+ * The runs of one job in this process: those that go on, and those that have ended and are not written down yet. They outlive the loop that
+ * started them, when a job is taken out and added again.
+ */
+export class OwnRuns {
+  /** Called when a run has ended. */
+  onEnd: () => void = () => undefined;
+  private readonly going = new Map<string, RunEntry>();
+  private freed: number | undefined;
+  private ended: readonly Finished[] = [];
+  private noted: readonly StoredVerdict[] = [];
+  private readonly waiting = new Set<() => void>();
+
+  /** Claimed runs. */
+  get finished(): readonly Finished[] {
+    return this.ended;
+  }
+
+  /** Failures of runs without a claim. */
+  get reports(): readonly StoredVerdict[] {
+    return this.noted;
+  }
+
+  /** Those that go on. */
+  get live(): readonly RunEntry[] {
+    return [...this.going.values()];
+  }
+
+  /** When one ended last, by this replica's wall clock. */
+  get freedMs(): number | undefined {
+    return this.freed;
+  }
+
+  /** True when there is nothing to write down. */
+  get isWritten(): boolean {
+    return this.ended.length === 0 && this.noted.length === 0;
+  }
+
+  /** True when nothing goes on, and there is nothing to write down. */
+  get isIdle(): boolean {
+    return this.isWritten && this.going.size === 0;
+  }
+
+  has(claim: string): boolean {
+    return this.going.has(claim) || this.ended.some((each) => each.claim === claim);
+  }
+
+  begin(entry: RunEntry): void {
+    this.going.set(entry.claim, entry);
+  }
+
+  end(finished: Finished, nowMs: number): void {
+    this.going.delete(finished.claim);
+    this.add(finished);
+    this.freed = nowMs;
+    this.onEnd();
+  }
+
+  /** One that has not begun here. */
+  add(finished: Finished): void {
+    this.ended = [...this.ended, finished];
+  }
+
+  /** As many are kept as the log of verdicts would hold. */
+  report(verdict: StoredVerdict): void {
+    this.noted = [...this.noted, verdict].slice(-MAX_VERDICTS);
+  }
+
+  /** These are written down, or were decided about by somebody else. */
+  forget(finished: readonly Finished[], reports: readonly StoredVerdict[]): void {
+    this.ended = this.ended.filter((each) => !finished.includes(each));
+    this.noted = this.noted.filter((each) => !reports.includes(each));
+  }
+
+  /** Resolves at the next call of `tell`, or after `limitMs`. */
+  told(clock: Clock, limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        limit.cancel();
+        this.waiting.delete(done);
+        resolve();
+      };
+      const limit = clock.after(limitMs, done);
+      this.waiting.add(done);
+    });
+  }
+
+  tell(): void {
+    for (const done of [...this.waiting]) done();
+  }
+}

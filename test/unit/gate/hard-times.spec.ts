@@ -1,0 +1,242 @@
+import { describe, expect, it } from 'vitest';
+import { ClockGuard } from '../../../src/zookeeper/gate/clock-guard.js';
+import type { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
+import { list } from '../../../src/zookeeper/jobs/control/list.js';
+import type { WhyParts } from '../../../src/zookeeper/jobs/control/question.js';
+import { register } from '../../../src/zookeeper/jobs/control/registration.js';
+import { reschedule } from '../../../src/zookeeper/jobs/control/reschedule.js';
+import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
+import { why } from '../../../src/zookeeper/jobs/control/why.js';
+import type { Declaration } from '../../../src/zookeeper/jobs/record/job-store.js';
+import type { HeldTenure } from '../../../src/zookeeper/mastership/election.js';
+import { messageOf, stackOf } from '../../../src/zookeeper/support/errors.js';
+import { silentObserver } from '../../../src/zookeeper/support/observer.js';
+import { HandClock } from '../mastership/hand-clock.js';
+import { EVERY_HOUR, EVERY_SECOND, JOB, LoneReplica, LoneStore, settle } from './lone-replica.js';
+
+const KNOWS_NOTHING = { cursor: undefined, running: [] } as const;
+
+function declaration(version: string, change: Partial<Declaration> = {}): Declaration {
+  const common = { kind: 'cron', claim: 'tick', maxSilenceMs: undefined, disabled: false } as const;
+  return { version, schedule: EVERY_SECOND, election: `Bank:${version}`, ...common, ...change };
+}
+
+function whyParts({ store, clock }: LoneReplica): WhyParts {
+  return { store, clock, maxClockSkewMs: 30_000, own: new Set([JOB]), masterOf: async () => 'a:1' };
+}
+
+/** Throws whatever is done with it. */
+const HOSTILE = new Proxy(new Error('x'), {
+  get: () => {
+    throw new TypeError('hands off');
+  },
+  getPrototypeOf: () => {
+    throw new TypeError('hands off');
+  },
+});
+
+const ODD: readonly [what: string, thrown: unknown][] = [
+  ['an object without a prototype', Object.create(null)],
+  ['an error whose message is an object', Object.assign(new Error('x'), { message: { code: 1 } })],
+  ['a symbol', Symbol('odd')],
+  ['undefined', undefined],
+  ['a thing that throws when it is looked at', HOSTILE],
+];
+
+describe('whatever a run throws', () => {
+  it.each(ODD)('is a failed verdict, and the schedule goes on: %s', async (_, thrown) => {
+    for (const work of [
+      () => Promise.reject(thrown as Error),
+      () => {
+        throw thrown;
+      },
+    ]) {
+      // prettier-ignore
+      const replica = new LoneReplica({ work });
+      await replica.pass(5);
+      expect(replica.runs.length).toBeGreaterThanOrEqual(4);
+      expect((await replica.store.record()).running).toEqual([]);
+      expect(new Set(replica.verdicts.map(({ outcome }) => outcome))).toEqual(new Set(['failed']));
+      expect(replica.observed.filter(({ event }) => event === 'run.failed')).toHaveLength(replica.runs.length);
+    }
+  });
+
+  it.each(ODD)('has a text, and perhaps a stack: %s', (_, thrown) => {
+    expect(messageOf(thrown)).toEqual(expect.any(String));
+    expect(['string', 'undefined']).toContain(typeof stackOf(thrown));
+  });
+
+  it('is shown, where it is an object', () => {
+    expect(messageOf({ status: 503, body: 'later' })).toBe("{ status: 503, body: 'later' }");
+    expect(messageOf({ body: 'x'.repeat(10_000) }).length).toBeLessThan(500);
+  });
+});
+
+describe('a job whose record has no schedule', () => {
+  it('has it back when the version that had none is gone', async () => {
+    const replica = new LoneReplica();
+    await replica.pass(3);
+    replica.store.living = ['1', '2'];
+    await register(replica.store, JOB, {
+      declaration: declaration('2', { schedule: undefined, claim: 'none' }),
+      by: 'b:1',
+      known: KNOWS_NOTHING,
+    });
+    await replica.pass(5);
+    const before = replica.runs.length;
+    replica.store.living = ['1'];
+    await replica.pass(75);
+    expect(replica.runs.length).toBeGreaterThan(before + 5);
+  });
+
+  it('has it back at once when somebody has deleted the record and a checkpoint has made another', async () => {
+    let end: () => void = () => undefined;
+    const replica = new LoneReplica({ work: () => new Promise<void>((resolve) => (end = resolve)) });
+    await replica.pass(1);
+    // Nobody is told of a deletion of the record itself.
+    const { store } = replica;
+    await store.remove(JOB);
+    await store.saveNote(JOB, 'checkpoint', Buffer.from('1'));
+    end();
+    await replica.pass(15);
+    expect(replica.runs.length).toBeGreaterThan(1);
+    expect((await store.record()).schedule).toMatchObject(EVERY_SECOND);
+  });
+});
+
+describe('a schedule in force that this replica does not know', () => {
+  it('is told once, decides about no tick, keeps no verdict back, and goes with the next reschedule', async () => {
+    let end: () => void = () => undefined;
+    const replica = new LoneReplica({ work: () => new Promise<void>((resolve) => (end = resolve)) });
+    const { store } = replica;
+    await replica.pass(1);
+    await store.edit({ schedule: { cronTime: '* * * * * *', timeZone: 'America/Newtown', sinceMs: undefined } });
+    end();
+    await replica.pass(30);
+    expect(replica.runs).toHaveLength(1);
+    expect((await store.record()).running).toEqual([]);
+    expect(replica.verdicts.map(({ outcome }) => outcome)).toEqual(['ran']);
+    const told = replica.observed.filter(({ event }) => event === 'job.schedule-unusable');
+    expect(told).toHaveLength(1);
+    expect(told[0]?.message).toContain('America/Newtown');
+    expect(await list(store, new Set())).toMatchObject([
+      { job: JOB, nextTimes: [], problem: expect.stringContaining('America/Newtown') as unknown },
+    ]);
+    expect(await verdicts(store, JOB)).toMatchObject([{ outcome: 'ran', nominalTime: undefined }]);
+    expect(await why(whyParts(replica), JOB, new Date(replica.clock.wallMs()))).toMatch(/America\/Newtown.*cannot be used.*in force/);
+    await reschedule({ store, clock: replica.clock, address: 'a:1' }, JOB, EVERY_SECOND);
+    await replica.pass(15);
+    expect(replica.runs.length).toBeGreaterThan(1);
+  });
+});
+
+describe('a job that was taken out during a run', () => {
+  it('gets the verdict of that run, and starts nothing any more', async () => {
+    let end: () => void = () => undefined;
+    const replica = new LoneReplica({ work: () => new Promise<void>((resolve) => (end = resolve)) });
+    await replica.pass(1);
+    replica.gate.forget(replica.identity);
+    await replica.pass(5);
+    expect((await replica.store.record()).running).toHaveLength(1);
+    end();
+    await replica.pass(5);
+    expect(replica.runs).toHaveLength(1);
+    expect((await replica.store.record()).running).toEqual([]);
+    expect(replica.verdicts.map(({ outcome }) => outcome)).toEqual(['ran']);
+    expect(replica.clock.waiting).toBe(0);
+  });
+
+  it('is not run a second time beside itself when it is added again', async () => {
+    const ends: (() => void)[] = [];
+    const replica = new LoneReplica({
+      rules: { onInterrupted: { rerun: 2 } },
+      work: () => new Promise<void>((resolve) => void ends.push(resolve)),
+    });
+    await replica.pass(1);
+    replica.gate.forget(replica.identity);
+    replica.add();
+    await replica.pass(5);
+    expect(replica.runs).toHaveLength(1);
+    ends[0]?.();
+    await replica.pass(3);
+    expect(replica.runs.map(({ cause }) => cause)).toEqual(['schedule', 'schedule']);
+    expect(replica.verdicts[0]).toMatchObject({ outcome: 'skipped', reason: 'overlap' });
+    expect(replica.verdicts.map(({ outcome }) => outcome)).toContain('ran');
+    expect(replica.verdicts.map(({ outcome }) => outcome)).not.toContain('interrupted');
+  });
+});
+
+describe('a replica whose clock is off', () => {
+  it('hands every election over at once, and again after a minute', async () => {
+    const clock = new HandClock();
+    const resigned: string[] = [];
+    const guard = new ClockGuard(clock, silentObserver, 30_000);
+    const gates = ['A', 'B', 'C'].map(
+      (key) => ({ election: { key, resign: async () => void resigned.push(key) } }) as unknown as ElectionGate,
+    );
+    const offMs = 3_600_000;
+    const tenure = {
+      ground: { session: { ensembleTimeMs: () => clock.wallMs() - offMs }, readEnsembleTime: async () => clock.wallMs() - offMs },
+    } as unknown as HeldTenure;
+    const judgeAll = async (): Promise<void> => {
+      for (const judged of await Promise.all(gates.map((gate) => guard.judge(tenure, gate)))) expect(judged.kind).toBe('off');
+    };
+    await judgeAll();
+    expect(resigned).toEqual(['A', 'B', 'C']);
+    for (let second = 0; second < 59; second += 1) {
+      clock.pass(1_000);
+      await judgeAll();
+    }
+    expect(resigned).toHaveLength(3);
+    clock.pass(1_000);
+    await judgeAll();
+    expect(resigned).toEqual(['A', 'B', 'C', 'A', 'B', 'C']);
+  });
+});
+
+describe('a job without claims whose record cannot be read yet', () => {
+  it('runs once then, however often it has fired meanwhile', async () => {
+    const clock = new HandClock();
+    const store = new LoneStore({ clock });
+    store.refusal = new Error('no-auth');
+    const replica = new LoneReplica({
+      clock,
+      store,
+      schedule: 'interval',
+      cron: undefined,
+      rules: { claim: 'none', overlap: 'allow' },
+      work: () => new Promise<void>(() => undefined),
+    });
+    await settle();
+    for (let second = 0; second < 100; second += 1) {
+      replica.fire();
+      await replica.pass(1);
+    }
+    expect(replica.runs).toHaveLength(0);
+    store.refusal = undefined;
+    await replica.pass(10);
+    expect(replica.runs).toHaveLength(1);
+  });
+});
+
+describe('a job that was disabled', () => {
+  it('makes up for nothing when a version enables it again with the same schedule', async () => {
+    const clock = new HandClock();
+    const store = new LoneStore({ clock });
+    const first = new LoneReplica({ clock, store, cron: EVERY_HOUR });
+    await first.pass(3 * 60, 60_000);
+    expect(first.runs).toHaveLength(3);
+    await first.leave();
+    store.living = ['2'];
+    const disabled = new LoneReplica({ clock, store, cron: EVERY_HOUR, version: '2', disabled: true });
+    await disabled.pass(10 * 60 + 30, 60_000);
+    expect(disabled.runs).toHaveLength(0);
+    await disabled.leave();
+    store.living = ['3'];
+    const again = new LoneReplica({ clock, store, cron: EVERY_HOUR, version: '3' });
+    await again.pass(1);
+    expect([again.runs, again.verdicts]).toEqual([[], []]);
+    await again.pass(60, 60_000);
+    expect(again.runs).toHaveLength(1);
+  });
+});
