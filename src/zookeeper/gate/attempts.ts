@@ -8,6 +8,8 @@ import { isThenable } from './outcome.js';
 
 /** `maxBackoffMs` where it is not given: this many times `backoffMs`. */
 const MAX_BACKOFF_FACTOR = 10;
+/** A run that heeds its signal has settled so long after the abort. */
+const SETTLE_MS = 2_000;
 
 /** One run, with everything that its attempts need. */
 export interface AttemptsParts {
@@ -20,6 +22,8 @@ export interface AttemptsParts {
   /** Calls the method; may throw, and may return a promise. */
   readonly once: (attempt: number) => unknown;
   readonly retrying: (thrown: unknown, attempt: number, delayMs: number) => void;
+  /** The time limit has struck, `sinceMs` ago: called at once, and again when the run has not settled by then. */
+  readonly overdue: (timeoutMs: number, sinceMs: number) => void;
 }
 
 /** How a run has ended. */
@@ -71,15 +75,17 @@ async function goOn(parts: AttemptsParts, limit: Limit, first: Promise<Settled>)
 
 /** The time limit of a run, with all its attempts. */
 class Limit {
-  private readonly timer: Timer | undefined;
+  private timer: Timer | undefined;
   private struck = false;
 
-  constructor({ clock, job, rules: { timeoutMs }, signal }: AttemptsParts) {
+  constructor({ clock, job, rules: { timeoutMs }, signal, overdue }: AttemptsParts) {
     if (timeoutMs === undefined) return;
     this.timer = clock.after(timeoutMs, () => {
       // The overdue timer of a run whose mastership was lost meanwhile: that came first.
       if (signal.signal.aborted) return;
       this.struck = true;
+      this.timer = clock.after(SETTLE_MS, () => overdue(timeoutMs, SETTLE_MS), { keepAlive: false });
+      overdue(timeoutMs, 0);
       signal.abort(new RunTimeoutError(job, timeoutMs));
     });
   }

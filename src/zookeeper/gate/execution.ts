@@ -28,6 +28,8 @@ export interface Order {
   /** Calls the method. */
   readonly call: (run: JobRun) => unknown;
   readonly retrying: (thrown: unknown, attempt: number, delayMs: number) => void;
+  /** It takes longer than its time limit, which has struck `sinceMs` ago. */
+  readonly overdue: (timeoutMs: number, sinceMs: number) => void;
 }
 
 /** How it went. */
@@ -156,6 +158,7 @@ export function execute(
       return insideRun(run, () => order.call(run));
     },
     retrying: order.retrying,
+    overdue: order.overdue,
   });
   if (result instanceof Promise) return result.then(finish);
   finish(result);

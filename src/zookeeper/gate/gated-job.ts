@@ -15,7 +15,7 @@ import { beginWork, enter, execute, makeRun, outerRun, type Execution, type Exec
 import type { JobLoop } from './job-loop.js';
 import { endedByAbort, isThenable } from './outcome.js';
 import { refusal } from './refusal.js';
-import { errorOf, reportEnd, reportRetry, verdictOf } from './run-reports.js';
+import { errorOf, reportEnd, reportOverdue, reportRetry, verdictOf } from './run-reports.js';
 
 /** What a job has done on this replica since boot. Only grows. */
 export interface JobCounts {
@@ -127,11 +127,8 @@ export class GatedJob {
     });
     this.counts.started += 1;
     void execute(order, tenure, this.execution(instance), (execution) => {
-      try {
-        this.ended(execution);
-      } finally {
-        ended(this.finished(entry, execution));
-      }
+      this.ended(execution);
+      ended(this.finished(entry, execution));
     });
   }
 
@@ -232,6 +229,9 @@ export class GatedJob {
         else progress.report(fraction, note);
       },
       over: () => progress?.end(),
+      overdue: (timeoutMs, sinceMs) => {
+        reportOverdue(this.parts.observer, { job: name, election: this.gate.election.key, token: tenure.token, timeoutMs, sinceMs });
+      },
       retrying: (thrown, attempt, delayMs) => {
         reportRetry(this.parts.observer, { job: name, election: this.gate.election.key, token: tenure.token, thrown, attempt, delayMs });
       },

@@ -40,8 +40,13 @@ export function reportEnd(observer: Observer, election: string, { outcome, reaso
     return observer.observe({ level: 'warn', event: 'run.aborted', message, fields });
   }
   const what = reason === 'timeout' ? 'took too long' : 'failed';
-  const message = `The run of "${run.job}" ${what}: ${messageOf(thrown ?? run.signal.reason)}. The schedule goes on.`;
+  const message = `The run of "${run.job}" ${what}: ${sentence(messageOf(thrown ?? run.signal.reason))} The schedule goes on.`;
   observer.observe({ level: 'error', event: 'run.failed', message, fields: { ...fields, stack: stackOf(thrown) } });
+}
+
+/** Ends with a full stop, and not with two. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** A run that threw and is tried again. */
@@ -58,7 +63,34 @@ export function reportRetry(observer: Observer, { job, election, token, thrown, 
   observer.observe({
     level: 'warn',
     event: 'run.retrying',
-    message: `Attempt ${attempt} of "${job}" failed: ${messageOf(thrown)}. The next one follows in ${Math.round(delayMs)} ms.`,
+    message: `Attempt ${attempt} of "${job}" failed: ${sentence(messageOf(thrown))} The next one follows in ${Math.round(delayMs)} ms.`,
     fields: { job, election, token: token.toString(), attempt, stack: stackOf(thrown) },
+  });
+}
+
+/** A run that takes longer than its `timeoutMs`. */
+export interface Overdue {
+  readonly job: string;
+  readonly election: string;
+  readonly token: bigint;
+  readonly timeoutMs: number;
+  /** How long its signal has been aborted. */
+  readonly sinceMs: number;
+}
+
+/** Told when its signal is aborted, and once more when it goes on nevertheless. */
+export function reportOverdue(observer: Observer, { job, election, token, timeoutMs, sinceMs }: Overdue): void {
+  const fields = { job, election, token: token.toString(), timeoutMs };
+  if (sinceMs === 0) {
+    const message = `The run of "${job}" takes longer than its timeoutMs ${timeoutMs}: its signal is aborted. Until it settles it counts as running.`;
+    return observer.observe({ level: 'warn', event: 'run.overdue', message, fields });
+  }
+  observer.observe({
+    level: 'error',
+    event: 'run.ignores-abort',
+    message:
+      `ZK_RUN_IGNORES_ABORT: the run of "${job}" still goes on ${sinceMs} ms after it was told to stop, and keeps the job's ticks from starting. Pass run.signal to ` +
+      'everything it waits for; restart this replica if it never ends.',
+    fields: { ...fields, code: 'ZK_RUN_IGNORES_ABORT', sinceMs },
   });
 }

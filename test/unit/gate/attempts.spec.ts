@@ -9,16 +9,20 @@ function setUp(rules: AttemptsParts['rules']): {
   readonly clock: HandClock;
   readonly signal: RunSignal;
   readonly retries: string[];
+  /** When the job was told to be overdue, from the abort on. */
+  readonly overdue: number[];
   run(once: (attempt: number) => unknown, firstAttempt?: number): AttemptsResult | Promise<AttemptsResult>;
 } {
   const clock = new HandClock();
   const tenure: HeldTenure = { id: 't', token: 1n, czxid: 0n, ground: undefined, isValid: () => true, onInvalid: () => () => undefined };
   const signal = new RunSignal(tenure, (why) => new Error(why));
   const retries: string[] = [];
+  const overdue: number[] = [];
   return {
     clock,
     signal,
     retries,
+    overdue,
     run: (once, firstAttempt = 1) =>
       runAttempts({
         clock,
@@ -27,6 +31,7 @@ function setUp(rules: AttemptsParts['rules']): {
         signal,
         firstAttempt,
         once,
+        overdue: (_, sinceMs) => overdue.push(sinceMs),
         retrying: (thrown, attempt, delayMs) => retries.push(`${attempt} ${(thrown as Error).message} ${delayMs >= 0}`),
       }),
   };
@@ -112,6 +117,34 @@ describe('a run', () => {
     });
     expect(await over(clock, result)).toMatchObject({ outcome: 'failed', reason: 'timeout', attempt: 1 });
     expect(retries).toEqual([]);
+  });
+
+  it('is told to be overdue when the time limit strikes, and again when it goes on', async () => {
+    const { run, clock, signal, overdue } = setUp({ ...ONCE, timeoutMs: 500 });
+    let end!: () => void;
+    const result = run(() => new Promise<void>((resolve) => (end = resolve)));
+    clock.pass(499);
+    expect(overdue).toEqual([]);
+    clock.pass(1);
+    expect([overdue, signal.signal.aborted]).toEqual([[0], true]);
+    clock.pass(1_999);
+    expect(overdue).toEqual([0]);
+    clock.pass(1);
+    clock.pass(60_000);
+    expect(overdue).toEqual([0, 2_000]);
+    end();
+    expect(await over(clock, result)).toMatchObject({ outcome: 'failed', reason: 'timeout' });
+  });
+
+  it('is told once, and leaves no timer, when it heeds the time limit', async () => {
+    const { run, clock, signal, overdue } = setUp({ ...ONCE, timeoutMs: 500 });
+    const result = run(
+      () =>
+        new Promise((_, reject) => signal.signal.addEventListener('abort', () => reject(signal.signal.reason as Error), { once: true })),
+    );
+    clock.pass(500);
+    expect(await over(clock, result)).toMatchObject({ outcome: 'failed', reason: 'timeout' });
+    expect([overdue, clock.waiting]).toEqual([[0], 0]);
   });
 
   it('is interrupted, not timed out, when its mastership was lost before the overdue limit was noticed', async () => {

@@ -62,7 +62,10 @@ function outcomeInWords(verdict: StoredVerdict, timeZone: string | undefined): s
     case 'failed':
       return `Failed${why}${run === '' ? '' : `; ran${run}`}${durationMs === undefined ? '' : `, for ${lasting(durationMs)}`}.${error === undefined ? '' : ` It threw: ${error}`}`;
     case 'interrupted':
-      return `Interrupted${why}; started${run}, and not run again.`;
+      // Where no run has told how long it took, somebody else has decided about it.
+      return durationMs === undefined
+        ? `Interrupted${why}; started${runInWords({ ...verdict, by: undefined }, timeZone)}, and not run again. Decided by ${by ?? 'an unknown replica'}.`
+        : `Interrupted${why}; started${run}, and not run again.`;
     case 'skipped':
     case 'missed':
       return `${outcome === 'skipped' ? 'Skipped' : 'Missed'}${why}. Decided by ${by ?? 'an unknown replica'}.`;
