@@ -90,7 +90,6 @@ describe('a job whose record has no schedule', () => {
     let end: () => void = () => undefined;
     const replica = new LoneReplica({ work: () => new Promise<void>((resolve) => (end = resolve)) });
     await replica.pass(1);
-    // Nobody is told of a deletion of the record itself.
     const { store } = replica;
     await store.remove(JOB);
     await store.saveNote(JOB, 'checkpoint', Buffer.from('1'));
@@ -141,6 +140,7 @@ describe('a job that was taken out during a run', () => {
     expect((await replica.store.record()).running).toEqual([]);
     expect(replica.verdicts.map(({ outcome }) => outcome)).toEqual(['ran']);
     expect(replica.clock.waiting).toBe(0);
+    expect(replica.gate.election(undefined).loops.size).toBe(0);
   });
 
   it('is not run a second time beside itself when it is added again', async () => {

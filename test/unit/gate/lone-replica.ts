@@ -22,9 +22,23 @@ export class LoneStore extends MemoryJobStore {
   living: readonly string[] = ['1'];
   /** Thrown by what reads the control node, which every registration does. */
   refusal: Error | undefined;
+  private silent = false;
 
   override loadControl(job: string): ReturnType<MemoryJobStore['loadControl']> {
     return this.refusal === undefined ? super.loadControl(job) : Promise.reject(this.refusal);
+  }
+
+  /** Nobody is told of what happens to the node of a record itself. */
+  override async remove(job: string): Promise<void> {
+    this.silent = true;
+    await super.remove(job);
+    this.silent = false;
+  }
+
+  override watchControl(job: string, listener: () => void): () => void {
+    return super.watchControl(job, () => {
+      if (!this.silent) listener();
+    });
   }
 
   override async members(): Promise<readonly MemberView[]> {

@@ -148,14 +148,10 @@ export function replaceSchedule(
   };
 }
 
-function mayPutInForce(
-  { declared, inForce }: JobControl,
-  { version, schedule, disabled }: Declaration,
-  living: ReadonlySet<string>,
-): boolean {
+function mayPutInForce({ declared, inForce }: JobControl, { version, schedule }: Declaration, living: ReadonlySet<string>): boolean {
   if (inForce.from === 'control') return false;
   const known = declared.find((each) => each.version === version);
-  const isNews = known === undefined || known.disabled !== disabled || !isSameSchedule(known.schedule, schedule);
+  const isNews = known === undefined || !isSameSchedule(known.schedule, schedule);
   return isNews || (inForce.version !== version && !living.has(inForce.version));
 }
 
