@@ -94,7 +94,7 @@ describe('a job whose record has no schedule', () => {
     await store.remove(JOB);
     await store.saveNote(JOB, 'checkpoint', Buffer.from('1'));
     end();
-    await replica.pass(15);
+    await replica.pass(3);
     expect(replica.runs.length).toBeGreaterThan(1);
     expect((await store.record()).schedule).toMatchObject(EVERY_SECOND);
   });

@@ -89,6 +89,16 @@ describe('why, about a tick that has a verdict', () => {
     expect(answer).toContain('10.0.0.7:9090');
   });
 
+  it('does not take the replica that decided about a run for the one that ran it', async () => {
+    const started = { startedMs: ms(NINE), cause: 'schedule', attempt: 1, token: 41n } as const;
+    const taken = verdict('interrupted', 'replica gone', started);
+    expect(await ask(NINE, { record: { cursor: tick(NINE), recent: [taken] } })).toMatch(
+      /; started at 2026-11-21T09:00:00.000Z, fencing token 41, and not run again\. Decided by 10\.0\.0\.7:9090\.$/,
+    );
+    const own = verdict('interrupted', 'shutdown', { ...started, durationMs: 5 });
+    expect(await ask(NINE, { record: { cursor: tick(NINE), recent: [own] } })).toMatch(/; started on 10\.0\.0\.7:9090 at /);
+  });
+
   it('finds it within a row of ticks that share one', async () => {
     const row = verdict('missed', 'late', { tick: tick('2026-11-21T03:00:00Z'), until: tick(NINE), count: 7 });
     const record = { cursor: tick(NINE), recent: [row] };
