@@ -19,7 +19,7 @@ export function place(
   record: JobRecord,
   verdicts: readonly StoredVerdict[],
 ): { readonly record: JobRecord; readonly moved: readonly StoredVerdict[] } {
-  const recent = mergeNeighbours([...record.recent, ...verdicts.map(withinLimits)], record.running);
+  const recent = withAdded(record.recent, verdicts.map(withinLimits), record.running);
   const whole = { ...record, recent };
   const fits =
     recent.length <= MAX_RECENT &&
@@ -79,10 +79,17 @@ function withinLimits(verdict: StoredVerdict): StoredVerdict {
   return { ...verdict, error: error?.slice(0, MAX_ERROR_LENGTH), by: by?.slice(0, MAX_BY_LENGTH) };
 }
 
-/** One entry for each row of ticks that nobody ran for one reason. */
-function mergeNeighbours(verdicts: readonly StoredVerdict[], running: readonly RunEntry[]): readonly StoredVerdict[] {
-  const merged: StoredVerdict[] = [];
-  for (const verdict of verdicts) {
+/**
+ * One entry for each row of ticks that nobody ran for one reason. Only what is added is merged: two that are kept already stand apart because a tick
+ * between them ran, though its run may be over by now.
+ */
+function withAdded(
+  kept: readonly StoredVerdict[],
+  added: readonly StoredVerdict[],
+  running: readonly RunEntry[],
+): readonly StoredVerdict[] {
+  const merged = [...kept];
+  for (const verdict of added) {
     const last = merged.at(-1);
     if (last !== undefined && areAlike(last, verdict) && !isBetween(running, last, verdict))
       merged[merged.length - 1] = { ...last, until: verdict.until ?? verdict.tick, count: last.count + verdict.count };
@@ -93,6 +100,8 @@ function mergeNeighbours(verdicts: readonly StoredVerdict[], running: readonly R
 
 function areAlike(a: StoredVerdict, b: StoredVerdict): boolean {
   if (a.outcome !== 'missed' && a.outcome !== 'skipped') return false;
+  // What was claimed, and given back unstarted, has a cause. Its verdict comes later than those of the ticks behind it.
+  if (a.cause !== undefined || b.cause !== undefined) return false;
   if (a.tick === undefined || b.tick === undefined || compareTicks(a.tick, b.tick) >= 0) return false;
   return a.outcome === b.outcome && a.reason === b.reason && a.by === b.by && a.token === b.token && a.error === b.error;
 }

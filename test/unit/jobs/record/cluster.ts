@@ -44,6 +44,7 @@ export class SharedRecord {
     this.check(placed.record);
     if (placed.moved.length > 0) this.log = appendToLog(this.log, placed.moved);
     encodeLog(this.log);
+    this.checkApart([...this.log, ...placed.record.recent, ...placed.record.running]);
     const data = encodeRecord(placed.record);
     const read = decodeRecord(data);
     holds(read.record !== undefined, `the record cannot be read: ${read.problem}`);
@@ -76,6 +77,16 @@ export class SharedRecord {
     for (const id of this.triggers) {
       const told = this.verdicts.filter(({ trigger }) => trigger === id).length;
       holds(told === 1, `the trigger ${id} has ${told} verdicts`);
+    }
+  }
+
+  /** What is kept about one tick is not contradicted by a row that covers it. */
+  private checkApart(kept: readonly { readonly tick: Tick | undefined; readonly until?: Tick | undefined }[]): void {
+    const rows = kept.flatMap(({ tick, until }) => (tick === undefined ? [] : [{ tick, last: until ?? tick }]));
+    rows.sort((a, b) => compareTicks(a.tick, b.tick));
+    for (const [index, { tick }] of rows.entries()) {
+      const before = rows[index - 1];
+      holds(before === undefined || compareTicks(before.last, tick) < 0, `the tick ${tick.dueMs} is told of twice`);
     }
   }
 

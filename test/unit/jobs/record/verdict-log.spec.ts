@@ -71,6 +71,20 @@ describe('verdicts in the record', () => {
     expect(inShort(before.record.recent)).toEqual(['missed late 4..5 x2']);
   });
 
+  it('stay apart when the run between them has ended', () => {
+    const running = [entry({ tick: second(4) })];
+    const before = place({ ...emptyRecord, running, recent: [missed(1, { until: second(3), count: 3 })] }, [
+      missed(5, { until: second(6), count: 2 }),
+    ]);
+    const after = place({ ...before.record, running: [] }, [ran(4), missed(7)]);
+    expect(inShort(after.record.recent)).toEqual(['missed late 1..3 x3', 'missed late 5..6 x2', 'ran 4', 'missed late 7']);
+  });
+
+  it('of ticks that were claimed and given back stay apart: others between them may have run', () => {
+    const { record } = place(emptyRecord, [ran(5), missed(4, { cause: 'schedule' }), missed(6, { cause: 'schedule' }), missed(7)]);
+    expect(inShort(record.recent)).toEqual(['ran 5', 'missed late 4', 'missed late 6', 'missed late 7']);
+  });
+
   it('of triggers, and those that come out of order, stay apart', () => {
     const refused = ran(1, { outcome: 'skipped', reason: 'overlap', tick: undefined, trigger: 't1' });
     expect(place(emptyRecord, [refused, { ...refused, trigger: 't2' }]).record.recent.length).toBe(2);
