@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { JobRecord, RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
 import type { Change, JobControl, JobStore, TriggerNode } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
+import { encodeAtAnySize } from '../../../src/zookeeper/jobs/record/record-codec.js';
+import { ROOMY_RECORD_BYTES } from '../../../src/zookeeper/jobs/record/verdict-log.js';
 import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
 import type { Ground } from '../../../src/zookeeper/mastership/election.js';
@@ -320,6 +322,19 @@ describe('decisions in ZooKeeper', () => {
     await store.create(JOB, EMPTY, CONTROL);
     expect(await store.addTrigger(JOB, trigger('a'))).toBe('added');
     expect(await store.loadLog(JOB)).toHaveLength(1);
+  });
+
+  it('make room for a trigger by moving verdicts to the log', async () => {
+    const { store } = await connect();
+    const verdicts = ['a', 'b'].map((letter, index) => ({ ...ran(index + 1), by: letter.repeat(261) }));
+    const withCron = (cronTime: string): JobRecord => ({ ...EMPTY, schedule: { cronTime, timeZone: 'UTC', sinceMs: undefined } });
+    const left = ROOMY_RECORD_BYTES - encodeAtAnySize({ ...withCron(''), recent: verdicts }).length;
+    await store.create(JOB, withCron('*'.repeat(left)), CONTROL);
+    await store.write(JOB, await change(store, {}, { verdicts }));
+    expect((await store.load(JOB)).view?.record.recent).toEqual(verdicts);
+    expect(await store.addTrigger(JOB, trigger('a'))).toBe('added');
+    expect((await store.load(JOB)).view?.record).toMatchObject({ triggers: ['a'], recent: [] });
+    expect(await store.loadLog(JOB)).toEqual(verdicts);
   });
 
   it('begin a log anew that somebody has written over', async () => {

@@ -27,7 +27,7 @@ import { decodeTrigger } from './trigger-codec.js';
 import { decodeLog } from './verdict-log.js';
 import type { StoredVerdict } from './verdict.js';
 import { addTrigger, createIfMissing } from './zookeeper-triggers.js';
-import { getOrUndefined, RecordWriter } from './zookeeper-write.js';
+import { getOrUndefined, RecordWriter, type WriteParts } from './zookeeper-write.js';
 
 /** What the store needs. */
 export interface ZookeeperJobStoreParts {
@@ -54,6 +54,7 @@ const MAX_ROUNDS = 20;
  */
 export class ZookeeperJobStore implements JobStore {
   private readonly znodes: JobZnodes;
+  private readonly writing: WriteParts;
   private readonly writer: RecordWriter;
 
   constructor(private readonly parts: ZookeeperJobStoreParts) {
@@ -63,7 +64,8 @@ export class ZookeeperJobStore implements JobStore {
       const message = `The log of verdicts of job "${job}" cannot be read (${problem}); it is begun anew.`;
       observer.observe({ level: 'warn', event: 'job.log-lost', message, fields: { job } });
     };
-    this.writer = new RecordWriter({ sessions, znodes: this.znodes, logLost });
+    this.writing = { sessions, znodes: this.znodes, logLost };
+    this.writer = new RecordWriter(this.writing);
   }
 
   async load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: string | undefined }> {
@@ -139,7 +141,7 @@ export class ZookeeperJobStore implements JobStore {
   }
 
   async addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job'> {
-    return addTrigger(await this.session(), this.znodes, job, trigger);
+    return addTrigger(await this.session(), this.writing, job, trigger);
   }
 
   async loadTrigger(job: string, id: string): Promise<TriggerNode | undefined> {

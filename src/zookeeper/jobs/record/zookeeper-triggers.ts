@@ -9,22 +9,23 @@ import { decodeRecord, encodeRecord } from './record-codec.js';
 import { hasRoomForTrigger } from './room.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
 import { place } from './verdict-log.js';
-import { getOrUndefined } from './zookeeper-write.js';
+import { getOrUndefined, logOperation, type WriteParts } from './zookeeper-write.js';
 
 /** How many nodes of triggers that are over are kept for each job, so that a repeated request finds its answer. */
 export const MAX_KEPT_TRIGGERS = 100;
 const MAX_ROUNDS = 50;
 
 /**
- * Makes the trigger's node, adds its id to the record and touches the control node, which the master watches: all or nothing. The node's name is the id, so
- * the same request twice is one trigger.
+ * Makes the trigger's node, adds its id to the record and touches the control node, which the master watches: all or nothing. Verdicts whose room the id
+ * needs move to the log with it. The node's name is the id, so the same request twice is one trigger.
  */
 export async function addTrigger(
   session: Session,
-  znodes: JobZnodes,
+  parts: WriteParts,
   job: string,
   trigger: TriggerNode,
 ): Promise<'added' | 'exists' | 'full' | 'no job'> {
+  const { znodes } = parts;
   const data = encodeTrigger(trigger);
   const path = znodes.trigger(job, trigger.id);
   let replyLost = false;
@@ -40,12 +41,11 @@ export async function addTrigger(
       if (known !== undefined) return replyLost && known.data.equals(data) ? 'added' : 'exists';
       if (record.triggers.length >= MAX_WAITING_TRIGGERS || !hasRoomForTrigger(record, trigger.id)) return 'full';
       const placed = place({ ...record, triggers: [...record.triggers, trigger.id] }, []);
-      // The verdicts in the record take the room that the trigger needs: the master moves them with its next write.
-      if (placed.moved.length > 0) return 'full';
       await session.multi([
         { kind: 'create', path, data, mode: 'persistent' },
         { kind: 'set', path: znodes.record(job), data: encodeRecord(placed.record), version: read.stat.version },
         { kind: 'set', path: znodes.control(job), data: control.data, version: control.stat.version },
+        ...(placed.moved.length === 0 ? [] : [await logOperation(session, parts, job, placed.moved)]),
       ]);
       void removeOld(session, znodes, job).catch(() => undefined);
       return 'added';

@@ -100,20 +100,9 @@ export class RecordWriter {
       controlIndex = operations.length;
       operations.push({ kind: 'set', path: znodes.control(job), data: encodeControl(control), version: view.version });
     }
-    if (moved.length > 0) operations.push(await this.logOperation(session, job, moved));
+    if (moved.length > 0) operations.push(await logOperation(session, this.parts, job, moved));
     for (const trigger of change.triggers) operations.push(...(await this.triggerOperation(session, job, trigger)));
     return { operations, recordIndex: checks.length, controlIndex };
-  }
-
-  private async logOperation(session: Session, job: string, moved: readonly StoredVerdict[]): Promise<Op> {
-    const path = this.parts.znodes.verdicts(job);
-    const read = await getOrUndefined(session, path);
-    const decoded = read === undefined ? undefined : decodeLog(read.data);
-    if (decoded?.problem !== undefined) this.parts.logLost(job, decoded.problem);
-    const data = encodeLog(appendToLog(decoded?.verdicts ?? [], moved));
-    return read === undefined
-      ? { kind: 'create', path, data, mode: 'persistent' }
-      : { kind: 'set', path, data, version: read.stat.version };
   }
 
   /** A trigger whose node is gone, or was written over by hand, has nobody left to be told. */
@@ -145,6 +134,21 @@ export class RecordWriter {
       return MAYBE_WRITTEN;
     }
   }
+}
+
+/** Puts what has left the record at the end of the log, which is made where it is missing. */
+export async function logOperation(
+  session: Session,
+  { znodes, logLost }: Pick<WriteParts, 'znodes' | 'logLost'>,
+  job: string,
+  moved: readonly StoredVerdict[],
+): Promise<Op> {
+  const path = znodes.verdicts(job);
+  const read = await getOrUndefined(session, path);
+  const decoded = read === undefined ? undefined : decodeLog(read.data);
+  if (decoded?.problem !== undefined) logLost(job, decoded.problem);
+  const data = encodeLog(appendToLog(decoded?.verdicts ?? [], moved));
+  return read === undefined ? { kind: 'create', path, data, mode: 'persistent' } : { kind: 'set', path, data, version: read.stat.version };
 }
 
 /** What the refusal of a transaction says: the tenure, the record (or the control node that goes with it), or something beside them. */
