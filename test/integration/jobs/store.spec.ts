@@ -1,6 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { JobRecord, RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
-import type { Change, JobControl, JobStore, TriggerNode } from '../../../src/zookeeper/jobs/record/job-store.js';
+import {
+  EMPTY_CONTROL,
+  type Change,
+  type JobControl,
+  type JobStore,
+  type TriggerNode,
+} from '../../../src/zookeeper/jobs/record/job-store.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
 import { encodeAtAnySize } from '../../../src/zookeeper/jobs/record/record-codec.js';
 import { ROOMY_RECORD_BYTES } from '../../../src/zookeeper/jobs/record/verdict-log.js';
@@ -322,6 +328,15 @@ describe('decisions in ZooKeeper', () => {
     await store.create(JOB, EMPTY, CONTROL);
     expect(await store.addTrigger(JOB, trigger('a'))).toBe('added');
     expect(await store.loadLog(JOB)).toHaveLength(1);
+  });
+
+  it.each(['control', 'triggers'])('take a trigger at once when somebody has deleted the node "%s"', async (name) => {
+    const { store } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    await admin.delete(`${rootPath}/jobs/Bank/${JOB}/${name}`);
+    expect(await store.addTrigger(JOB, trigger('a'))).toBe('added');
+    expect(await store.loadTrigger(JOB, 'a')).toMatchObject({ state: 'waiting' });
+    expect((await store.loadControl(JOB))?.control).toEqual(name === 'control' ? EMPTY_CONTROL : CONTROL);
   });
 
   it('make room for a trigger by moving verdicts to the log', async () => {

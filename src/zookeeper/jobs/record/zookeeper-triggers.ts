@@ -2,8 +2,9 @@ import type { Session } from '../../session/session.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION } from '../../wire/operations.js';
 import { reattached } from './connection.js';
+import { encodeControl } from './control-codec.js';
 import { MAX_WAITING_TRIGGERS } from './job-record.js';
-import type { TriggerNode } from './job-store.js';
+import { EMPTY_CONTROL, type TriggerNode } from './job-store.js';
 import type { JobZnodes } from './job.znodes.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { hasRoomForTrigger } from './room.js';
@@ -36,7 +37,12 @@ export async function addTrigger(
         getOrUndefined(session, znodes.control(job)),
       ]);
       const { record } = read === undefined ? { record: undefined } : decodeRecord(read.data);
-      if (read === undefined || record === undefined || control === undefined) return 'no job';
+      if (read === undefined || record === undefined) return 'no job';
+      if (control === undefined) {
+        // Somebody has deleted it: the job goes on without what it told.
+        await createIfMissing(session, znodes.control(job), encodeControl(EMPTY_CONTROL));
+        continue;
+      }
       const known = await getOrUndefined(session, path);
       if (known !== undefined) return replyLost && known.data.equals(data) ? 'added' : 'exists';
       if (record.triggers.length >= MAX_WAITING_TRIGGERS || !hasRoomForTrigger(record, trigger.id)) return 'full';
