@@ -41,12 +41,13 @@ export function parseSchedule(spec: ScheduleSpec): Schedule {
 }
 
 /**
- * Writes down what `@Cron` was given. Without a zone: the one of this process.
+ * Writes down what `@Cron` was given, with one blank between its fields: other spacing is no other schedule, and a tab would take two bytes in the
+ * record. Without a zone: the one of this process.
  * @throws {BadScheduleError} for what is neither text, a Date nor a luxon DateTime.
  */
 export function scheduleSpecOf(cronTime: unknown, timeZone?: unknown, utcOffset?: unknown): ScheduleSpec {
   const zone = zoneNameOf(timeZone, utcOffset);
-  if (typeof cronTime === 'string') return { cronTime: cronTime.trim(), timeZone: zone };
+  if (typeof cronTime === 'string') return { cronTime: cronTime.trim().replace(/\s+/gu, ' '), timeZone: zone };
   const instantMs = millisecondsOf(cronTime);
   if (instantMs === undefined) throw new BadScheduleError({ cronTime, timeZone: zone }, 'expected a cron expression or a Date');
   return { cronTime: new Date(instantMs).toISOString(), timeZone: zone };

@@ -138,6 +138,13 @@ describe('reschedule', () => {
     expect(store.record('payouts').schedule?.sinceMs).toBe(NOON);
   });
 
+  it('leaves room in the record whatever the spacing of the expression', async () => {
+    const { store, parts } = scene();
+    await reschedule(parts, 'payouts', { cronTime: `0 0 2${'\t'.repeat(240)}* * *`, timeZone: 'UTC' });
+    expect(store.record('payouts').schedule?.cronTime).toBe(DAILY.cronTime);
+    expect(await reschedule(parts, 'payouts', { cronTime: '0 0  2 * * *' })).toBe(false);
+  });
+
   it('holds the schedule of the code fast without starting it anew', async () => {
     const { store, parts } = scene();
     expect(await reschedule(parts, 'payouts', HOURLY)).toBe(true);

@@ -70,6 +70,13 @@ describe('a schedule', () => {
     expect(parseSchedule(expected).spec).toEqual(expected);
   });
 
+  it.each(['0 0  2 * * *', ' 0\t0 2 * * * ', `0 0 2 *${'\t'.repeat(240)}* *`, '0 0 2\n* * *', '0\u00a00 2 * * *'])(
+    'is the same schedule with other spacing: %j',
+    (cronTime) => {
+      expect(scheduleSpecOf(cronTime, UTC)).toEqual({ cronTime: '0 0 2 * * *', timeZone: UTC });
+    },
+  );
+
   it('refuses what is no schedule at all', () => {
     expect(() => scheduleSpecOf(5, 'UTC')).toThrow('expected a cron expression or a Date');
     expect(() => scheduleSpecOf(new Date(Number.NaN), 'UTC')).toThrow(BadScheduleError);
