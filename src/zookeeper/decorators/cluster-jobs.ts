@@ -83,7 +83,7 @@ export class ClusterJobs {
    * @throws {TriggerRefusedError} when the job was running, with `overlap: 'skip'`: it will not run.
    * @throws {TooManyTriggersError} {BadTriggerError} {TriggerInputError} when it was not even asked for.
    * @throws {TriggerUncertainError} when ZooKeeper could not be reached to take it back: it may still run.
-   * @throws {TriggerLostError} when the job was removed meanwhile.
+   * @throws {TriggerLostError} when the job was removed meanwhile, or its record was edited or made anew and does not name the trigger any more.
    */
   async trigger(job: string, options?: TriggerOptions): Promise<Triggered> {
     return trigger(this.partsFor('trigger'), job, options);

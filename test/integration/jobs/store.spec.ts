@@ -5,15 +5,20 @@ import {
   type Change,
   type JobControl,
   type JobStore,
+  type TriggerEnd,
   type TriggerNode,
 } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
 import { encodeAtAnySize } from '../../../src/zookeeper/jobs/record/record-codec.js';
 import { ROOMY_RECORD_BYTES } from '../../../src/zookeeper/jobs/record/verdict-log.js';
-import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
+import { NO_RUN, type StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
+import { jobZnodes, type JobZnodes } from '../../../src/zookeeper/jobs/record/job.znodes.js';
+import { encodeTrigger } from '../../../src/zookeeper/jobs/record/trigger-codec.js';
+import { repair } from '../../../src/zookeeper/jobs/record/zookeeper-repair.js';
+import { addTrigger, loadStanding, MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/record/zookeeper-triggers.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
 import type { Ground } from '../../../src/zookeeper/mastership/election.js';
-import type { Session } from '../../../src/zookeeper/session/session.js';
+import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
 import { eventually } from '../../support/eventually.js';
@@ -97,6 +102,35 @@ function ran(second: number, error?: string): StoredVerdict {
 
 function trigger(id: string): TriggerNode {
   return { id, input: { amount: 7 }, by: 'anna', atMs: 5, state: 'waiting', verdict: undefined };
+}
+
+function ending({ id }: TriggerNode): TriggerEnd {
+  return { state: 'refused', verdict: { ...NO_RUN, reason: 'reset', trigger: id } };
+}
+
+function znodes(): JobZnodes {
+  return jobZnodes({ rootPath, service: 'Bank' });
+}
+
+/** The session, with these operations one after the other; `hook` runs once, before the one with the index `at`. */
+function withHook(session: Session, name: 'multi' | 'get' | 'delete', at: number, hook: () => Promise<void>): Session {
+  let line: Promise<unknown> = Promise.resolve();
+  let calls = 0;
+  const hooked = (...args: unknown[]): Promise<unknown> => {
+    const call = line.then(async () => {
+      if (calls++ === at) await hook();
+      return (session[name] as (...of: unknown[]) => Promise<unknown>).apply(session, args);
+    });
+    line = call.catch(() => undefined);
+    return call;
+  };
+  return new Proxy(session, {
+    get: (target, key) => {
+      if (key === name) return hooked;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+    },
+  });
 }
 
 async function change(store: JobStore, record: Partial<JobRecord>, more: Partial<Change> = {}): Promise<Change> {
@@ -307,9 +341,82 @@ describe('decisions in ZooKeeper', () => {
     await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
     expect((await store.load(JOB)).problem).toMatch(/JSON|token/i);
     expect(await store.write(JOB, stale)).toEqual({ kind: 'moved' });
-    expect(await store.repair(JOB, EMPTY)).toBe('repaired');
-    expect(await store.repair(JOB, EMPTY)).toBe('readable');
+    expect(await store.repair(JOB, EMPTY, ending)).toBe('repaired');
+    expect(await store.repair(JOB, EMPTY, ending)).toBe('readable');
     expect((await store.load(JOB)).view?.record).toEqual(EMPTY);
+  });
+
+  it('end what waits or runs below a record that is repaired, and nothing else', async () => {
+    const { store } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    for (const id of ['w', 's', 'e']) await store.addTrigger(JOB, trigger(id));
+    const states = [{ id: 's', state: 'started' } as const, { id: 'e', state: 'ended', verdict: ran(1) } as const];
+    await store.write(JOB, await change(store, { triggers: ['w'] }, { triggers: states }));
+    await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
+    expect(await store.repair(JOB, EMPTY, ending)).toBe('repaired');
+    for (const id of ['w', 's'])
+      expect(await store.loadTrigger(JOB, id)).toMatchObject({ state: 'refused', input: { amount: 7 }, verdict: { reason: 'reset' } });
+    expect(await store.loadTrigger(JOB, 'e')).toMatchObject({ state: 'ended', verdict: { outcome: 'ran' } });
+  });
+
+  it('leave a trigger alone that was asked for anew since somebody else has repaired the record', async () => {
+    const { store, session } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    await store.addTrigger(JOB, trigger('a'));
+    await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
+    const late = withHook(session, 'multi', 0, async () => {
+      expect(await store.repair(JOB, EMPTY, ending)).toBe('repaired');
+      await store.write(JOB, await change(store, { triggers: ['a'] }, { triggers: [{ id: 'a', state: 'waiting' }] }));
+    });
+    expect(await repair(late, znodes(), JOB, EMPTY, ending)).toBe('readable');
+    expect(await store.loadTrigger(JOB, 'a')).toMatchObject({ state: 'waiting' });
+    expect((await store.load(JOB)).view?.record.triggers).toEqual(['a']);
+  });
+
+  it.each([1, 2])('are read with a trigger as both were at one instant, when it ends within the read (%i)', async (at) => {
+    const { store, session } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    await store.addTrigger(JOB, trigger('a'));
+    const slow = withHook(session, 'get', at, async () => {
+      await store.write(JOB, await change(store, { triggers: [] }, { triggers: [{ id: 'a', state: 'ended', verdict: ran(1) }] }));
+    });
+    const standing = await loadStanding(slow, znodes(), JOB, 'a');
+    expect(standing).toMatchObject({ view: { record: { triggers: [] } }, trigger: { state: 'ended' } });
+    expect(await store.loadStanding(JOB, 'a')).toEqual(standing);
+    expect(await store.loadStanding(JOB, 'nobody')).toBeUndefined();
+  });
+
+  it('keep a hundred triggers: the oldest that are over or forgotten go, those that wait stay', async () => {
+    const { store } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const folder = `${rootPath}/jobs/Bank/${JOB}/triggers`;
+    await store.addTrigger(JOB, trigger('first'));
+    for (let n = 0; n < MAX_KEPT_TRIGGERS; n += 1) {
+      const state = n % 2 === 0 ? 'waiting' : 'ended';
+      await admin.create(`${folder}/old-${n}`, encodeTrigger({ ...trigger(`old-${n}`), state }).toString());
+    }
+    await store.addTrigger(JOB, trigger('last'));
+    await eventually(async () => expect(await admin.children(folder)).toHaveLength(MAX_KEPT_TRIGGERS), { what: 'the oldest to go' });
+    const left = await admin.children(folder);
+    expect(left).toEqual(expect.arrayContaining(['first', 'last', 'old-2']));
+    expect(left).not.toEqual(expect.arrayContaining([expect.stringMatching(/^old-[01]$/)]));
+  });
+
+  it('keep an old trigger that is asked for anew while the oldest are removed', async () => {
+    const { store, session } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    for (let n = 0; n < MAX_KEPT_TRIGGERS; n += 1)
+      await admin.create(znodes().trigger(JOB, `old-${n}`), encodeTrigger({ ...trigger(`old-${n}`), state: 'refused' }).toString());
+    let asked = false;
+    const slow = withHook(session, 'delete', 0, async () => {
+      await store.write(JOB, await change(store, { triggers: ['old-0'] }, { triggers: [{ id: 'old-0', state: 'waiting' }] }));
+      asked = true;
+    });
+    const sessions = { current: () => slow, onSession: () => () => undefined } as unknown as Sessions;
+    expect(await addTrigger(slow, { sessions, znodes: znodes(), logLost: () => undefined }, JOB, trigger('last'))).toBe('added');
+    await eventually(() => expect(asked).toBe(true), { what: 'the old one to be asked for anew' });
+    // Read behind the removal, on its session.
+    expect(await store.loadTrigger(JOB, 'old-0')).toMatchObject({ state: 'waiting' });
   });
 
   it('say that a record is gone', async () => {

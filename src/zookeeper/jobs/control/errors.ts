@@ -100,16 +100,30 @@ export class TriggerRefusedError extends ClusterCronError {
   }
 }
 
-/** Nobody can say what became of a trigger: its node has been removed while its caller waited. */
+/**
+ * Nothing will be told of a trigger any more: while its caller waited its node has been removed, or the record of its job, which does not name it now, has been
+ * edited or made anew.
+ */
 export class TriggerLostError extends ClusterCronError {
   constructor(
     readonly job: string,
     readonly trigger: string,
+    /** As what it is kept; undefined when its node is gone. */
+    state: 'waiting' | 'started' | undefined,
   ) {
-    super(
-      'ZK_TRIGGER_LOST',
-      `Trigger ${trigger} of job "${job}" is gone from ZooKeeper while it was waited for, perhaps with the whole job. verdicts() may tell whether it ran.`,
-    );
+    super('ZK_TRIGGER_LOST', `Trigger ${trigger} of job "${job}" is lost: ${howLost(state)}`);
+  }
+}
+
+function howLost(state: 'waiting' | 'started' | undefined): string {
+  const forgotten = "the job's record does not name it any more, because it was edited or made anew";
+  switch (state) {
+    case undefined:
+      return 'its node was removed while it was waited for, perhaps with the whole job. verdicts() may tell whether it ran.';
+    case 'waiting':
+      return `${forgotten}. It has not run; ask again.`;
+    case 'started':
+      return `${forgotten}. It was started, and nothing will tell here how it ended; the log of its replica does.`;
   }
 }
 

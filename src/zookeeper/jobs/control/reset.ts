@@ -1,5 +1,5 @@
 import { EMPTY_RECORD, type RunEntry } from '../record/job-record.js';
-import type { Declaration, JobStore } from '../record/job-store.js';
+import type { Declaration, TriggerEnd, TriggerNode } from '../record/job-store.js';
 import { NO_RUN, type StoredVerdict } from '../record/verdict.js';
 import { endOf, laterTick } from '../tick.js';
 import { amend, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
@@ -9,12 +9,12 @@ import { livingVersions, passedOver, ticksOf } from './in-force.js';
 /**
  * Repair: forgets what a job is said to run and what is due. Runs get the verdict interrupted (reset), ticks that are due missed (reset), triggers that wait
  * are refused. A run that goes on in fact is not stopped, and its end is not written down: a tick may then run beside it. A record that cannot be read is
- * made anew, with the schedule of the code.
+ * made anew, with the schedule of the code; the triggers below it are ended.
  */
 export async function resetClaim(parts: ControlParts, job: string, by?: string): Promise<void> {
   const { view, problem } = await parts.store.load(job);
   if (view === undefined && problem === undefined) throw await unknownJob(parts.store, job);
-  const code = problem === undefined ? undefined : await repair(parts.store, job);
+  const code = problem === undefined ? undefined : await repair(parts, job);
   await amend(parts, job, by, (subject) => {
     const amendment = reset(parts, subject);
     return code === undefined
@@ -25,11 +25,7 @@ export async function resetClaim(parts: ControlParts, job: string, by?: string):
 
 function reset({ address }: ControlParts, { view, control, nowMs }: Subject): Amendment {
   const { record } = view;
-  const refused = record.triggers.map((id) => ({
-    id,
-    state: 'refused' as const,
-    verdict: { ...NO_RUN, ...RESET, trigger: id, cause: 'trigger' as const, by: address },
-  }));
+  const refused = record.triggers.map((id) => ({ id, ...refusedBy(id, address) }));
   const interrupted = record.running.map((entry) => interruptedBy(entry, address));
   const due = passedOver(view, ticksOf(record, control), nowMs, { reason: 'reset', by: address });
   return {
@@ -45,7 +41,9 @@ function reset({ address }: ControlParts, { view, control, nowMs }: Subject): Am
   };
 }
 
-const RESET = { outcome: 'skipped', reason: 'reset' } as const;
+function refusedBy(id: string, by: string): TriggerEnd {
+  return { state: 'refused', verdict: { ...NO_RUN, outcome: 'skipped', reason: 'reset', trigger: id, cause: 'trigger', by } };
+}
 
 function interruptedBy({ tick, trigger, cause, starts, startedMs, token }: RunEntry, by: string): StoredVerdict {
   return { ...NO_RUN, outcome: 'interrupted', reason: 'reset', tick, trigger, cause, attempt: starts, startedMs, token, by };
@@ -56,11 +54,18 @@ function endedTriggers(verdicts: readonly StoredVerdict[]): NonNullable<Amendmen
 }
 
 /** Nothing can be told of what ran and what was due: ticks count from now. Answers whose schedule is in force now. */
-async function repair(store: JobStore, job: string): Promise<Declaration | undefined> {
+async function repair({ store, address }: ControlParts, job: string): Promise<Declaration | undefined> {
   const control = await store.loadControl(job);
   const nowMs = Math.round(await store.nowMs());
   const code = control && codeSchedule(control.control, livingVersions(await store.members()));
   const schedule = code?.schedule;
-  await store.repair(job, { ...EMPTY_RECORD, schedule: schedule && { ...schedule, sinceMs: nowMs }, cursor: schedule && endOf(nowMs) });
+  const record = { ...EMPTY_RECORD, schedule: schedule && { ...schedule, sinceMs: nowMs }, cursor: schedule && endOf(nowMs) };
+  await store.repair(job, record, (open) => endedBy(open, address));
   return code;
+}
+
+/** One that was started may have done something: it is not refused, so that asking for it again does not run it twice. */
+function endedBy({ id, state }: TriggerNode, by: string): TriggerEnd {
+  const refused = refusedBy(id, by);
+  return state === 'waiting' ? refused : { state: 'ended', verdict: { ...refused.verdict, outcome: 'interrupted' } };
 }

@@ -4,8 +4,9 @@ import { backoffMs } from '../../support/backoff.js';
 import { unreachable } from '../../support/invariant.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { nameProblem } from '../job-identity.js';
+import { isForgotten } from '../record/forgotten.js';
 import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
-import type { Change, TriggerNode } from '../record/job-store.js';
+import type { Change, Standing, TriggerNode } from '../record/job-store.js';
 import { NotConnectedError } from '../record/connection.js';
 import { hasRoomForTrigger, MAX_TRIGGER_BYTES } from '../record/room.js';
 import { NO_RUN } from '../record/verdict.js';
@@ -28,7 +29,7 @@ export interface TriggerOptions {
   readonly input?: unknown;
   /**
    * Names the request, for at most 100 characters: asked for again with the same key it is not run a second time, and has the same answer. Only one that was
-   * taken back or refused, so that it never started, is asked for anew (with its first input). Keys are forgotten with the oldest triggers of the job. Default:
+   * taken back, refused or lost before it started is asked for anew (with its first input). Keys are forgotten with the oldest triggers of the job. Default:
    * random.
    */
   readonly idempotencyKey?: string | undefined;
@@ -64,6 +65,7 @@ const MAX_TRIES = 50;
  * @throws {TriggerRefusedError} when the job was running and does not overlap.
  * @throws {TriggerNotAcceptedError} when no master started it in time, or `signal` aborted: it was taken back and will not run.
  * @throws {TriggerUncertainError} when it was to be taken back and ZooKeeper could not be reached: it may still run.
+ * @throws {TriggerLostError} when it was removed, or the job's record has forgotten it, while it waited or ran.
  */
 export async function trigger(parts: ControlParts, job: string, options: TriggerOptions = {}): Promise<Triggered> {
   const { wait = 'accepted', timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
@@ -71,7 +73,7 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
   if (signal?.aborted === true) throw new TriggerNotAcceptedError(job, id, 'it was given up', { cause: signal.reason });
   await ask(parts, job, id, options);
   const deadlineMs = parts.clock.nowMs() + timeoutMs;
-  const started = await waitFor(parts, job, id, signal, deadlineMs, ({ state }) => state !== 'waiting');
+  const started = await waitFor(parts, job, id, signal, deadlineMs, isAccepted);
   const node =
     started.kind === 'node'
       ? started.node
@@ -82,6 +84,11 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
   const ended = await waitFor(parts, job, id, signal, Infinity, ({ state }) => state === 'ended' || state === 'refused');
   if (ended.kind === 'node') return answer(job, ended.node);
   throw signal?.reason;
+}
+
+/** Or refused. */
+function isAccepted({ state }: TriggerNode): boolean {
+  return state !== 'waiting';
 }
 
 /** What becomes the name of a znode and a field of the record, which has little room. */
@@ -111,12 +118,12 @@ async function ask({ store, address }: ControlParts, job: string, id: string, { 
   }
 }
 
-/** One that was taken back or refused has not run: it waits again. */
+/** One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again. */
 async function askAgain(store: ControlParts['store'], job: string, id: string): Promise<void> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const view = await loadExisting(store, job);
-    const node = await store.loadTrigger(job, id);
-    if (node?.state !== 'refused' || view.record.triggers.includes(id)) return;
+    const standing = await store.loadStanding(job, id);
+    if (standing === undefined || !hasNotRun(standing)) return;
+    const { view } = standing;
     if (!hasRoomForTrigger(view.record, id)) throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
     const record = { ...view.record, triggers: [...view.record.triggers, id] };
     if (await write(store, job, { view, record, verdicts: [], triggers: [{ id, state: 'waiting' }], ground: undefined })) return;
@@ -124,9 +131,17 @@ async function askAgain(store: ControlParts['store'], job: string, id: string): 
   throw new JobContendedError(job, MAX_TRIES);
 }
 
+/** And will not, unless it is asked for again. */
+function hasNotRun({ view, trigger: { id, state } }: Standing): boolean {
+  return state === 'refused' || (state === 'waiting' && isForgotten(view.record, { id, state }));
+}
+
 type Waited = { readonly kind: 'node'; readonly node: TriggerNode } | { readonly kind: 'late' | 'aborted' };
 
-/** Until the node is as wanted. A connection that is away is waited for, too. */
+/**
+ * Until the node is as wanted. A connection that is away is waited for, too.
+ * @throws {TriggerLostError} when it will never be.
+ */
 async function waitFor(
   { store, clock }: ControlParts,
   job: string,
@@ -142,8 +157,7 @@ async function waitFor(
   try {
     for (;;) {
       wake = new AbortController();
-      const found = await look(store, job, id);
-      if (found === 'gone') throw new TriggerLostError(job, id);
+      const found = await look(store, job, id, isWanted);
       if (found !== 'unknown' && isWanted(found)) return { kind: 'node', node: found };
       if (signal?.aborted === true) return { kind: 'aborted' };
       const leftMs = deadlineMs - clock.nowMs();
@@ -156,13 +170,23 @@ async function waitFor(
   }
 }
 
-async function look(store: ControlParts['store'], job: string, id: string): Promise<TriggerNode | 'gone' | 'unknown'> {
+async function look(...asked: Parameters<typeof find>): Promise<TriggerNode | 'unknown'> {
   try {
-    return (await store.loadTrigger(job, id)) ?? 'gone';
+    return await find(...asked);
   } catch (thrown) {
     if (isConnectionAway(thrown)) return 'unknown';
     throw thrown;
   }
+}
+
+/** The node, as wanted or not yet. */
+async function find(store: ControlParts['store'], job: string, id: string, isWanted: (node: TriggerNode) => boolean): Promise<TriggerNode> {
+  const node = await store.loadTrigger(job, id);
+  if (node === undefined) throw new TriggerLostError(job, id, undefined);
+  if (isWanted(node)) return node;
+  const standing = await store.loadStanding(job, id);
+  if (standing === undefined || !isForgotten(standing.view.record, standing.trigger)) return node;
+  throw new TriggerLostError(job, id, standing.trigger.state === 'waiting' ? 'waiting' : 'started');
 }
 
 function isConnectionAway(thrown: unknown): boolean {
@@ -180,9 +204,10 @@ async function withdraw({ store, clock, address }: ControlParts, job: string, id
     if (tries > 0) await sleep(clock, backoffMs(tries, 5, 200));
     const view = await loadExisting(store, job);
     if (!view.record.triggers.includes(id)) {
-      const node = await store.loadTrigger(job, id);
-      if (node === undefined) throw new TriggerLostError(job, id);
-      return node;
+      const node = await find(store, job, id, isAccepted);
+      if (isAccepted(node)) return node;
+      // It was asked for again between the two looks.
+      continue;
     }
     const verdict = { ...NO_RUN, reason: 'withdrawn' as const, trigger: id, cause: 'trigger' as const, by: address };
     const record = { ...view.record, triggers: view.record.triggers.filter((each) => each !== id) };

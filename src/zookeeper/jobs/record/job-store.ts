@@ -57,6 +57,18 @@ export interface TriggerNode {
   readonly verdict: StoredVerdict | undefined;
 }
 
+/** A trigger and the record of its job, both as they were at one instant. */
+export interface Standing {
+  readonly view: JobView;
+  readonly trigger: TriggerNode;
+}
+
+/** What becomes of a trigger that nobody will start, or carry on. */
+export interface TriggerEnd {
+  readonly state: 'ended' | 'refused';
+  readonly verdict: StoredVerdict;
+}
+
 /** How a write of the record ended. */
 export type WriteResult =
   | { readonly kind: 'written'; readonly view: JobView }
@@ -106,14 +118,16 @@ export interface JobStore {
   /** Asks for a run: adds it to the record and makes its node. `'exists'`: this id was used before, and nothing was changed. */
   addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job'>;
   loadTrigger(job: string, id: string): Promise<TriggerNode | undefined>;
+  /** Undefined when the trigger or the record is missing or cannot be read, or when they never stood still. */
+  loadStanding(job: string, id: string): Promise<Standing | undefined>;
   watchTrigger(job: string, id: string, listener: () => void): () => void;
   /** Removes the record and everything below it. */
   remove(job: string): Promise<void>;
   /**
-   * Puts `record` in place of one that cannot be read, by compare-and-set; what is below it stays. `'readable'`: it can be read, or is gone, and nothing
-   * was changed.
+   * Puts `record` in place of one that cannot be read, by compare-and-set. Of what is below it, the triggers that wait or run become what `end` says; the
+   * rest stays. `'readable'`: it can be read, or is gone, and was not changed.
    */
-  repair(job: string, record: JobRecord): Promise<'repaired' | 'readable'>;
+  repair(job: string, record: JobRecord, end: (open: TriggerNode) => TriggerEnd): Promise<'repaired' | 'readable'>;
   /**
    * The ensemble's clock now: `session.ensembleTimeMs()`, after a small write where no write of the session has told it yet. In memory: the wall clock.
    * Rejects as that write does.

@@ -7,6 +7,7 @@ import {
   type JobControl,
   type JobStore,
   type MemberView,
+  type Standing,
   type TriggerNode,
   type WriteResult,
 } from './job-store.js';
@@ -105,6 +106,12 @@ export class MemoryJobStore implements JobStore {
 
   async loadTrigger(job: string, id: string): Promise<TriggerNode | undefined> {
     return this.kept.get(job)?.triggers.get(id);
+  }
+
+  async loadStanding(job: string, id: string): Promise<Standing | undefined> {
+    const kept = this.kept.get(job);
+    const trigger = kept?.triggers.get(id);
+    return kept && trigger && { view: kept.view, trigger };
   }
 
   watchTrigger(job: string, id: string, listener: () => void): () => void {

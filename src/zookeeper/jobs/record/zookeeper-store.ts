@@ -17,6 +17,8 @@ import {
   type JobControl,
   type JobStore,
   type MemberView,
+  type Standing,
+  type TriggerEnd,
   type TriggerNode,
   type WriteResult,
 } from './job-store.js';
@@ -26,8 +28,9 @@ import { decodeRecord, encodeRecord } from './record-codec.js';
 import { decodeTrigger } from './trigger-codec.js';
 import { decodeLog } from './verdict-log.js';
 import type { StoredVerdict } from './verdict.js';
-import { addTrigger, createIfMissing } from './zookeeper-triggers.js';
-import { getOrUndefined, RecordWriter, type WriteParts } from './zookeeper-write.js';
+import { repair } from './zookeeper-repair.js';
+import { addTrigger, createIfMissing, loadStanding } from './zookeeper-triggers.js';
+import { childrenOf, getOrUndefined, RecordWriter, type WriteParts } from './zookeeper-write.js';
 
 /** What the store needs. */
 export interface ZookeeperJobStoreParts {
@@ -149,6 +152,10 @@ export class ZookeeperJobStore implements JobStore {
     return read && decodeTrigger(read.data).trigger;
   }
 
+  async loadStanding(job: string, id: string): Promise<Standing | undefined> {
+    return loadStanding(await this.session(), this.znodes, job, id);
+  }
+
   watchTrigger(job: string, id: string, listener: () => void): () => void {
     return watchNode(this.parts.sessions, this.znodes.trigger(job, id), listener);
   }
@@ -170,18 +177,8 @@ export class ZookeeperJobStore implements JobStore {
     );
   }
 
-  async repair(job: string, record: JobRecord): Promise<'repaired' | 'readable'> {
-    const session = await this.session();
-    const path = this.znodes.record(job);
-    const read = await getOrUndefined(session, path);
-    if (read === undefined || decodeRecord(read.data).record !== undefined) return 'readable';
-    try {
-      await session.set(path, encodeRecord(record), read.stat.version);
-      return 'repaired';
-    } catch (thrown) {
-      if (isZooKeeperError(thrown, 'bad-version', 'no-node')) return 'readable';
-      throw thrown;
-    }
+  async repair(job: string, record: JobRecord, end: (open: TriggerNode) => TriggerEnd): Promise<'repaired' | 'readable'> {
+    return repair(await this.session(), this.znodes, job, record, end);
   }
 
   /** The first time the folder of the jobs is written to, which changes nothing in it. */
@@ -262,15 +259,6 @@ export class ZookeeperJobStore implements JobStore {
 
 function creation(path: string, data: Buffer): Op {
   return { kind: 'create', path, data, mode: 'persistent' };
-}
-
-async function childrenOf(session: Session, path: string): Promise<readonly string[]> {
-  try {
-    return (await session.children(path)).names;
-  } catch (thrown) {
-    if (isZooKeeperError(thrown, 'no-node')) return [];
-    throw thrown;
-  }
 }
 
 async function removeTree(session: Session, path: string): Promise<void> {

@@ -1,16 +1,16 @@
 import type { Session } from '../../session/session.js';
 import { isZooKeeperError } from '../../wire/errors.js';
-import { ANY_VERSION } from '../../wire/operations.js';
 import { reattached } from './connection.js';
 import { encodeControl } from './control-codec.js';
-import { MAX_WAITING_TRIGGERS } from './job-record.js';
-import { EMPTY_CONTROL, type TriggerNode } from './job-store.js';
+import { isForgotten } from './forgotten.js';
+import { MAX_WAITING_TRIGGERS, type JobRecord } from './job-record.js';
+import { EMPTY_CONTROL, type Standing, type TriggerNode } from './job-store.js';
 import type { JobZnodes } from './job.znodes.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { hasRoomForTrigger } from './room.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
 import { place } from './verdict-log.js';
-import { getOrUndefined, logOperation, type WriteParts } from './zookeeper-write.js';
+import { childrenOf, getOrUndefined, logOperation, type WriteParts } from './zookeeper-write.js';
 
 /** How many nodes of triggers that are over are kept for each job, so that a repeated request finds its answer. */
 export const MAX_KEPT_TRIGGERS = 100;
@@ -78,13 +78,44 @@ export async function createIfMissing(session: Session, path: string, data: Buff
   }
 }
 
-/** Best effort: what is left is removed with the next trigger. */
+/**
+ * A trigger's node and the record change in one transaction, but are read one after the other. A node that is the same before and after the record was read
+ * is what it was at that instant. All three reads are of one session, which never sees anything older than before.
+ */
+export async function loadStanding(session: Session, znodes: JobZnodes, job: string, id: string): Promise<Standing | undefined> {
+  const path = znodes.trigger(job, id);
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const [before, record, after] = await Promise.all([path, znodes.record(job), path].map((each) => getOrUndefined(session, each)));
+    if (before?.stat.version === after?.stat.version && before?.stat.czxid === after?.stat.czxid) return standingOf(after, record);
+  }
+  return undefined;
+}
+
+type Read = Awaited<ReturnType<typeof getOrUndefined>>;
+
+function standingOf(node: Read, read: Read): Standing | undefined {
+  if (node === undefined || read === undefined) return undefined;
+  const { trigger } = decodeTrigger(node.data);
+  const { record } = decodeRecord(read.data);
+  const { version, ctimeMs, czxid } = read.stat;
+  return trigger && record && { view: { record, version, createdMs: ctimeMs, czxid }, trigger };
+}
+
+/** Best effort: what is left is removed with the next trigger. Only nodes that are still as they were read, before the record was, are removed. */
 async function removeOld(session: Session, znodes: JobZnodes, job: string): Promise<void> {
-  const { names } = await session.children(znodes.triggers(job));
+  const names = await childrenOf(session, znodes.triggers(job));
   if (names.length <= MAX_KEPT_TRIGGERS) return;
   const nodes = await Promise.all(names.map(async (name) => ({ name, read: await getOrUndefined(session, znodes.trigger(job, name)) })));
+  const read = await getOrUndefined(session, znodes.record(job));
+  const { record } = read === undefined ? { record: undefined } : decodeRecord(read.data);
+  if (record === undefined) return;
   const over = nodes
-    .filter(({ read }) => read !== undefined && ['ended', 'refused', undefined].includes(decodeTrigger(read.data).trigger?.state))
-    .toSorted((a, b) => Number((a.read?.stat.czxid ?? 0n) - (b.read?.stat.czxid ?? 0n)));
-  for (const { name } of over.slice(0, names.length - MAX_KEPT_TRIGGERS)) await session.delete(znodes.trigger(job, name), ANY_VERSION);
+    .flatMap((node) => (node.read !== undefined && isOver(record, node.read.data) ? [{ name: node.name, ...node.read.stat }] : []))
+    .toSorted((a, b) => Number(a.czxid - b.czxid));
+  for (const { name, version } of over.slice(0, names.length - MAX_KEPT_TRIGGERS)) await session.delete(znodes.trigger(job, name), version);
+}
+
+function isOver(record: JobRecord, data: Buffer): boolean {
+  const { trigger } = decodeTrigger(data);
+  return trigger === undefined || trigger.state === 'ended' || trigger.state === 'refused' || isForgotten(record, trigger);
 }

@@ -169,3 +169,13 @@ export async function getOrUndefined(session: Session, path: string): Promise<Aw
     throw thrown;
   }
 }
+
+/** The names of what is below a node; none when there is no node. */
+export async function childrenOf(session: Session, path: string): Promise<readonly string[]> {
+  try {
+    return (await session.children(path)).names;
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'no-node')) return [];
+    throw thrown;
+  }
+}

@@ -6,6 +6,8 @@ import type {
   JobControl,
   JobStore,
   MemberView,
+  Standing,
+  TriggerEnd,
   TriggerNode,
   WriteResult,
 } from '../../../../src/zookeeper/jobs/record/job-store.js';
@@ -124,6 +126,12 @@ export class KeptStore implements JobStore {
     return Promise.resolve(this.at(job).triggers.get(id));
   }
 
+  loadStanding(job: string, id: string): Promise<Standing | undefined> {
+    const { view, triggers } = this.at(job);
+    const trigger = triggers.get(id);
+    return Promise.resolve(view && trigger && { view, trigger });
+  }
+
   watchTrigger(job: string, _id: string, listener: () => void): () => void {
     return this.at(job).told.add(listener);
   }
@@ -145,9 +153,11 @@ export class KeptStore implements JobStore {
     return Promise.resolve();
   }
 
-  repair(job: string, record: JobRecord): Promise<'repaired' | 'readable'> {
+  repair(job: string, record: JobRecord, end: (open: TriggerNode) => TriggerEnd): Promise<'repaired' | 'readable'> {
     const kept = this.at(job);
     if (kept.problem === undefined) return Promise.resolve('readable');
+    for (const [id, node] of kept.triggers)
+      if (node.state === 'waiting' || node.state === 'started') kept.triggers.set(id, { ...node, ...end(node) });
     kept.problem = undefined;
     kept.view = { record, version: (this.versions += 1), createdMs: 0, czxid: 1n };
     return Promise.resolve('repaired');

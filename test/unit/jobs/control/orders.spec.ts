@@ -238,6 +238,23 @@ describe('resetClaim', () => {
   });
 });
 
+describe('resetClaim of a damaged record', () => {
+  it('refuses the triggers that wait below it, and ends those that were started', async () => {
+    const { store, parts } = scene();
+    for (const [id, state] of [
+      ['w', 'waiting'],
+      ['s', 'started'],
+    ] as const)
+      await store.addTrigger('payouts', { id, input: 1, by: 'x', atMs: 0, state, verdict: undefined });
+    store.damage('payouts', 'it is empty');
+    await resetClaim(parts, 'payouts');
+    const verdict = { reason: 'reset', cause: 'trigger', by: '10.0.0.7:90' };
+    const [waited, started] = await Promise.all(['w', 's'].map((id) => store.loadTrigger('payouts', id)));
+    expect(waited).toMatchObject({ state: 'refused', verdict: { ...verdict, outcome: 'skipped', trigger: 'w' } });
+    expect(started).toMatchObject({ state: 'ended', verdict: { ...verdict, outcome: 'interrupted', trigger: 's' } });
+  });
+});
+
 describe('remove', () => {
   const self = { address: '10.0.0.1:10', version: '1.0' };
 

@@ -1,18 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
+import type { ControlParts } from '../../../../src/zookeeper/jobs/control/amend.js';
 import { trigger } from '../../../../src/zookeeper/jobs/control/trigger.js';
-import { MAX_WAITING_TRIGGERS } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { MAX_WAITING_TRIGGERS, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import type { TriggerNode } from '../../../../src/zookeeper/jobs/record/job-store.js';
-import { systemClock } from '../../../../src/zookeeper/support/clock.js';
+import { systemClock, type Clock } from '../../../../src/zookeeper/support/clock.js';
 import { eventually, failureOf } from '../../../support/eventually.js';
+import { ManualClock } from '../../wire/manual-clock.js';
 import { HOURLY, KeptStore, ms } from './kept-store.js';
 
 /** A store, and what a master does in it. */
 class Scene {
   readonly store = new KeptStore(ms('2026-11-21T12:00:00Z'));
-  readonly parts = { store: this.store, clock: systemClock, address: '10.0.0.7:90' };
+  readonly parts: ControlParts;
 
-  constructor() {
+  constructor(clock: Clock = systemClock) {
+    this.parts = { store: this.store, clock, address: '10.0.0.7:90' };
     this.store.put('payouts', { schedule: { ...HOURLY, sinceMs: undefined }, pausedMs: 1 }, {});
   }
 
@@ -30,7 +33,8 @@ class Scene {
   async set(id: string, state: TriggerNode['state'], reason?: 'overlap'): Promise<void> {
     const view = this.store.kept.get('payouts')?.view;
     if (view === undefined) throw new Error('no record');
-    const record = { ...view.record, triggers: view.record.triggers.filter((each) => each !== id) };
+    const others = { triggers: view.record.triggers.filter((each) => each !== id), running: [] };
+    const record = { ...view.record, ...others, ...(state === 'started' && { running: [runOf(id)] }) };
     const outcome = reason === undefined ? ('ran' as const) : ('skipped' as const);
     const verdict = state === 'started' ? undefined : { ...NO_RUN, outcome, reason, trigger: id, durationMs: 5 };
     await this.store.write('payouts', {
@@ -41,6 +45,25 @@ class Scene {
       ground: undefined,
     });
   }
+
+  async start(id: string): Promise<void> {
+    await this.set(id, 'started');
+  }
+
+  /** Somebody writes an old record over it. */
+  forget(): void {
+    this.store.put('payouts', { ...this.store.record('payouts'), triggers: [], running: [] });
+  }
+
+  /** Until the caller has looked and waits. */
+  async asleep(clock: ManualClock): Promise<void> {
+    await eventually(() => expect(clock.pending).toBe(1), { what: 'the caller to wait', everyMs: 1 });
+  }
+}
+
+function runOf(trigger: string): RunEntry {
+  const run = { tick: undefined, cause: 'trigger', starts: 1, startedMs: 1, member: 'version~a', election: 'e', token: 1n } as const;
+  return { claim: `claim of ${trigger}`, trigger, ...run };
 }
 
 describe('trigger', () => {
@@ -49,7 +72,7 @@ describe('trigger', () => {
     const asked = trigger(scene.parts, 'payouts', { input: { invoice: 7 }, by: 'anna' });
     const id = await scene.waiting();
     expect(await scene.store.loadTrigger('payouts', id)).toMatchObject({ input: { invoice: 7 }, by: 'anna at 10.0.0.7:90' });
-    await scene.set(id, 'started');
+    await scene.start(id);
     expect(await asked).toEqual({ id, verdict: undefined });
   });
 
@@ -57,7 +80,7 @@ describe('trigger', () => {
     const scene = new Scene();
     const asked = trigger(scene.parts, 'payouts', { wait: 'done', timeoutMs: 30_000 });
     const id = await scene.waiting();
-    await scene.set(id, 'started');
+    await scene.start(id);
     await scene.set(id, 'ended');
     expect(await asked).toMatchObject({ id, verdict: { outcome: 'ran', trigger: id } });
   });
@@ -79,7 +102,7 @@ describe('trigger', () => {
     const asked = [1, 2].map(() => trigger(scene.parts, 'payouts', { idempotencyKey: 'k'.repeat(100) }));
     const id = await scene.waiting();
     expect(id).toHaveLength(27);
-    await scene.set(id, 'started');
+    await scene.start(id);
     expect(await Promise.all(asked)).toMatchObject([{ id }, { id }]);
   });
 
@@ -136,7 +159,7 @@ describe('trigger', () => {
     const caller = new AbortController();
     const asked = failureOf(trigger(scene.parts, 'payouts', { wait: 'done', signal: caller.signal }));
     const id = await scene.waiting();
-    await scene.set(id, 'started');
+    await scene.start(id);
     caller.abort(new Error('no time'));
     expect(await asked).toMatchObject({ message: 'no time' });
     expect(await scene.store.loadTrigger('payouts', id)).toMatchObject({ state: 'started' });
@@ -173,5 +196,89 @@ describe('trigger', () => {
     scene.store.kept.get('payouts')?.triggers.delete(id);
     scene.store.kept.get('payouts')?.told.tell();
     expect(await asked).toMatchObject({ code: 'ZK_TRIGGER_LOST' });
+  });
+
+  it('is lost, and says that it has not run, when the record forgets it while it waits', async () => {
+    const clock = new ManualClock();
+    const scene = new Scene(clock);
+    const asked = failureOf(trigger(scene.parts, 'payouts', { timeoutMs: 86_400_000 }));
+    const id = await scene.waiting();
+    await scene.asleep(clock);
+    scene.forget();
+    clock.pass(5_000);
+    expect(await asked).toMatchObject({
+      code: 'ZK_TRIGGER_LOST',
+      trigger: id,
+      message: expect.stringMatching(/does not name it.*has not run/),
+    });
+  });
+
+  it('is lost, and says that it was started, when the record forgets it while its end is waited for', async () => {
+    const clock = new ManualClock();
+    const scene = new Scene(clock);
+    const asked = failureOf(trigger(scene.parts, 'payouts', { wait: 'done' }));
+    const id = await scene.waiting();
+    await scene.start(id);
+    await scene.asleep(clock);
+    clock.pass(5_000);
+    await scene.asleep(clock);
+    scene.forget();
+    clock.pass(5_000);
+    expect(await asked).toMatchObject({ code: 'ZK_TRIGGER_LOST', message: expect.stringMatching(/does not name it.*was started/) });
+  });
+
+  it('is not lost when it ends while it is looked at', async () => {
+    const scene = new Scene();
+    const asked = trigger(scene.parts, 'payouts', { wait: 'done' });
+    const id = await scene.waiting();
+    const { loadStanding } = scene.store;
+    scene.store.loadStanding = async (...of) => {
+      await scene.set(id, 'ended');
+      return loadStanding.apply(scene.store, of);
+    };
+    await scene.start(id);
+    expect(await asked).toMatchObject({ id, verdict: { outcome: 'ran' } });
+  });
+
+  it('is lost when the record forgets it at the very moment at which it was to be taken back', async () => {
+    const scene = new Scene();
+    scene.store.beforeWrite = () => scene.forget();
+    expect(await failureOf(trigger(scene.parts, 'payouts', { timeoutMs: 20 }))).toMatchObject({ code: 'ZK_TRIGGER_LOST' });
+  });
+
+  it('is taken back also when another caller has asked for it anew meanwhile', async () => {
+    const scene = new Scene();
+    const { load } = scene.store;
+    scene.store.load = async (job) => {
+      scene.store.load = load;
+      const { view, problem } = await load.call(scene.store, job);
+      return { view: view && { ...view, record: { ...view.record, triggers: [] } }, problem };
+    };
+    expect(await failureOf(trigger(scene.parts, 'payouts', { timeoutMs: 20 }))).toMatchObject({ code: 'ZK_TRIGGER_NOT_ACCEPTED' });
+    expect(scene.store.record('payouts').triggers).toEqual([]);
+  });
+
+  it('is asked for anew with the key of one that was lost before it was started', async () => {
+    const scene = new Scene();
+    const lost = trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7' });
+    await scene.waiting();
+    scene.forget();
+    const asked = trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7' });
+    expect(await scene.waiting()).toBe('invoice-7');
+    await scene.start('invoice-7');
+    expect(await Promise.all([lost, asked])).toMatchObject([{ id: 'invoice-7' }, { id: 'invoice-7' }]);
+  });
+
+  it('is not run a second time with the key of one that was lost after it was started', async () => {
+    const scene = new Scene();
+    const first = trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7' });
+    await scene.start(await scene.waiting());
+    await first;
+    scene.forget();
+    expect(await trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7' })).toEqual({ id: 'invoice-7', verdict: undefined });
+    await expect(trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7', wait: 'done' })).rejects.toMatchObject({
+      code: 'ZK_TRIGGER_LOST',
+    });
+    expect(scene.store.record('payouts').triggers).toEqual([]);
   });
 });

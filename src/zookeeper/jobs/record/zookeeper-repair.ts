@@ -1,0 +1,44 @@
+import type { Session } from '../../session/session.js';
+import { isZooKeeperError } from '../../wire/errors.js';
+import { ANY_VERSION, type Op } from '../../wire/operations.js';
+import type { JobZnodes } from './job.znodes.js';
+import type { JobRecord } from './job-record.js';
+import type { TriggerEnd, TriggerNode } from './job-store.js';
+import { decodeRecord, encodeRecord } from './record-codec.js';
+import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
+import { childrenOf, getOrUndefined } from './zookeeper-write.js';
+
+/**
+ * Puts `record` in place of one that cannot be read. The triggers below it that wait or run are ended before: as long as the record cannot be read nobody
+ * else adds, starts or ends one, and each of these changes is refused when that is no longer so.
+ */
+export async function repair(
+  session: Session,
+  znodes: JobZnodes,
+  job: string,
+  record: JobRecord,
+  end: (open: TriggerNode) => TriggerEnd,
+): Promise<'repaired' | 'readable'> {
+  const path = znodes.record(job);
+  const read = await getOrUndefined(session, path);
+  if (read === undefined || decodeRecord(read.data).record !== undefined) return 'readable';
+  const { version } = read.stat;
+  try {
+    for (const id of await childrenOf(session, znodes.triggers(job)))
+      await endTrigger(session, znodes.trigger(job, id), { kind: 'check', path, version }, end);
+    await session.set(path, encodeRecord(record), version);
+    return 'repaired';
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'bad-version', 'no-node')) return 'readable';
+    throw thrown;
+  }
+}
+
+/** Each in a transaction of its own: all of them with their inputs might be more than ZooKeeper takes at once. */
+async function endTrigger(session: Session, path: string, stillUnreadable: Op, end: (open: TriggerNode) => TriggerEnd): Promise<void> {
+  const read = await getOrUndefined(session, path);
+  const { trigger } = read === undefined ? { trigger: undefined } : decodeTrigger(read.data);
+  if (trigger?.state !== 'waiting' && trigger?.state !== 'started') return;
+  const data = encodeTrigger({ ...trigger, ...end(trigger) });
+  await session.multi([stillUnreadable, { kind: 'set', path, data, version: ANY_VERSION }]);
+}
