@@ -35,6 +35,12 @@ export class LoneStore extends MemoryJobStore {
     this.silent = false;
   }
 
+  override async saveNote(...args: Parameters<MemoryJobStore['saveNote']>): Promise<void> {
+    this.silent = true;
+    await super.saveNote(...args);
+    this.silent = false;
+  }
+
   override watchControl(job: string, listener: () => void): () => void {
     return super.watchControl(job, () => {
       if (!this.silent) listener();
