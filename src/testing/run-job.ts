@@ -44,8 +44,7 @@ export async function runJob<T extends object, K extends keyof T & string>(
   options: RunJobOptions = {},
 ): Promise<MethodOf<T, K>> {
   const found = guardedBehind(instance[method]);
-  if (found === undefined)
-    throw new ClusterCronError('ZK_NO_SUCH_JOB', `${instance.constructor.name}.${method} has no @MasterOnly. Call it as it is.`);
+  if (found === undefined) throw new ClusterCronError('ZK_NO_SUCH_JOB', whyNot(instance, method));
   const tenure = givenTenure(options);
   const { name, election } = identityOf(instance, found);
   const key = election ?? 'Test:0';
@@ -92,4 +91,11 @@ function givenTenure({ fencingToken = 1n, lost }: RunJobOptions): HeldTenure {
       return () => lost?.removeEventListener('abort', tell);
     },
   };
+}
+
+function whyNot(instance: object, method: string): string {
+  const where = `${instance.constructor.name}.${method}`;
+  return typeof (instance as Record<string, unknown>)[method] === 'function'
+    ? `${where} has no @MasterOnly. Call it as it is.`
+    : `There is no method ${where}. Give the name of a @MasterOnly method of the instance.`;
 }

@@ -28,6 +28,12 @@ const USUAL_GRACE_MS = 30_000;
 /** How long after bootstrap an application has to call `enableShutdownHooks()`, which may follow `listen()`. */
 const SIGTERM_CHECK_MS = 1_000;
 
+const SHUTDOWN_ENDS = {
+  resigned: 'Shutdown: this replica holds no election any more.',
+  abandoned: 'Shutdown: ZooKeeper could not be told, so what this replica held ends with its session timeout.',
+  stuck: 'Shutdown: a run goes on after its abort, so what this replica held ends with its process and session.',
+} as const;
+
 /**
  * Joins the campaign after the last `onApplicationBootstrap` of the application, so that a half-started one is never master, and drains before the
  * first `onModuleDestroy`, so that runs keep their database.
@@ -75,7 +81,7 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
     try {
       const end = await this.elections.stop(this.settings.drainTimeoutMs + SHUTDOWN_REST_MS);
       const rest = end === 'stuck' ? end : await this.gate.abandon('shutdown');
-      this.tell(rest === 'stuck' ? 'warn' : 'info', 'shutdown.drained', `Shutdown: the elections are ${end}.`, { end });
+      this.tell(rest === 'stuck' ? 'warn' : 'info', 'shutdown.drained', SHUTDOWN_ENDS[rest === 'stuck' ? rest : end], { end });
     } catch (thrown) {
       this.tell(
         'error',

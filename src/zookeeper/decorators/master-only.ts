@@ -1,4 +1,5 @@
 // Reflect.getMetadata and its kin, which @nestjs/schedule and Nest itself use, too.
+import { types } from 'node:util';
 import 'reflect-metadata';
 import type { GatedJob, Method } from '../gate/gated-job.js';
 import { JobSetupError, UnboundError } from '../jobs/errors.js';
@@ -77,6 +78,7 @@ function wrap(method: Guarded): Method {
   const { jobs, original } = method;
   return function (this: unknown, ...args: unknown[]): unknown {
     const job = jobs.get(this as object) ?? jobOf(this, method);
+    if (job === undefined) return unbound(method);
     if (job.identity.schedule === undefined || calledDirectly === method) {
       calledDirectly = undefined;
       return job.call(this, original, args);
@@ -85,12 +87,19 @@ function wrap(method: Guarded): Method {
   };
 }
 
-function jobOf(instance: unknown, method: Guarded): GatedJob {
+function jobOf(instance: unknown, method: Guarded): GatedJob | undefined {
   const gate = gateOf(instance);
-  if (gate === undefined) throw new UnboundError(method.where);
+  if (gate === undefined) return undefined;
   const job = gate.job(identityOf(instance as object, method));
   method.jobs.set(instance as object, job);
   return job;
+}
+
+/** Rejected if the method is async, else thrown. */
+function unbound({ where, original }: Guarded): Promise<never> {
+  const error = new UnboundError(where);
+  if (types.isAsyncFunction(original)) return Promise.reject(error);
+  throw error;
 }
 
 function check(where: string, isStatic: boolean, descriptor: PropertyDescriptor | undefined, options: MasterOnlyOptions): void {

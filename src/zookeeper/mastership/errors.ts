@@ -57,7 +57,7 @@ export class MissingChrootError extends ClusterCronError {
   constructor(cause: Error) {
     super(
       'ZK_MISSING_CHROOT',
-      'ZooKeeper has no node at the chroot, the path at the end of connectString. Create it (zkCli.sh: create /the/path), or correct the connectString.',
+      `ZooKeeper has no node at the chroot, the path at the end of connectString (${cause.message}). Create it (zkCli.sh: create /the/path), or correct the connectString.`,
       { cause },
     );
   }

@@ -34,7 +34,7 @@ export class SessionLog {
     this.tell(
       'warn',
       'session.connect-failed',
-      `Could not connect to ZooKeeper at ${server}: ${why}. Attempt ${attempts}, ${forMs} ms without a connection; retrying for as long as it takes.${before}`,
+      `Could not connect to ZooKeeper at ${server}: ${why}. Attempt ${attempts}, ${forMs} ms without a connection; retrying for as long as it takes; until then no @MasterOnly job starts here.${before}`,
       {
         server,
         why,

@@ -130,7 +130,7 @@ export class WireClient implements Operations {
         if (pending !== undefined) watches.settle(pending);
         if (!error) return resolve(value as T);
         sent = (error as WireFailure).sent;
-        reject(errorOf(error as WireFailure, operation, path));
+        reject(errorOf(error as WireFailure, operation, path, this.options.chroot));
       };
       const sentAtMs = options?.onSent === undefined ? 0 : this.options.clock.nowMs();
       try {
@@ -151,14 +151,16 @@ export class WireClient implements Operations {
   }
 }
 
-function errorOf(failure: WireFailure, operation: string, path: string | undefined): ZooKeeperError {
+function errorOf(failure: WireFailure, operation: string, path: string | undefined, chroot: string): ZooKeeperError {
   const where = failure.at?.path ?? path;
-  return new ZooKeeperError(reasonOf(failure.code), {
+  const reason = reasonOf(failure.code);
+  const hint = failure.hint ?? (reason === 'no-node' && chroot !== '' ? `below the chroot ${chroot}` : undefined);
+  return new ZooKeeperError(reason, {
     operation,
     sent: failure.sent,
     ...(where !== undefined && { path: where }),
     ...(failure.at !== undefined && { opIndex: failure.at.opIndex }),
     ...(failure.fromServer && { zkCode: failure.code }),
-    ...(failure.hint !== undefined && { hint: failure.hint }),
+    ...(hint !== undefined && { hint }),
   });
 }

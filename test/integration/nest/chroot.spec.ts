@@ -26,6 +26,7 @@ it('says that there is no node at the chroot, and runs its jobs once there is on
   const { log } = await boot({ imports: [ScheduleModule.forRoot(), ZookeeperModule.forRoot(options)], providers: [Jobs] });
   const told = (): void => expect(log.with('ZK_MISSING_CHROOT').length).toBeGreaterThan(0);
   await eventually(told, { what: 'the log to name the chroot' });
+  expect(log.with('ZK_MISSING_CHROOT')[0]).toContain('below the chroot /prod');
   expect(Jobs.runs).toBe(0);
 
   await using admin = await startAdmin(server.connectString);

@@ -402,6 +402,15 @@ describe('without a module', () => {
     expect(() => app.get(Jobs).send()).toThrow(UnboundError);
   });
 
+  it('an async method rejects, as it does for whoever awaits it', async () => {
+    class AsyncJobs {
+      @MasterOnly()
+      async send(): Promise<void> {}
+    }
+    const sent = new AsyncJobs().send();
+    await expect(sent).rejects.toThrow(UnboundError);
+  });
+
   it('an instance with a mocked gate never runs', async () => {
     const module = await Test.createTestingModule({ providers: [Jobs] })
       .useMocker(() => ({ job: () => ({ fire: () => undefined }) }))
@@ -583,6 +592,7 @@ describe('the testing kit', () => {
     await expect(runJob(new Jobs(repository), 'send', { fencingToken: 7n })).resolves.toBe(1);
     expect(repository.rows).toEqual(['Jobs.send 7 schedule true']);
     await expect(runJob(new Jobs(repository), 'plain')).rejects.toThrow('ZK_NO_SUCH_JOB');
+    await expect(runJob(new Jobs(repository) as unknown as { nope(): void }, 'nope')).rejects.toThrow(/no method Jobs\.nope/);
   });
 
   it('runs a job as it would be started again, with what an earlier run has left behind', async () => {

@@ -149,7 +149,7 @@ describe('while no server can be reached', () => {
         level: 'warn',
         event: 'session.connect-failed',
         message: expect.stringMatching(
-          /^Could not connect to ZooKeeper at 127\.0\.0\.1:\d+: connect ECONNREFUSED .*\. Attempt 1, \d+ ms without a connection; retrying for as long as it takes\.$/,
+          /^Could not connect to ZooKeeper at 127\.0\.0\.1:\d+: connect ECONNREFUSED .*\. Attempt 1, \d+ ms without a connection; retrying for as long as it takes; until then no @MasterOnly job starts here\.$/,
         ) as unknown,
       }),
     ]);

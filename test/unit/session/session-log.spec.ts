@@ -18,9 +18,9 @@ it('says a repeated failure at once and then at most once a minute, with the num
     clock.pass(1000);
   }
   expect(said.map(({ message }) => message)).toEqual([
-    'Could not connect to ZooKeeper at zk1:2181: refused. Attempt 1, 0 ms without a connection; retrying for as long as it takes.',
-    'Could not connect to ZooKeeper at zk1:2181: refused. Attempt 61, 60000 ms without a connection; retrying for as long as it takes. 59 further failures since the last such line are not shown.',
-    'Could not connect to ZooKeeper at zk1:2181: refused. Attempt 121, 120000 ms without a connection; retrying for as long as it takes. 59 further failures since the last such line are not shown.',
+    'Could not connect to ZooKeeper at zk1:2181: refused. Attempt 1, 0 ms without a connection; retrying for as long as it takes; until then no @MasterOnly job starts here.',
+    'Could not connect to ZooKeeper at zk1:2181: refused. Attempt 61, 60000 ms without a connection; retrying for as long as it takes; until then no @MasterOnly job starts here. 59 further failures since the last such line are not shown.',
+    'Could not connect to ZooKeeper at zk1:2181: refused. Attempt 121, 120000 ms without a connection; retrying for as long as it takes; until then no @MasterOnly job starts here. 59 further failures since the last such line are not shown.',
   ]);
 });
 
