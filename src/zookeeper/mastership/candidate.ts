@@ -5,12 +5,11 @@ import { Contest } from './contest.js';
 import type { Drain, Election, HeldTenure } from './election.js';
 import type { ElectionZnodes } from './election.znodes.js';
 import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
-import type { OwnMember } from './ground.js';
 import type { LeaseKeeper } from './lease.js';
 import type { Mastership } from './mastership.state.js';
 import { Memory } from './memory.js';
 import { addressesInLine } from './reassignment.js';
-import type { CandidateParts } from './scene.js';
+import type { CandidateParts, OwnMember } from './scene.js';
 import { ClusterCronError } from '../support/errors.js';
 
 /** This replica in one election, from session to session. */

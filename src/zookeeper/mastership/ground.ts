@@ -4,12 +4,6 @@ import type { Ground } from './election.js';
 import type { Holding } from './holding.js';
 import type { Scene } from './scene.js';
 
-/** This replica among the members of its service. */
-export interface OwnMember {
-  readonly memberName: string;
-  readEnsembleTime(): Promise<number>;
-}
-
 /**
  * What ties writes to one tenure.
  *

@@ -4,7 +4,6 @@ import type { Session } from '../session/session.js';
 import type { Belief } from './belief.js';
 import type { Drain } from './election.js';
 import type { ElectionZnodes } from './election.znodes.js';
-import type { OwnMember } from './ground.js';
 import type { LeaseKeeper } from './lease.js';
 import type { Line } from './line.js';
 import type { Memory } from './memory.js';
@@ -21,6 +20,12 @@ export interface CandidateParts {
   readonly memory: Memory;
   readonly newId: () => string;
   readonly drain: () => Drain | undefined;
+}
+
+/** This replica among the members of its service. */
+export interface OwnMember {
+  readonly memberName: string;
+  readEnsembleTime(): Promise<number>;
 }
 
 /** The same, and what belongs to one session. */
