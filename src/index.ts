@@ -32,6 +32,7 @@ export type { SilenceAlarm } from './zookeeper/jobs/job-events.js';
 export type { Outcome, VerdictReason } from './zookeeper/jobs/record/verdict.js';
 export type { ScheduleSpec } from './zookeeper/jobs/schedule/schedule.js';
 export {
+  BadOrderError,
   BadTriggerError,
   JobContendedError,
   JobExistsError,

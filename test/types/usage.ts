@@ -6,6 +6,7 @@ import { Cron, Interval, Timeout } from '@nestjs/schedule';
 import {
   type AddedJobOptions,
   BadCheckpointError,
+  BadOrderError,
   BadProgressError,
   BadScheduleError,
   BadTriggerError,
@@ -295,6 +296,7 @@ export function refused(thrown: unknown): string | undefined {
   if (thrown instanceof TriggerNotAcceptedError || thrown instanceof TriggerRefusedError || thrown instanceof TriggerLostError)
     return thrown.trigger;
   if (thrown instanceof JobInUseError) return thrown.replicas.join();
+  if (thrown instanceof BadOrderError) return `${thrown.method}: ${thrown.problems.join()}`;
   for (const kind of [UnreadableJobError, NoSlotsError, NoCodeScheduleError, JobContendedError, OrderNotSentError, TooManyTriggersError])
     if (thrown instanceof kind) return thrown.job;
   for (const kind of [BadScheduleError, BadTriggerError, JobExistsError, NoJobStoreError, TriggerInputError, TriggerUncertainError])

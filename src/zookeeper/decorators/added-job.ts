@@ -1,3 +1,4 @@
+import { isObject, received } from '../support/checks.js';
 import { JobSetupError } from '../jobs/errors.js';
 import { electionNameProblem, type JobIdentity, nameProblem } from '../jobs/job-identity.js';
 import { JOB_OPTIONS, jobOptionProblem, rulesOf } from '../jobs/job-options.js';
@@ -18,38 +19,39 @@ export interface AddedJobOptions extends MasterOnlyOptions {
  * Who an added job is. Checked as `@MasterOnly` and `@Cron` are.
  * @throws {JobSetupError} that lists every problem. {BadScheduleError} for the schedule.
  */
-export function addedJob(options: AddedJobOptions): JobIdentity {
+export function addedJob(options: AddedJobOptions, run: unknown): JobIdentity {
+  if (!isObject(options))
+    throw new JobSetupError([`ClusterJobs.add: expected an object with options (${KNOWN.join(', ')}), received ${received(options)}.`]);
   const { name, election, cronTime, timeZone } = options;
-  const problems = problemsOf(options).map((problem) => `ClusterJobs.add(${JSON.stringify(name)}): ${problem}.`);
-  if (problems.length > 0) throw new JobSetupError(problems);
+  const problems = [
+    ...problemsOf(options),
+    ...(typeof run === 'function' ? [] : [`the second argument must be the function to run, received ${received(run)}`]),
+  ];
+  if (problems.length > 0) throw new JobSetupError(problems.map((problem) => `ClusterJobs.add(${received(name)}): ${problem}.`));
   const cron = scheduleSpecOf(cronTime, timeZone);
   parseSchedule(cron);
-  return {
-    name,
-    method: `ClusterJobs.add(${JSON.stringify(name)})`,
-    election,
-    schedule: 'cron',
-    disabled: false,
-    rules: rulesOf(options, 'cron'),
-    cron,
-  };
+  const method = `ClusterJobs.add(${JSON.stringify(name)})`;
+  return { name, method, election, schedule: 'cron', disabled: false, rules: rulesOf(options, 'cron'), cron };
 }
 
-const OWN_OPTIONS: readonly string[] = ['name', 'election', 'cronTime', 'timeZone'];
+const KNOWN: readonly string[] = ['name', 'election', 'cronTime', 'timeZone', ...JOB_OPTIONS];
 
 function problemsOf(options: AddedJobOptions): string[] {
-  const known: readonly string[] = [...OWN_OPTIONS, ...JOB_OPTIONS];
-  const unknown = Object.keys(options).filter((option) => !known.includes(option));
-  const name = typeof options.name === 'string' ? nameProblem(options.name) : 'it is no text';
+  const unknown = Object.keys(options).filter((option) => !KNOWN.includes(option));
+  const name = textProblem(options.name, nameProblem);
   const { election } = options;
-  const electionProblem = election === undefined ? undefined : electionNameProblem(election);
+  const electionProblem = election === undefined ? undefined : textProblem(election, electionNameProblem);
   return [
-    ...unknown.map((option) => `there is no option "${option}". Known: ${known.join(', ')}`),
+    ...unknown.map((option) => `there is no option "${option}". Known: ${KNOWN.join(', ')}`),
     ...(name === undefined ? [] : [`the name cannot be used: ${name}`]),
-    ...(electionProblem === undefined ? [] : [`election ${JSON.stringify(election)} cannot be used: ${electionProblem}`]),
+    ...(electionProblem === undefined ? [] : [`election ${received(election)} cannot be used: ${electionProblem}`]),
     ...JOB_OPTIONS.flatMap((option) => jobOptionProblem(option, options[option]) ?? []),
     ...withoutClaims(options),
   ];
+}
+
+function textProblem(value: unknown, problemOf: (text: string) => string | undefined): string | undefined {
+  return typeof value === 'string' ? problemOf(value) : 'it is no text';
 }
 
 /** No schedule of this process fires for it: its ticks start because they are claimed. */

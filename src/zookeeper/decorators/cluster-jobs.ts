@@ -5,6 +5,7 @@ import type { ControlParts } from '../jobs/control/amend.js';
 import { JobExistsError, NoJobStoreError } from '../jobs/control/errors.js';
 import { list, type JobStatus } from '../jobs/control/list.js';
 import { watchAlarms, watchJobs, type MonitorParts } from '../jobs/control/monitor.js';
+import { checkOrder } from '../jobs/control/order-check.js';
 import { pause, resume } from '../jobs/control/pause.js';
 import { removeRecord } from '../jobs/control/remove.js';
 import { reschedule, type NewSchedule } from '../jobs/control/reschedule.js';
@@ -30,13 +31,13 @@ interface Settings {
 
 /** Who gives an order, kept with it. */
 export interface OrderOptions {
-  /** A person or a program, at most 100 characters; the address of this replica is added. Default: that alone. */
+  /** A person or a program, 1 to 100 characters; the address of this replica is added. Default: that alone. */
   readonly by?: string | undefined;
 }
 
 /** How `alarms$` and `jobs$` look at the cluster. */
 export interface MonitorOptions {
-  /** The pause between two looks, milliseconds. Default 5 000. */
+  /** The pause between two looks, milliseconds; 100 to 3 600 000 (an hour). Default 5 000. */
   readonly everyMs?: number | undefined;
 }
 
@@ -45,6 +46,9 @@ const DEFAULT_EVERY_MS = 5_000;
 /**
  * The jobs of the service: what the cluster has decided about them, and orders to all of its replicas. Every method works on every replica, also with
  * `candidate: false`, and also when no master is there; orders are kept in ZooKeeper, survive restarts and deploys, and are noted with who gave them and when.
+ *
+ * Arguments are looked at before anything is sent: what a method cannot take, also an option that it does not know, is a `BadOrderError` that lists every
+ * problem. Methods that answer a promise reject with it; `alarms$` and `jobs$` throw it.
  *
  * A method rejects with `UnknownJobError` for a name that no replica has ever declared, with `UnreadableJobError` when the job's record is damaged, and as
  * ZooKeeper does while it cannot be reached. Under `ZookeeperTestingModule`, where nothing is kept, everything but `verdicts$` and `add` throws
@@ -78,7 +82,7 @@ export class ClusterJobs {
 
   /**
    * Asks the master of a job for a run, also while the job is paused. Resolves when the run was started, with `wait: 'done'` when it has ended; a run that
-   * fails is an answer, too: its verdict.
+   * fails is an answer, too: its verdict. `timeoutMs`: 1 to 86 400 000 (a day).
    * @throws {TriggerNotAcceptedError} when no master started it within `timeoutMs` (30 000), or `signal` aborted before: it will not run.
    * @throws {TriggerRefusedError} when the job was running, with `overlap: 'skip'`: it will not run.
    * @throws {TooManyTriggersError} {BadTriggerError} {TriggerInputError} when it was not even asked for.
@@ -86,6 +90,7 @@ export class ClusterJobs {
    * @throws {TriggerLostError} when the job was removed meanwhile, or its record was edited or made anew and does not name the trigger any more.
    */
   async trigger(job: string, options?: TriggerOptions): Promise<Triggered> {
+    checkOrder('trigger', { job, options });
     return trigger(this.partsFor('trigger'), job, options);
   }
 
@@ -93,13 +98,15 @@ export class ClusterJobs {
    * Keeps a job from starting by its schedule until `resume`; what runs goes on, and triggers still run. Ticks that fall due get the verdict skipped
    * (paused). False: it was paused already, and nothing was changed. Safe to repeat.
    */
-  async pause(job: string, { by }: OrderOptions = {}): Promise<boolean> {
-    return pause(this.partsFor('pause'), job, by);
+  async pause(job: string, options?: OrderOptions): Promise<boolean> {
+    checkOrder('pause', { job, options });
+    return pause(this.partsFor('pause'), job, options?.by);
   }
 
   /** Ends a pause. Nothing is made up for. False: the job was not paused. Safe to repeat. */
-  async resume(job: string, { by }: OrderOptions = {}): Promise<boolean> {
-    return resume(this.partsFor('resume'), job, by);
+  async resume(job: string, options?: OrderOptions): Promise<boolean> {
+    checkOrder('resume', { job, options });
+    return resume(this.partsFor('resume'), job, options?.by);
   }
 
   /**
@@ -109,20 +116,23 @@ export class ClusterJobs {
    * @throws {NoSlotsError} for `@Interval`, `@Timeout` and `claim: 'none'`.
    * @throws {NoCodeScheduleError} for `null`, when no known version has a schedule for the job.
    */
-  async reschedule(job: string, schedule: NewSchedule | null, { by }: OrderOptions = {}): Promise<boolean> {
-    return reschedule(this.partsFor('reschedule'), job, schedule, by);
+  async reschedule(job: string, schedule: NewSchedule | null, options?: OrderOptions): Promise<boolean> {
+    checkOrder('reschedule', { job, schedule, options });
+    return reschedule(this.partsFor('reschedule'), job, schedule, options?.by);
   }
 
   /**
-   * What became of the latest ticks and triggers, in the whole cluster, oldest first: at most 100 kept ones, or the newest `limit` of them, and the present
-   * pause as one entry at the end.
+   * What became of the latest ticks and triggers, in the whole cluster, oldest first: at most 100 kept ones, and the present
+   * pause as one entry at the end; or the newest `limit` (1 to 100) of these.
    */
-  async verdicts(job: string, { limit }: { readonly limit?: number | undefined } = {}): Promise<JobVerdict[]> {
-    return verdicts(this.storeFor('verdicts'), job, limit);
+  async verdicts(job: string, options?: { readonly limit?: number | undefined }): Promise<JobVerdict[]> {
+    checkOrder('verdicts', { job, options });
+    return verdicts(this.storeFor('verdicts'), job, options?.limit);
   }
 
   /** Why the job did, or did not, run at this instant (or: will not), in words for a person. There is an answer also for unknown jobs and odd instants. */
   async why(job: string, tick: Date | string | number): Promise<string> {
+    checkOrder('why', { job, tick });
     const { maxClockSkewMs } = this.settings;
     const masterOf = (election: string): Promise<string | undefined> => this.masterOf(election);
     return why({ store: this.storeFor('why'), clock: systemClock, maxClockSkewMs, own: this.own(), masterOf }, job, new Date(tick));
@@ -132,8 +142,9 @@ export class ClusterJobs {
    * Repair: forgets what the job is said to run, what is due and which triggers wait; all of it gets a verdict with the reason `reset`. A damaged record is made
    * anew, with the schedule of the code. What really runs is not stopped, and may be overlapped: look first.
    */
-  async resetClaim(job: string, { by }: OrderOptions = {}): Promise<void> {
-    return resetClaim(this.partsFor('resetClaim'), job, by);
+  async resetClaim(job: string, options?: OrderOptions): Promise<void> {
+    checkOrder('resetClaim', { job, options });
+    return resetClaim(this.partsFor('resetClaim'), job, options?.by);
   }
 
   /**
@@ -164,7 +175,7 @@ export class ClusterJobs {
    * @throws {JobSetupError} that lists what is wrong with the options; {BadScheduleError}.
    */
   add(options: AddedJobOptions, run: (run: JobRun) => unknown): void {
-    const identity = addedJob(options);
+    const identity = addedJob(options, run);
     const { name } = identity;
     if (this.gate.list().some((job) => job.identity.name === name)) throw new JobExistsError(name);
     this.gate.job(identity).bind(undefined, (given) => run(given as JobRun));
@@ -178,6 +189,7 @@ export class ClusterJobs {
    * @throws {JobInUseError} for a job that is in the code of living replicas.
    */
   async remove(name: string): Promise<void> {
+    checkOrder('remove', { job: name });
     const store = this.storeFor('remove');
     const { address, version } = this.settings;
     const identity = this.added.get(name);
@@ -198,8 +210,9 @@ export class ClusterJobs {
     return { store: this.storeFor(method), clock: systemClock, address: this.settings.address };
   }
 
-  private monitorParts(method: string, { everyMs = DEFAULT_EVERY_MS }: MonitorOptions = {}): MonitorParts {
-    return { store: this.storeFor(method), clock: systemClock, everyMs };
+  private monitorParts(method: 'alarms$' | 'jobs$', options?: MonitorOptions): MonitorParts {
+    checkOrder(method, { options });
+    return { store: this.storeFor(method), clock: systemClock, everyMs: options?.everyMs ?? DEFAULT_EVERY_MS };
   }
 
   /** The scheduled jobs of this replica. */

@@ -1,3 +1,4 @@
+import { milliseconds, oneOf, shape, whole, type Check } from '../support/checks.js';
 import type { ScheduleKind } from './job-identity.js';
 import {
   DEFAULT_RULES,
@@ -62,9 +63,6 @@ export function rulesOf(options: JobOptions, kind: ScheduleKind | undefined): Jo
   };
 }
 
-/** What is wrong with a value, as a clause without a full stop; undefined when it is fine. */
-type Check = (value: unknown, name: string) => string | undefined;
-
 const A_YEAR_MS = 31_536_000_000;
 const A_DAY_MS = 86_400_000;
 /** The largest delay that Node's timers take; a longer one would fire at once (Node.js, `setTimeout`). */
@@ -100,57 +98,7 @@ export function jobOptionProblem(option: keyof JobOptions, value: unknown): stri
   return value === undefined ? undefined : CHECKS[option](value, option);
 }
 
-function oneOf(...allowed: readonly string[]): Check {
-  const list = allowed.map((each) => `'${each}'`);
-  return (value, name) =>
-    allowed.includes(value as string)
-      ? undefined
-      : `"${name}" must be ${list.slice(0, -1).join(', ')} or ${list.at(-1)}, received ${received(value)}`;
-}
-
-function whole(what: string, min: number, max: number): Check {
-  const range = max === Number.MAX_SAFE_INTEGER ? `, at least ${min}` : ` from ${min} to ${max}`;
-  return (value, name) =>
-    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
-      ? undefined
-      : `"${name}" must be ${what}${range}, received ${received(value)}`;
-}
-
-function milliseconds(min: number, max: number): Check {
-  return whole('a whole number of milliseconds', min, max);
-}
-
-function shape(
-  value: unknown,
-  name: string,
-  expected: string,
-  checks: Readonly<Record<string, Check>>,
-  required: readonly string[],
-): string | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return `"${name}" must be ${expected}, received ${received(value)}`;
-  const given = value as Readonly<Record<string, unknown>>;
-  for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(checks, key)) return `there is no option "${name}.${key}". Known in ${name}: ${Object.keys(checks).join(', ')}`;
-  }
-  for (const [key, check] of Object.entries(checks)) {
-    if (given[key] === undefined && !required.includes(key)) continue;
-    const problem = check(given[key], `${name}.${key}`);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}
-
 function backoffProblem({ backoffMs, maxBackoffMs }: RetryOptions): string | undefined {
   if (maxBackoffMs === undefined || maxBackoffMs >= backoffMs) return undefined;
   return `"retry.maxBackoffMs" must be at least retry.backoffMs (${backoffMs}), received ${maxBackoffMs}`;
-}
-
-/** A value for a message. */
-function received(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a value of type ${typeof value}`;
 }

@@ -1,5 +1,17 @@
 import { ClusterCronError, messageOf } from '../../support/errors.js';
 
+/** A method of `ClusterJobs` was called with arguments that it cannot take. Nothing was sent. */
+export class BadOrderError extends ClusterCronError {
+  constructor(
+    /** The method, e.g. `trigger`. */
+    readonly method: string,
+    /** Every problem, as a clause: what was expected, what was received. */
+    readonly problems: readonly string[],
+  ) {
+    super('ZK_BAD_ORDER', `ClusterJobs.${method} cannot be called like this: ${problems.join('; ')}. Nothing was sent; correct the call.`);
+  }
+}
+
 /** No job of the service has this name: no replica has ever declared it, or it was removed. */
 export class UnknownJobError extends ClusterCronError {
   constructor(

@@ -73,7 +73,7 @@ export async function verdicts(store: JobStore, job: string, limit = MAX_VERDICT
   const [view, control, nowMs] = await Promise.all([loadExisting(store, job), store.loadControl(job), store.nowMs()]);
   const kept = [...(await keptVerdicts(store, job, view.record)), ...presentPause({ view, control: control?.control, nowMs })];
   const { schedule } = keptSchedule(view.record.schedule);
-  return limit <= 0 ? [] : kept.slice(-limit).map((verdict) => verdictOf(job, verdict, schedule));
+  return kept.slice(-limit).map((verdict) => verdictOf(job, verdict, schedule));
 }
 
 /**

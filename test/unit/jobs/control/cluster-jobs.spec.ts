@@ -1,47 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ClusterJobs } from '../../../../src/zookeeper/decorators/cluster-jobs.js';
 import type { JobVerdict } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
-import type { JobIdentity } from '../../../../src/zookeeper/jobs/job-identity.js';
-import { JobEvents } from '../../../../src/zookeeper/jobs/job-events.js';
-import type { Elections } from '../../../../src/zookeeper/mastership/election.js';
-import type { JobStore } from '../../../../src/zookeeper/jobs/record/job-store.js';
-import { declared, HOURLY, KeptStore, member, ms } from './kept-store.js';
-
-type GateOfJobs = ConstructorParameters<typeof ClusterJobs>[3];
-
-/** What `ClusterJobs` needs of an application: its gate takes every job that is added. */
-class Application {
-  readonly events = new JobEvents(() => undefined);
-  readonly names: string[] = ['report'];
-  readonly runs = new Map<string, (given: unknown) => unknown>();
-  /** What the other replicas were told of. */
-  told: readonly string[] = [];
-  readonly jobs: ClusterJobs;
-
-  constructor(store: JobStore | undefined) {
-    const election = { key: 'Accounts:1.0', master: () => Promise.resolve({ address: '10.0.0.1:10', isThis: true }) };
-    const gate = {
-      list: () => this.names.map((name) => ({ identity: { name, schedule: 'cron' }, gate: { election } })),
-      job: ({ name }: JobIdentity) => {
-        this.names.push(name);
-        return { bind: (_: unknown, run: (given: unknown) => unknown) => void this.runs.set(name, run) };
-      },
-      forget: ({ name }: JobIdentity) => void this.names.splice(this.names.indexOf(name), 1),
-    } as unknown as GateOfJobs;
-    const setJobs = (names: readonly string[]): void => void (this.told = names);
-    const elections = { election: () => election, setJobs } as unknown as Elections;
-    const settings = { address: '10.0.0.1:10', version: '1.0', maxClockSkewMs: 30_000 };
-    this.jobs = new ClusterJobs(store, this.events, settings, gate, elections);
-  }
-}
-
-function withStore(): { application: Application; store: KeptStore } {
-  const store = new KeptStore(Date.now());
-  store.put('report', { schedule: { ...HOURLY, sinceMs: undefined } }, { declared: [declared('1.0')] }, 0);
-  store.alive = [member('1.0', ['report'])];
-  return { application: new Application(store), store };
-}
+import { Application, withStore } from './application.js';
+import { ms } from './kept-store.js';
 
 describe('ClusterJobs where nothing is kept', () => {
   const { jobs, events } = new Application(undefined);
@@ -101,6 +62,21 @@ describe('ClusterJobs.add and remove', () => {
     const options = { name: 'a/b', cronTime: '* * * * *', election: 'x:y', claim: 'none', misfire: 'skip', overlap: 'no', bogus: 1 };
     expect(() => application.jobs.add(options as never, () => undefined)).toThrow(
       /5 problems:.*no option "bogus".*the name cannot be used.*election "x:y".*"overlap" must be.*always claims its ticks/s,
+    );
+    expect(application.names).toEqual(['report']);
+  });
+
+  it('say what was expected when there are no options, no function, or other things than texts', () => {
+    const { application } = withStore();
+    const run = (): void => undefined;
+    expect(() => application.jobs.add('extra3' as never, run)).toThrow(
+      /^ZK_JOB_SETUP: ClusterJobs\.add: expected an object with options \(name, .*\), received "extra3"\.$/,
+    );
+    expect(() => application.jobs.add({ name: 'extra', cronTime: '* * * * *' }, undefined as never)).toThrow(
+      /ClusterJobs\.add\("extra"\): the second argument must be the function to run, received nothing/,
+    );
+    expect(() => application.jobs.add({ name: 5, cronTime: '* * * * *', election: 5 } as never, run)).toThrow(
+      /2 problems:.*the name cannot be used: it is no text.*election 5 cannot be used: it is no text/s,
     );
     expect(application.names).toEqual(['report']);
   });

@@ -1,0 +1,41 @@
+import { ClusterJobs } from '../../../../src/zookeeper/decorators/cluster-jobs.js';
+import type { JobIdentity } from '../../../../src/zookeeper/jobs/job-identity.js';
+import { JobEvents } from '../../../../src/zookeeper/jobs/job-events.js';
+import type { Elections } from '../../../../src/zookeeper/mastership/election.js';
+import type { JobStore } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { declared, HOURLY, KeptStore, member } from './kept-store.js';
+
+type GateOfJobs = ConstructorParameters<typeof ClusterJobs>[3];
+
+/** What `ClusterJobs` needs of an application: its gate takes every job that is added. */
+export class Application {
+  readonly events = new JobEvents(() => undefined);
+  readonly names: string[] = ['report'];
+  readonly runs = new Map<string, (given: unknown) => unknown>();
+  /** What the other replicas were told of. */
+  told: readonly string[] = [];
+  readonly jobs: ClusterJobs;
+
+  constructor(store: JobStore | undefined) {
+    const election = { key: 'Accounts:1.0', master: () => Promise.resolve({ address: '10.0.0.1:10', isThis: true }) };
+    const gate = {
+      list: () => this.names.map((name) => ({ identity: { name, schedule: 'cron' }, gate: { election } })),
+      job: ({ name }: JobIdentity) => {
+        this.names.push(name);
+        return { bind: (_: unknown, run: (given: unknown) => unknown) => void this.runs.set(name, run) };
+      },
+      forget: ({ name }: JobIdentity) => void this.names.splice(this.names.indexOf(name), 1),
+    } as unknown as GateOfJobs;
+    const setJobs = (names: readonly string[]): void => void (this.told = names);
+    const elections = { election: () => election, setJobs } as unknown as Elections;
+    const settings = { address: '10.0.0.1:10', version: '1.0', maxClockSkewMs: 30_000 };
+    this.jobs = new ClusterJobs(store, this.events, settings, gate, elections);
+  }
+}
+
+export function withStore(): { application: Application; store: KeptStore } {
+  const store = new KeptStore(Date.now());
+  store.put('report', { schedule: { ...HOURLY, sinceMs: undefined } }, { declared: [declared('1.0')] }, 0);
+  store.alive = [member('1.0', ['report'])];
+  return { application: new Application(store), store };
+}
