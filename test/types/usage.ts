@@ -19,6 +19,7 @@ import {
   JobExistsError,
   JobInUseError,
   type JobOptions,
+  type JobProgress,
   JobRun,
   JobSetupError,
   type JobStatus,
@@ -266,6 +267,9 @@ const added: AddedJobOptions = { ...jobOptions, name: 'added', cronTime: new Dat
 export async function control(jobs: ClusterJobs, stop: AbortSignal): Promise<string> {
   const status: JobStatus[] = await jobs.list();
   const [running]: readonly (RunningJob | undefined)[] = status[0]?.running ?? [];
+  same<RunningJob['fencingToken'], string>(true);
+  same<JobVerdict['fencingToken'], string | undefined>(true);
+  same<JobStatus['progress'], JobProgress | undefined>(true);
   same<ScheduleSpec['timeZone'], string>(true);
   const spec: ScheduleSpec | undefined = status[0]?.schedule;
   const triggered: Triggered = await jobs.trigger('send', { ...triggering, signal: stop });

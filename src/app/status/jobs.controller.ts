@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 
-import { ClusterJobs } from '../../index.js';
+import { ClusterJobs, type JobStatus, type JobVerdict, type Triggered } from '../../index.js';
 
 /** The jobs of the service, from any replica. A real service puts a guard in front of the orders. */
 @Controller('jobs')
@@ -8,13 +8,13 @@ export class JobsController {
   constructor(private readonly jobs: ClusterJobs) {}
 
   @Get()
-  async list(): Promise<unknown> {
-    return plain(await this.jobs.list());
+  list(): Promise<JobStatus[]> {
+    return this.jobs.list();
   }
 
   @Get(':job/verdicts')
-  async verdicts(@Param('job') job: string): Promise<unknown> {
-    return plain(await this.jobs.verdicts(job));
+  verdicts(@Param('job') job: string): Promise<JobVerdict[]> {
+    return this.jobs.verdicts(job);
   }
 
   /** `GET /jobs/interest/why?tick=2026-11-21T02:00:00Z` */
@@ -37,12 +37,7 @@ export class JobsController {
 
   @Post(':job/trigger')
   @HttpCode(202)
-  async trigger(@Param('job') job: string): Promise<unknown> {
-    return plain(await this.jobs.trigger(job));
+  trigger(@Param('job') job: string): Promise<Triggered> {
+    return this.jobs.trigger(job);
   }
-}
-
-/** JSON knows no bigint: tokens become text. */
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? each.toString() : each)));
 }

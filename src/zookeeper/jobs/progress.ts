@@ -1,4 +1,5 @@
 import type { HeldTenure } from '../mastership/election.js';
+import { isObject } from '../support/checks.js';
 import type { Clock, Timer } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
@@ -17,6 +18,27 @@ export interface ProgressNote {
   readonly atMs: number;
   /** Of the tenure that told it. */
   readonly token: string;
+}
+
+/** How far a job is, as a run has told last. */
+export interface JobProgress {
+  /** From 0 to 1. */
+  readonly fraction: number;
+  readonly note?: string | undefined;
+  /** By the wall clock of the replica that told it. */
+  readonly at: Date;
+  /** Of the run that told it; in decimal, as text: JSON knows no bigint. To compare: `BigInt(fencingToken)`. */
+  readonly fencingToken: string;
+}
+
+/** From what is kept; undefined when it is not what `Progress` writes: somebody has written over it by hand. */
+export function readProgress(kept: unknown): JobProgress | undefined {
+  if (!isObject(kept)) return undefined;
+  const { fraction, note, atMs, token } = kept;
+  if (typeof fraction !== 'number' || fraction < 0 || fraction > 1 || typeof atMs !== 'number') return undefined;
+  if ((note !== undefined && typeof note !== 'string') || typeof token !== 'string' || !/^\d+$/u.test(token)) return undefined;
+  const at = new Date(atMs);
+  return Number.isNaN(at.getTime()) ? undefined : { fraction, note, at, fencingToken: token };
 }
 
 /** What the progress of one run needs. */

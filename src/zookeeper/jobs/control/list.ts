@@ -1,3 +1,4 @@
+import { readProgress, type JobProgress } from '../progress.js';
 import type { JobView, RunEntry } from '../record/job-record.js';
 import { EMPTY_CONTROL, type Declaration, type JobControl, type JobStore, type MemberView } from '../record/job-store.js';
 import { UnreadableNodeError } from '../record/zookeeper-store.js';
@@ -34,7 +35,7 @@ export interface JobStatus {
   /** Its silence is alarmed about since then (`maxSilenceMs`). */
   readonly silentSince?: Date | undefined;
   /** What a run has told last with `run.progress`. */
-  readonly progress?: unknown;
+  readonly progress?: JobProgress | undefined;
   /** No living replica has it in its code. Its record stays until `ClusterJobs.remove`. */
   readonly orphaned: boolean;
   /** `disabled: true` in the schedule's options: nothing is due. */
@@ -57,7 +58,8 @@ export interface RunningJob {
   readonly replica?: string | undefined;
   /** How often it was started. */
   readonly attempt: number;
-  readonly fencingToken: bigint;
+  /** In decimal, as text: JSON knows no bigint. To compare: `BigInt(fencingToken)`. */
+  readonly fencingToken: string;
 }
 
 /** How many jobs are read at once. */
@@ -123,9 +125,10 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
 }
 
 /** What somebody has written over is no progress, and hides nothing else. */
-function progressOf(store: JobStore, job: string): Promise<unknown> {
-  return store.loadNote(job, 'progress').catch((thrown: unknown) => {
-    if (!(thrown instanceof UnreadableNodeError)) throw thrown;
+function progressOf(store: JobStore, job: string): Promise<JobProgress | undefined> {
+  return store.loadNote(job, 'progress').then(readProgress, (thrown: unknown) => {
+    if (thrown instanceof UnreadableNodeError) return undefined;
+    throw thrown;
   });
 }
 
@@ -154,7 +157,7 @@ export function runningOf({ tick, trigger, startedMs, member, starts, token }: R
     since: new Date(startedMs),
     replica: members.find(({ name }) => name === member)?.address,
     attempt: starts,
-    fencingToken: token,
+    fencingToken: token.toString(),
   };
 }
 

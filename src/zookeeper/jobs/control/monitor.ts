@@ -42,7 +42,7 @@ export function watchJobs(parts: MonitorParts, own: () => ReadonlySet<string>, t
   let told: string | undefined;
   return repeat(parts, async (isOver) => {
     const jobs = await list(parts.store, own());
-    const text = JSON.stringify(jobs, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+    const text = JSON.stringify(jobs);
     if (isOver() || text === told) return;
     told = text;
     tell(jobs);

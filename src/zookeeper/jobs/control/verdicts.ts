@@ -36,7 +36,8 @@ export interface JobVerdict {
   readonly durationMs?: number | undefined;
   /** `host:port` of the replica that ran it, or that decided. */
   readonly by?: string | undefined;
-  readonly fencingToken?: bigint | undefined;
+  /** In decimal, as text: JSON knows no bigint. To compare: `BigInt(fencingToken)`. */
+  readonly fencingToken?: string | undefined;
   /** The message of what was thrown; cut to 400 characters. */
   readonly error?: string | undefined;
   /** The id of the trigger. */
@@ -59,7 +60,7 @@ export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule
     startedTime: startedMs === undefined ? undefined : new Date(startedMs),
     durationMs,
     by,
-    fencingToken: token,
+    fencingToken: token?.toString(),
     error,
     trigger,
   };

@@ -33,8 +33,37 @@ describe('ClusterJobs where nothing is kept', () => {
     events.verdicts.tell('report', { ...NO_RUN, outcome: 'ran', token: 7n });
     subscription.unsubscribe();
     events.verdicts.tell('report', NO_RUN);
-    expect(told).toMatchObject([{ job: 'report', outcome: 'ran', fencingToken: 7n }]);
+    expect(told).toMatchObject([{ job: 'report', outcome: 'ran', fencingToken: '7' }]);
   });
+});
+
+it('answers what can be sent as JSON, with fencing tokens as text', async () => {
+  const { application, store } = withStore();
+  const run = {
+    claim: 'c',
+    trigger: undefined,
+    cause: 'schedule',
+    starts: 1,
+    startedMs: 0,
+    member: '',
+    election: 'e',
+    token: 2n ** 60n,
+  } as const;
+  store.put('report', {
+    ...store.record('report'),
+    running: [{ ...run, tick: { dueMs: 0, nominalMs: 0 } }],
+    recent: [{ ...NO_RUN, outcome: 'ran', token: 2n ** 60n }],
+  });
+  await store.saveNote('report', 'progress', Buffer.from('{"fraction":0.5,"atMs":0,"token":"1152921504606846976"}'));
+  const fencingToken = '1152921504606846976';
+  expect(JSON.parse(JSON.stringify(await application.jobs.list()))).toMatchObject([
+    {
+      running: [{ fencingToken }],
+      lastVerdict: { fencingToken },
+      progress: { fraction: 0.5, at: '1970-01-01T00:00:00.000Z', fencingToken },
+    },
+  ]);
+  expect(JSON.parse(JSON.stringify(await application.jobs.verdicts('report')))).toMatchObject([{ fencingToken }]);
 });
 
 describe('ClusterJobs.add and remove', () => {

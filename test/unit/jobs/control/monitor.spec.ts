@@ -45,7 +45,7 @@ describe('list', () => {
         audit: [{ atMs: NOON, by: 'anna at x', change: 'paused' }],
       },
     );
-    await store.saveNote('payouts', 'progress', Buffer.from('{"fraction":0.5}'));
+    await store.saveNote('payouts', 'progress', Buffer.from(`{"fraction":0.5,"note":"half","atMs":${NOON},"token":"7"}`));
     const [status] = await list(store, new Set());
     expect(status).toMatchObject({
       job: 'payouts',
@@ -55,13 +55,32 @@ describe('list', () => {
       schedule: { ...DAILY, from: 'control', since: new Date(NOON) },
       codeSchedule: { ...HOURLY, version: '1.0' },
       paused: { since: new Date(NOON), by: 'anna at x' },
-      running: [{ scheduledTime: new Date('2026-11-21T12:00:00Z'), replica: '10.0.0.1:10', attempt: 2, fencingToken: 7n }],
+      running: [{ scheduledTime: new Date('2026-11-21T12:00:00Z'), replica: '10.0.0.1:10', attempt: 2, fencingToken: '7' }],
       succeededAt: new Date(NOON),
-      progress: { fraction: 0.5 },
+      progress: { fraction: 0.5, note: 'half', at: new Date(NOON), fencingToken: '7' },
       orphaned: false,
       disabled: false,
     });
     expect(status?.nextTimes.map((time) => time.toISOString().slice(8, 13))).toEqual(['22T02', '23T02', '24T02', '25T02', '26T02']);
+  });
+
+  it.each([
+    ['no object', 5],
+    ['a list', []],
+    ['no fraction', { atMs: 0, token: '7' }],
+    ['more than all of it', { fraction: 1.1, atMs: 0, token: '7' }],
+    ['less than nothing of it', { fraction: -0.1, atMs: 0, token: '7' }],
+    ['a note that is no text', { fraction: 1, note: 5, atMs: 0, token: '7' }],
+    ['no time', { fraction: 1, token: '7' }],
+    ['a time that no Date can be', { fraction: 1, atMs: 1e300, token: '7' }],
+    ['a token that is no text', { fraction: 1, atMs: 0, token: 7 }],
+    ['a token that is no number', { fraction: 1, atMs: 0, token: 'x' }],
+  ])('tells of no progress where somebody has written over it by hand: %s', async (_, written) => {
+    const store = cluster();
+    await store.saveNote('payouts', 'progress', Buffer.from('{"fraction":1,"atMs":0,"token":"7"}'));
+    expect((await list(store, new Set()))[0]?.progress).toEqual({ fraction: 1, note: undefined, at: new Date(0), fencingToken: '7' });
+    await store.saveNote('payouts', 'progress', Buffer.from(JSON.stringify(written)));
+    expect(await list(store, new Set())).toMatchObject([{ job: 'payouts', progress: undefined }]);
   });
 
   it('lists jobs that nobody has in the code as orphaned, and damaged ones with what is wrong', async () => {
