@@ -159,7 +159,8 @@ describe('the tarball', () => {
   });
 
   it('would be refused with the app, a test or the sources in it, or without its types', () => {
-    const good = ['dist/index.js', 'dist/index.d.ts', 'dist/testing.js', 'dist/testing.d.ts', 'package.json', 'README.md', 'LICENSE'];
+    const docs = ['README.md', 'LICENSE', 'docs/operations.md', 'docs/safety.md'];
+    const good = ['dist/index.js', 'dist/index.d.ts', 'dist/testing.js', 'dist/testing.d.ts', 'package.json', ...docs];
     expect(tarballProblems(good)).toEqual([]);
     for (const bad of [
       'dist/main.js',

@@ -212,7 +212,7 @@ export const RULES = {
 export function tarballProblems(paths: readonly string[]): string[] {
   const unwanted = paths.filter(
     (path) =>
-      !/^(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path) ||
+      !/^(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$|docs\/[a-z]+\.md$)/.test(path) ||
       /^dist\/(main\.|app\/)|\.spec\.|tsbuildinfo$/.test(path),
   );
   const missing = [
@@ -223,6 +223,9 @@ export function tarballProblems(paths: readonly string[]): string[] {
     'package.json',
     'README.md',
     'LICENSE',
+    // The README sends people there.
+    'docs/operations.md',
+    'docs/safety.md',
   ].filter((path) => !paths.includes(path));
   return [...unwanted.map((path) => `the tarball holds ${path}`), ...missing.map((path) => `the tarball lacks ${path}`)];
 }

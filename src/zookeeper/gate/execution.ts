@@ -2,7 +2,7 @@ import { RunAbortedError } from '../jobs/errors.js';
 import { insideRun, JobRun } from '../jobs/job-run.js';
 import type { Checkpoint } from '../jobs/checkpoint.js';
 import type { JobRules } from '../jobs/job-rules.js';
-import type { RunCause } from '../jobs/record/job-record.js';
+import type { RunCause } from '../jobs/run-cause.js';
 import type { Outcome, VerdictReason } from '../jobs/record/verdict.js';
 import { RunSignal } from '../jobs/run-signal.js';
 import type { HeldTenure } from '../mastership/election.js';

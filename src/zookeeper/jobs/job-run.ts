@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HeldTenure } from '../mastership/election.js';
 import { MastershipLostError } from '../mastership/errors.js';
 import { MemoryCheckpoint, type Checkpoint } from './checkpoint.js';
-import type { RunCause } from './record/job-record.js';
+import type { RunCause } from './run-cause.js';
 import type { RunSignal } from './run-signal.js';
 
 export type { RunCause };

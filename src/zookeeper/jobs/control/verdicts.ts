@@ -1,7 +1,8 @@
 import { floorOf } from '../record/floor.js';
-import type { JobRecord, RunCause } from '../record/job-record.js';
+import type { JobRecord } from '../record/job-record.js';
 import type { JobControl, JobStore } from '../record/job-store.js';
 import { MAX_VERDICTS, NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
+import type { RunCause } from '../run-cause.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { keptSchedule } from '../schedule/kept.js';
 import { endOf, laterTick } from '../tick.js';
@@ -34,7 +35,9 @@ export interface JobVerdict {
   /** By the wall clock of the replica that ran it. */
   readonly startedTime?: Date | undefined;
   readonly durationMs?: number | undefined;
-  /** `host:port` of the replica that ran it, or that decided. */
+  /** `host:port` of the replica that ran it; undefined when nothing ran, and when another one had to write this down (`replica gone`). */
+  readonly ranOn?: string | undefined;
+  /** `host:port` of the replica that wrote this down. */
   readonly by?: string | undefined;
   /** In decimal, as text: JSON knows no bigint. To compare: `BigInt(fencingToken)`. */
   readonly fencingToken?: string | undefined;
@@ -59,6 +62,8 @@ export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule
     attempt,
     startedTime: startedMs === undefined ? undefined : new Date(startedMs),
     durationMs,
+    // Only who ran it knows for how long.
+    ranOn: durationMs === undefined ? undefined : by,
     by,
     fencingToken: token?.toString(),
     error,

@@ -1,9 +1,7 @@
+import type { RunCause } from '../run-cause.js';
 import type { ScheduleSpec } from '../schedule/schedule.js';
 import type { Tick } from '../tick.js';
 import type { StoredVerdict } from './verdict.js';
-
-/** Why a run was started: on time, late, again after it was cut short, by `ClusterJobs.trigger`, or called by other code. */
-export type RunCause = 'schedule' | 'misfire' | 'rerun' | 'trigger' | 'direct';
 
 /** A run that was claimed and has no verdict yet. */
 export interface RunEntry {

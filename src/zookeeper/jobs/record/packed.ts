@@ -1,6 +1,7 @@
 import { invariant } from '../../support/invariant.js';
 import { endOf, type Tick } from '../tick.js';
-import type { RunCause, RunEntry } from './job-record.js';
+import type { RunCause } from '../run-cause.js';
+import type { RunEntry } from './job-record.js';
 
 /**
  * Short texts for what records hold many of. A record is written at every tick, so each byte is sent to every server of the ensemble, each time:

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { JobRecord, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import type { JobControl, MemberView } from '../../../../src/zookeeper/jobs/record/job-store.js';
 import { NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
+import { verdictOf } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { why } from '../../../../src/zookeeper/jobs/control/why.js';
 import { HandClock } from '../../mastership/hand-clock.js';
 import { declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
@@ -97,6 +98,14 @@ describe('why, about a tick that has a verdict', () => {
     );
     const own = verdict('interrupted', 'shutdown', { ...started, durationMs: 5 });
     expect(await ask(NINE, { record: { cursor: tick(NINE), recent: [own] } })).toMatch(/; started on 10\.0\.0\.7:9090 at /);
+  });
+
+  it('names who ran it only where that one has written it down', () => {
+    const started = { startedMs: ms(NINE), cause: 'schedule', attempt: 1, token: 41n } as const;
+    const own = verdict('ran', undefined, { ...started, durationMs: 0 });
+    expect(verdictOf('payouts', own, undefined)).toMatchObject({ ranOn: '10.0.0.7:9090', by: '10.0.0.7:9090' });
+    const taken = verdict('interrupted', 'replica gone', started);
+    expect(verdictOf('payouts', taken, undefined)).toMatchObject({ ranOn: undefined, by: '10.0.0.7:9090' });
   });
 
   it('finds it within a row of ticks that share one', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { JobRecord, RunCause, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import type { JobRecord, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import type { RunCause } from '../../../../src/zookeeper/jobs/run-cause.js';
 import { MAX_ERROR_LENGTH, type Outcome, type StoredVerdict, type VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { endOf, type Tick } from '../../../../src/zookeeper/jobs/tick.js';
 
