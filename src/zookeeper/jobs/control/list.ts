@@ -33,7 +33,7 @@ export interface JobStatus {
   readonly lastVerdict?: JobVerdict | undefined;
   readonly succeededAt?: Date | undefined;
   /** Its silence is alarmed about since then (`maxSilenceMs`). */
-  readonly silentSince?: Date | undefined;
+  readonly alarmedSince?: Date | undefined;
   /** What a run has told last with `run.progress`. */
   readonly progress?: JobProgress | undefined;
   /** No living replica has it in its code. Its record stays until `ClusterJobs.remove`. */
@@ -116,7 +116,7 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
     waitingTriggers: record.triggers.length,
     lastVerdict: last && verdictOf(job, last, schedule),
     succeededAt: dateOf(record.succeededMs),
-    silentSince: dateOf(record.alarmedMs),
+    alarmedSince: dateOf(record.alarmedMs),
     progress,
     orphaned,
     disabled,
