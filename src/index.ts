@@ -25,6 +25,7 @@ export {
 } from './zookeeper/jobs/errors.js';
 
 export type { JobProgress } from './zookeeper/jobs/progress.js';
+export type { JobChange } from './zookeeper/jobs/control/history.js';
 export type { JobStatus, RunningJob } from './zookeeper/jobs/control/list.js';
 export type { NewSchedule } from './zookeeper/jobs/control/reschedule.js';
 export type { Triggered, TriggerOptions } from './zookeeper/jobs/control/trigger.js';

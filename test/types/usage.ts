@@ -15,6 +15,7 @@ import {
   ClusterJobs,
   HookStoppedError,
   type InterruptedPolicy,
+  type JobChange,
   JobContendedError,
   JobExistsError,
   JobInUseError,
@@ -285,6 +286,7 @@ export async function control(jobs: ClusterJobs, stop: AbortSignal): Promise<str
   // @ts-expect-error whether it has a new schedule, or that of the code, must be said
   await jobs.reschedule('send');
   await jobs.resetClaim('send');
+  const changes: JobChange[] = await jobs.history('send');
   jobs.alarms$(monitoring).subscribe((alarm) => alarm.silentSince.getTime());
   jobs.jobs$().subscribe((all) => all.length);
   jobs.add(added, (run) => run.signal);
@@ -292,7 +294,7 @@ export async function control(jobs: ClusterJobs, stop: AbortSignal): Promise<str
   jobs.add({ name: 'added' }, () => undefined);
   await jobs.remove('added');
   const [last] = await jobs.verdicts('send', { limit: 1 });
-  return `${running?.attempt} ${spec?.cronTime} ${verdict?.outcome} ${last?.count} ${paused} ${await jobs.why('send', new Date())}`;
+  return `${changes[0]?.at.getTime()} ${running?.attempt} ${spec?.cronTime} ${verdict?.outcome} ${last?.count} ${paused} ${await jobs.why('send', new Date())}`;
 }
 
 export function refused(thrown: unknown): string | undefined {

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { Gate } from '../gate/gate.js';
-import type { ControlParts } from '../jobs/control/amend.js';
+import { signature, type ControlParts } from '../jobs/control/amend.js';
 import { JobExistsError, NoJobStoreError } from '../jobs/control/errors.js';
+import { history, type JobChange } from '../jobs/control/history.js';
 import { list, type JobStatus } from '../jobs/control/list.js';
 import { watchAlarms, watchJobs, type MonitorParts } from '../jobs/control/monitor.js';
 import { checkOrder } from '../jobs/control/order-check.js';
@@ -10,6 +11,7 @@ import { pause, resume } from '../jobs/control/pause.js';
 import { removeRecord } from '../jobs/control/remove.js';
 import { reschedule, type NewSchedule } from '../jobs/control/reschedule.js';
 import { resetClaim } from '../jobs/control/reset.js';
+import { tellOrder, withTriggersTold } from '../jobs/control/told.js';
 import { trigger, type Triggered, type TriggerOptions } from '../jobs/control/trigger.js';
 import { verdictOf, verdicts, type JobVerdict } from '../jobs/control/verdicts.js';
 import { why } from '../jobs/control/why.js';
@@ -19,8 +21,9 @@ import type { JobRun } from '../jobs/job-run.js';
 import type { JobStore } from '../jobs/record/job-store.js';
 import type { Elections } from '../mastership/election.js';
 import { systemClock } from '../support/clock.js';
+import type { Observer } from '../support/observer.js';
 import { addedJob, type AddedJobOptions } from './added-job.js';
-import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, SETTINGS } from './inject.js';
+import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, OBSERVER, SETTINGS } from './inject.js';
 
 /** Of `ZookeeperSettings`, what orders need. */
 interface Settings {
@@ -45,7 +48,8 @@ const DEFAULT_EVERY_MS = 5_000;
 
 /**
  * The jobs of the service: what the cluster has decided about them, and orders to all of its replicas. Every method works on every replica, also with
- * `candidate: false`, and also when no master is there; orders are kept in ZooKeeper, survive restarts and deploys, and are noted with who gave them and when.
+ * `candidate: false`, and also when no master is there; orders are kept in ZooKeeper, survive restarts and deploys, and are noted with who gave them and when
+ * (`history`). The replica that was asked logs each order that has changed something (`job.ordered`).
  *
  * Arguments are looked at before anything is sent: what a method cannot take, also an option that it does not know, is a `BadOrderError` that lists every
  * problem. Methods that answer a promise reject with it; `alarms$` and `jobs$` throw it.
@@ -69,6 +73,7 @@ export class ClusterJobs {
     @Inject(SETTINGS) private readonly settings: Settings,
     @Inject(GATE) private readonly gate: Gate,
     @Inject(ELECTIONS) private readonly elections: Elections,
+    @Inject(OBSERVER) private readonly observer: Observer,
   ) {
     this.verdicts$ = new Observable((subscriber) =>
       events.verdicts.add((job, verdict) => subscriber.next(verdictOf(job, verdict, undefined))),
@@ -91,7 +96,10 @@ export class ClusterJobs {
    */
   async trigger(job: string, options?: TriggerOptions): Promise<Triggered> {
     checkOrder('trigger', { job, options });
-    return trigger(this.partsFor('trigger'), job, options);
+    const parts = this.partsFor('trigger');
+    const by = signature(parts.address, options?.by);
+    const store = withTriggersTold(parts.store, (id) => tellOrder(this.observer, job, `trigger ${id} asked for`, by));
+    return trigger({ ...parts, store }, job, options);
   }
 
   /**
@@ -136,6 +144,15 @@ export class ClusterJobs {
     const { maxClockSkewMs } = this.settings;
     const masterOf = (election: string): Promise<string | undefined> => this.masterOf(election);
     return why({ store: this.storeFor('why'), clock: systemClock, maxClockSkewMs, own: this.own(), masterOf }, job, new Date(tick));
+  }
+
+  /**
+   * Who has changed the job by `pause`, `resume`, `reschedule` and `resetClaim`, when, and to what, and which deploys have put another schedule in force; the
+   * newest 50, oldest first. Triggers are not among them: see `verdicts`.
+   */
+  async history(job: string): Promise<JobChange[]> {
+    checkOrder('history', { job });
+    return history(this.storeFor('history'), job);
   }
 
   /**
@@ -198,7 +215,8 @@ export class ClusterJobs {
       this.added.delete(name);
       this.elections.setJobs([...this.own()]);
     }
-    await removeRecord(store, name, { isAdded: identity !== undefined, isOwn: this.own().has(name), address, version });
+    const removed = await removeRecord(store, name, { isAdded: identity !== undefined, isOwn: this.own().has(name), address, version });
+    tellOrder(this.observer, name, removed ? 'removed' : 'taken out of this replica', address);
   }
 
   private storeFor(method: string): JobStore {
@@ -207,7 +225,8 @@ export class ClusterJobs {
   }
 
   private partsFor(method: string): ControlParts {
-    return { store: this.storeFor(method), clock: systemClock, address: this.settings.address };
+    const changed: ControlParts['changed'] = (job, { change, by }) => tellOrder(this.observer, job, change, by);
+    return { store: this.storeFor(method), clock: systemClock, address: this.settings.address, changed };
   }
 
   private monitorParts(method: 'alarms$' | 'jobs$', options?: MonitorOptions): MonitorParts {

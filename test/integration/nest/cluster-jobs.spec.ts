@@ -171,9 +171,11 @@ async function lastVerdict(jobs: ClusterJobs, job: string): Promise<JobVerdict |
 
 describe('control, from any replica', () => {
   it('pauses a job at once on the master, explains each tick, and resumes it without making up', async () => {
-    const { standby } = await startTwo();
+    const { standby, apps } = await startTwo();
     await eventually(() => expect(runsOf('second').length).toBeGreaterThan(1), { what: 'runs' });
     expect(await standby.pause('second', { by: 'anna' })).toBe(true);
+    expect(logged(apps, 'event=job.ordered')).toEqual([expect.stringMatching(/^log Job "second": paused by anna at b\.test:1\./)]);
+    expect((await standby.history('second')).at(-1)).toMatchObject({ change: 'paused', by: 'anna at b.test:1' });
     const last = runsOf('second').length;
     await eventually(() => expect(runsOf('often').length).toBeGreaterThan(30), { what: 'three seconds of another job' });
     expect(runsOf('second').length - last).toBeLessThanOrEqual(1);
@@ -207,7 +209,7 @@ describe('control, from any replica', () => {
   });
 
   it('triggers a run on the master with its input, also of a paused job, once for each key', async () => {
-    const { standby } = await startTwo();
+    const { standby, apps } = await startTwo();
     await standby.pause('yearly');
     const done = await standby.trigger('yearly', { input: { amount: 7 }, idempotencyKey: 'invoice-7', wait: 'done' });
     expect(done).toMatchObject({ id: 'invoice-7', verdict: { outcome: 'ran', cause: 'trigger' } });
@@ -215,6 +217,7 @@ describe('control, from any replica', () => {
       id: 'invoice-7',
     });
     expect(runsOf('yearly').map(({ replica, run }) => [replica, run.cause, run.input])).toEqual([['a', 'trigger', { amount: 7 }]]);
+    expect(logged(apps, 'trigger invoice-7 asked for by b.test:1.')).toHaveLength(1);
   });
 
   it('refuses a trigger of a job that is running, and says so', async () => {

@@ -20,6 +20,8 @@ export interface ControlParts {
   readonly clock: Clock;
   /** `host:port` of this replica. */
   readonly address: string;
+  /** Called with each change that was written. */
+  readonly changed?: ((job: string, entry: AuditEntry) => void) | undefined;
 }
 
 /** A job as an order finds it. */
@@ -61,7 +63,9 @@ export async function amend(
     const amendment = await decide({ view, control: control.control, nowMs });
     if (amendment === undefined) return false;
     const entry = { atMs: nowMs, by: signature(parts.address, by), change: amendment.change };
-    if (await write(parts.store, job, view, control, amendment, entry)) return true;
+    if (!(await write(parts.store, job, view, control, amendment, entry))) continue;
+    parts.changed?.(job, entry);
+    return true;
   }
   throw new JobContendedError(job, MAX_TRIES);
 }

@@ -39,6 +39,7 @@ const OPTIONS = {
   resetClaim: ORDER,
   verdicts: { limit: whole('a whole number', 1, MAX_VERDICTS) },
   why: {},
+  history: {},
   remove: {},
   alarms$: MONITOR,
   jobs$: MONITOR,

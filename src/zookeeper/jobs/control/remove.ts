@@ -15,16 +15,16 @@ export interface Remover {
 
 /**
  * Removes the record of a job, and everything below it, when no living replica has the job. One that others still have stays: in silence when it was added
- * here (the last replica removes it), else with an error. The member node of this replica may still tell of the job for a moment, so it does not count.
+ * here (the last replica removes it; the answer is false), else with an error. The member node of this replica may still tell of the job for a moment, so it does not count.
  * @throws {JobInUseError} {UnknownJobError}
  */
-export async function removeRecord(store: JobStore, job: string, { isAdded, isOwn, address, version }: Remover): Promise<void> {
+export async function removeRecord(store: JobStore, job: string, { isAdded, isOwn, address, version }: Remover): Promise<boolean> {
   if (isOwn) throw new JobInUseError(job, [`${address} (${version}, this replica)`]);
   const holders = (await store.members()).filter((member) => hasJob(member, job));
   const self = isAdded ? holders.find((member) => member.address === address && member.version === version) : undefined;
   const others = holders.filter((member) => member !== self);
   if (others.length > 0) {
-    if (isAdded) return;
+    if (isAdded) return false;
     throw new JobInUseError(
       job,
       others.map((member) => `${member.address} (${member.version})`),
@@ -32,8 +32,9 @@ export async function removeRecord(store: JobStore, job: string, { isAdded, isOw
   }
   const { view, problem } = await store.load(job);
   if (view === undefined && problem === undefined) {
-    if (isAdded) return;
+    if (isAdded) return false;
     throw await unknownJob(store, job);
   }
   await store.remove(job);
+  return true;
 }

@@ -3,6 +3,7 @@ import type { JobIdentity } from '../../../../src/zookeeper/jobs/job-identity.js
 import { JobEvents } from '../../../../src/zookeeper/jobs/job-events.js';
 import type { Elections } from '../../../../src/zookeeper/mastership/election.js';
 import type { JobStore } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import type { Observation } from '../../../../src/zookeeper/support/observer.js';
 import { declared, HOURLY, KeptStore, member } from './kept-store.js';
 
 type GateOfJobs = ConstructorParameters<typeof ClusterJobs>[3];
@@ -12,6 +13,7 @@ export class Application {
   readonly events = new JobEvents(() => undefined);
   readonly names: string[] = ['report'];
   readonly runs = new Map<string, (given: unknown) => unknown>();
+  readonly observed: Observation[] = [];
   /** What the other replicas were told of. */
   told: readonly string[] = [];
   readonly jobs: ClusterJobs;
@@ -29,7 +31,9 @@ export class Application {
     const setJobs = (names: readonly string[]): void => void (this.told = names);
     const elections = { election: () => election, setJobs } as unknown as Elections;
     const settings = { address: '10.0.0.1:10', version: '1.0', maxClockSkewMs: 30_000 };
-    this.jobs = new ClusterJobs(store, this.events, settings, gate, elections);
+    this.jobs = new ClusterJobs(store, this.events, settings, gate, elections, {
+      observe: (observation) => void this.observed.push(observation),
+    });
   }
 }
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { JobVerdict } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { Application, withStore } from './application.js';
-import { ms } from './kept-store.js';
+import { eventually } from '../../../support/eventually.js';
+import { member, ms } from './kept-store.js';
 
 describe('ClusterJobs where nothing is kept', () => {
   const { jobs, events } = new Application(undefined);
@@ -15,6 +16,7 @@ describe('ClusterJobs where nothing is kept', () => {
     ['reschedule', () => jobs.reschedule('report', null)],
     ['verdicts', () => jobs.verdicts('report')],
     ['why', () => jobs.why('report', new Date())],
+    ['history', () => jobs.history('report')],
     ['resetClaim', () => jobs.resetClaim('report')],
     ['remove', () => jobs.remove('report')],
     ['alarms$', async () => jobs.alarms$()],
@@ -113,6 +115,80 @@ describe('ClusterJobs.add and remove', () => {
   it('refuse a schedule that cannot be used', () => {
     const { application } = withStore();
     expect(() => application.jobs.add({ name: 'extra', cronTime: '61 * * * * *' }, () => undefined)).toThrow(/ZK_BAD_SCHEDULE/);
+  });
+});
+
+describe('who has ordered what', () => {
+  it('is told in the history of the job, oldest first', async () => {
+    const { application, store } = withStore();
+    const { jobs } = application;
+    const [first, second] = [store.clockMs, store.clockMs + 1_000];
+    await jobs.pause('report', { by: 'anna' });
+    store.clockMs = second;
+    await jobs.resume('report');
+    expect(await jobs.history('report')).toEqual([
+      { at: new Date(first), by: 'anna at 10.0.0.1:10', change: 'paused' },
+      { at: new Date(second), by: '10.0.0.1:10', change: 'resumed' },
+    ]);
+    store.damage('report', 'it is empty');
+    expect(await jobs.history('report')).toHaveLength(2);
+    await expect(jobs.history('repot')).rejects.toMatchObject({ code: 'ZK_UNKNOWN_JOB', similar: ['report'] });
+  });
+
+  it('has no entries where nothing was declared', async () => {
+    const { application, store } = withStore();
+    store.put('bare', {});
+    expect(await application.jobs.history('bare')).toEqual([]);
+  });
+
+  it('is logged once for each order that has changed something, on the replica that was asked', async () => {
+    const { application, store } = withStore();
+    const { jobs, observed } = application;
+    await jobs.pause('report', { by: 'anna' });
+    await jobs.pause('report', { by: 'bert' });
+    await jobs.resume('report');
+    await jobs.resume('report');
+    await jobs.reschedule('report', { cronTime: '0 0 2 * * *' }, { by: 'anna' });
+    await jobs.resetClaim('report');
+    jobs.add({ name: 'extra', cronTime: '0 0 2 * * *' }, () => undefined);
+    store.put('extra', {}, {});
+    store.alive = [member('1.0', ['report', 'extra'], '10.0.0.2:20')];
+    await jobs.remove('extra');
+    store.alive = [];
+    await jobs.remove('extra');
+    expect(observed.map(({ message }) => message)).toEqual([
+      'Job "report": paused by anna at 10.0.0.1:10.',
+      'Job "report": resumed by 10.0.0.1:10.',
+      'Job "report": rescheduled to "0 0 2 * * *" (UTC), before "0 0 * * * *" (UTC), by anna at 10.0.0.1:10.',
+      'Job "report": claims reset: 0 running, 0 due, 0 triggers, by 10.0.0.1:10.',
+      'Job "extra": taken out of this replica by 10.0.0.1:10.',
+      'Job "extra": removed by 10.0.0.1:10.',
+    ]);
+    expect(observed[0]).toMatchObject({ level: 'info', event: 'job.ordered', fields: { job: 'report', by: 'anna at 10.0.0.1:10' } });
+  });
+
+  it('is logged when a trigger begins to wait, again when one that was taken back is asked for anew, and not when it is only repeated', async () => {
+    const { application, store } = withStore();
+    const { jobs, observed } = application;
+    const ask = (timeoutMs: number): Promise<unknown> =>
+      jobs.trigger('report', { idempotencyKey: 'k1', by: 'anna', timeoutMs }).catch((thrown: unknown) => thrown);
+    const told = { event: 'job.ordered', message: 'Job "report": trigger k1 asked for by anna at 10.0.0.1:10.' };
+    await ask(1);
+    expect(observed).toMatchObject([told]);
+    await ask(1);
+    expect(observed).toMatchObject([told, told]);
+    const asked = ask(5_000);
+    await eventually(() => expect(observed).toHaveLength(3), { what: 'the trigger to wait' });
+    const again = ask(5_000);
+    await store.write('report', {
+      view: { record: store.record('report'), version: store.kept.get('report')?.view?.version ?? 0, createdMs: 0, czxid: 1n },
+      record: { ...store.record('report'), triggers: [] },
+      verdicts: [],
+      triggers: [{ id: 'k1', state: 'started' }],
+      ground: undefined,
+    });
+    expect(await Promise.all([asked, again])).toMatchObject([{ id: 'k1' }, { id: 'k1' }]);
+    expect(observed).toHaveLength(3);
   });
 });
 

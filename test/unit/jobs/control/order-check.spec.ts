@@ -16,7 +16,7 @@ type Loose = Record<keyof ClusterJobs, (...args: unknown[]) => unknown>;
 
 const loose = (store: JobStore): Loose => new Application(store).jobs as unknown as Loose;
 const wrong = loose(untouched);
-const METHODS = ['trigger', 'pause', 'resume', 'reschedule', 'verdicts', 'why', 'resetClaim', 'remove'] as const;
+const METHODS = ['trigger', 'pause', 'resume', 'reschedule', 'verdicts', 'why', 'history', 'resetClaim', 'remove'] as const;
 const ORDERS = ['pause', 'resume', 'resetClaim'] as const;
 const MONITORS = ['alarms$', 'jobs$'] as const;
 
