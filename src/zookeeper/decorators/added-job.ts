@@ -2,14 +2,14 @@ import { isObject, received } from '../support/checks.js';
 import { JobSetupError } from '../jobs/errors.js';
 import { electionNameProblem, type JobIdentity, nameProblem } from '../jobs/job-identity.js';
 import { JOB_OPTIONS, jobOptionProblem, rulesOf } from '../jobs/job-options.js';
-import { parseSchedule, scheduleSpecOf } from '../jobs/schedule/parse.js';
+import { mustTickAfter, parseSchedule, scheduleSpecOf } from '../jobs/schedule/parse.js';
 import type { MasterOnlyOptions } from './guarded.js';
 
 /** A job that is made at run time: a name, a schedule, and the options of `@MasterOnly`; its ticks are always claimed. */
 export interface AddedJobOptions extends MasterOnlyOptions {
   /** Its name everywhere; the same on every replica that adds it. */
   readonly name: string;
-  /** A cron expression of 5 or 6 fields, or an instant (a Date, or ISO 8601 in UTC) for a job that is due once. */
+  /** A cron expression of 5 or 6 fields, or an instant in the future (a Date, or ISO 8601 in UTC) for a job that is due once. */
   readonly cronTime: string | Date;
   /** An IANA zone, or `UTC+05:30`. Default: the zone of the process. */
   readonly timeZone?: string | undefined;
@@ -17,9 +17,9 @@ export interface AddedJobOptions extends MasterOnlyOptions {
 
 /**
  * Who an added job is. Checked as `@MasterOnly` and `@Cron` are.
- * @throws {JobSetupError} that lists every problem. {BadScheduleError} for the schedule.
+ * @throws {JobSetupError} that lists every problem. {BadScheduleError} for the schedule, also when it has no tick after `nowMs`.
  */
-export function addedJob(options: AddedJobOptions, run: unknown): JobIdentity {
+export function addedJob(options: AddedJobOptions, run: unknown, nowMs: number): JobIdentity {
   if (!isObject(options))
     throw new JobSetupError([`ClusterJobs.add: expected an object with options (${KNOWN.join(', ')}), received ${received(options)}.`]);
   const { name, election, cronTime, timeZone } = options;
@@ -29,7 +29,7 @@ export function addedJob(options: AddedJobOptions, run: unknown): JobIdentity {
   ];
   if (problems.length > 0) throw new JobSetupError(problems.map((problem) => `ClusterJobs.add(${received(name)}): ${problem}.`));
   const cron = scheduleSpecOf(cronTime, timeZone);
-  parseSchedule(cron);
+  mustTickAfter(parseSchedule(cron), nowMs);
   const method = `ClusterJobs.add(${JSON.stringify(name)})`;
   return { name, method, election, schedule: 'cron', disabled: false, rules: rulesOf(options, 'cron'), cron };
 }

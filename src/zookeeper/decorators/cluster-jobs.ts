@@ -120,7 +120,7 @@ export class ClusterJobs {
   /**
    * Puts another schedule in force on every replica, whatever the code of any version says, until the next order. `null`: that of the code again. Ticks
    * count from now; what was due before and undecided is missed. False: nothing had to be changed.
-   * @throws {BadScheduleError} for an expression or a time zone that cannot be used. Nothing was changed.
+   * @throws {BadScheduleError} for an expression or a time zone that cannot be used, and for an instant in the past. Nothing was changed.
    * @throws {NoSlotsError} for `@Interval`, `@Timeout` and `claim: 'none'`.
    * @throws {NoCodeScheduleError} for `null`, when no known version has a schedule for the job.
    */
@@ -189,10 +189,11 @@ export class ClusterJobs {
    * Adds a job to this replica while it runs, with the options of `@MasterOnly`. Add it on every replica that may run it, at each start: the cluster keeps its
    * record, not its code. Safe to call before the application has started. Under `ZookeeperTestingModule` it is listed and never fires.
    * @throws {JobExistsError} when this application has a job of that name.
-   * @throws {JobSetupError} that lists what is wrong with the options; {BadScheduleError}.
+   * @throws {JobSetupError} that lists what is wrong with the options.
+   * @throws {BadScheduleError} as `reschedule`; by this replica's clock. So a job that is due once cannot be added again at a start after that.
    */
   add(options: AddedJobOptions, run: (run: JobRun) => unknown): void {
-    const identity = addedJob(options, run);
+    const identity = addedJob(options, run, systemClock.wallMs());
     const { name } = identity;
     if (this.gate.list().some((job) => job.identity.name === name)) throw new JobExistsError(name);
     this.gate.job(identity).bind(undefined, (given) => run(given as JobRun));

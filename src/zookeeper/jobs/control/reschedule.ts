@@ -1,6 +1,6 @@
 import type { Declaration, JobControl } from '../record/job-store.js';
-import { parseSchedule, scheduleSpecOf } from '../schedule/parse.js';
-import type { ScheduleSpec } from '../schedule/schedule.js';
+import { mustTickAfter, parseSchedule, scheduleSpecOf } from '../schedule/parse.js';
+import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { amend, type Amendment, type ControlParts, type Subject } from './amend.js';
 import { NoCodeScheduleError, NoSlotsError } from './errors.js';
 import { isSameSchedule, livingVersions, scheduleInWords } from './in-force.js';
@@ -8,7 +8,7 @@ import { replaceSchedule } from './registration.js';
 
 /** Another schedule for a job. */
 export interface NewSchedule {
-  /** A cron expression of 5 or 6 fields, or an instant (a Date, or ISO 8601 in UTC) for a job that is due once. */
+  /** A cron expression of 5 or 6 fields, or an instant in the future (a Date, or ISO 8601 in UTC) for a job that is due once. */
   readonly cronTime: string | Date;
   /** An IANA zone, or `UTC+05:30`. Default: the zone of the schedule in force. */
   readonly timeZone?: string | undefined;
@@ -17,7 +17,8 @@ export interface NewSchedule {
 /**
  * Puts another schedule in force, from now on and until the next order, whatever the code says; `null`: that of the code again, of the newest living
  * version. False: it was in force already, by an order or not as asked.
- * @throws {BadScheduleError} for an expression or a zone that cannot be used; with the reason. Nothing was changed.
+ * @throws {BadScheduleError} for an expression or a zone that cannot be used, and for a schedule without a tick to come, by the ensemble's clock; with the
+ * reason. Nothing was changed.
  * @throws {NoSlotsError} {NoCodeScheduleError}
  */
 export async function reschedule(parts: ControlParts, job: string, wanted: NewSchedule | null, by?: string): Promise<boolean> {
@@ -27,15 +28,17 @@ export async function reschedule(parts: ControlParts, job: string, wanted: NewSc
     if (schedule === undefined) throw new NoSlotsError(job);
     if (wanted === null) return backToCode(parts, job, subject, living);
     const spec = scheduleSpecOf(wanted.cronTime, wanted.timeZone ?? schedule.timeZone);
-    parseSchedule(spec);
-    return order(parts, subject, spec);
+    return order(parts, subject, parseSchedule(spec));
   });
 }
 
-function order(parts: ControlParts, subject: Subject, spec: ScheduleSpec): Amendment | undefined {
-  const { control, view } = subject;
+function order(parts: ControlParts, subject: Subject, schedule: Schedule): Amendment | undefined {
+  const { control, view, nowMs } = subject;
+  const { spec } = schedule;
   const isSame = isSameSchedule(view.record.schedule, spec);
+  // Repeated when its instant has passed, an order is still the one in force.
   if (isSame && control.inForce.from === 'control') return undefined;
+  mustTickAfter(schedule, Math.max(nowMs, view.record.cursor?.dueMs ?? nowMs));
   const change = `rescheduled to ${scheduleInWords(spec)}, before ${scheduleInWords(view.record.schedule)}`;
   return { ...(isSame ? {} : put(parts, subject, spec)), control: { ...control, inForce: { from: 'control' } }, change };
 }

@@ -1,5 +1,6 @@
 import { CronTime } from 'cron';
 import { ClusterCronError, messageOf } from '../../support/errors.js';
+import { endOf } from '../tick.js';
 import { Calendar, type CronFields } from './calendar.js';
 import { CronSchedule, OnceSchedule } from './cron-schedule.js';
 import type { Schedule, ScheduleSpec } from './schedule.js';
@@ -38,6 +39,16 @@ export function parseSchedule(spec: ScheduleSpec): Schedule {
   const schedule = new CronSchedule({ cronTime, timeZone }, new Calendar(fields), zone, hasAnyHour(cronTime));
   if (!canMatch(fields)) throw new BadScheduleError(spec, 'there is no such day in any of its months');
   return schedule;
+}
+
+/**
+ * Refuses what would silence a job for good: an order of a schedule that has no tick after this instant. Code may have one, an instant that has passed.
+ * @throws {BadScheduleError} that says so.
+ */
+export function mustTickAfter(schedule: Schedule, instantMs: number): void {
+  if (schedule.next(endOf(instantMs)) !== undefined) return;
+  const why = `it has no tick after ${new Date(instantMs).toISOString()}, so the job would never run by it`;
+  throw new BadScheduleError(schedule.spec, `${why}. Give it an instant in the future, or a cron expression`);
 }
 
 /**

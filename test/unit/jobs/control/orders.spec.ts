@@ -1,28 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { pause, resume } from '../../../../src/zookeeper/jobs/control/pause.js';
-import { reschedule } from '../../../../src/zookeeper/jobs/control/reschedule.js';
 import { resetClaim } from '../../../../src/zookeeper/jobs/control/reset.js';
 import { removeRecord } from '../../../../src/zookeeper/jobs/control/remove.js';
 import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { endOf } from '../../../../src/zookeeper/jobs/tick.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
-import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
-
-const NOON = ms('2026-11-21T12:00:30Z');
-const SCHEDULE = { ...HOURLY, sinceMs: undefined };
-
-function scene(): { store: KeptStore; parts: { store: KeptStore; clock: typeof systemClock; address: string } } {
-  const store = new KeptStore(NOON);
-  store.put('payouts', { schedule: SCHEDULE, cursor: tick('2026-11-21T12:00:00Z') }, { declared: [declared('1.0')] });
-  store.alive = [member('1.0', ['payouts'])];
-  return { store, parts: { store, clock: systemClock, address: '10.0.0.7:90' } };
-}
-
-const said = (store: KeptStore): string[] =>
-  store.record('payouts').recent.map(({ outcome, reason, tick, until, count }) => {
-    const times = [tick, until].map((each) => (each === undefined ? '-' : new Date(each.dueMs).toISOString().slice(11, 16)));
-    return `${outcome} ${reason} ${times.join('..')} ${count}`;
-  });
+import { declared, HOURLY, member, ms, tick } from './kept-store.js';
+import { NOON, said, scene } from './payouts.js';
 
 describe('pause and resume', () => {
   it('notes who gave each order and when, and changes nothing when it is repeated', async () => {
@@ -116,85 +100,6 @@ describe('pause and resume', () => {
     const { store, parts } = scene();
     store.damage('payouts', 'it is empty');
     await expect(pause(parts, 'payouts')).rejects.toMatchObject({ code: 'ZK_JOB_RECORD' });
-  });
-});
-
-describe('reschedule', () => {
-  it('puts another schedule in force from now on; what was due before and undecided is missed', async () => {
-    const { store, parts } = scene();
-    store.clockMs = ms('2026-11-21T14:30:00Z');
-    expect(await reschedule(parts, 'payouts', { cronTime: DAILY.cronTime }, 'anna')).toBe(true);
-    expect(store.record('payouts').schedule).toEqual({ ...DAILY, sinceMs: store.clockMs });
-    expect(said(store)).toEqual(['missed late 13:00..14:00 2']);
-    expect(store.record('payouts').cursor).toEqual(tick('2026-11-21T14:00:00Z'));
-    expect(store.control('payouts')).toMatchObject({ inForce: { from: 'control' }, audit: [{ by: 'anna at 10.0.0.7:90' }] });
-  });
-
-  it('changes nothing when it is repeated', async () => {
-    const { store, parts } = scene();
-    await reschedule(parts, 'payouts', DAILY);
-    store.clockMs += 10_000;
-    expect(await reschedule(parts, 'payouts', DAILY)).toBe(false);
-    expect(store.record('payouts').schedule?.sinceMs).toBe(NOON);
-  });
-
-  it('leaves room in the record whatever the spacing of the expression', async () => {
-    const { store, parts } = scene();
-    await reschedule(parts, 'payouts', { cronTime: `0 0 2${'\t'.repeat(240)}* * *`, timeZone: 'UTC' });
-    expect(store.record('payouts').schedule?.cronTime).toBe(DAILY.cronTime);
-    expect(await reschedule(parts, 'payouts', { cronTime: '0 0  2 * * *' })).toBe(false);
-  });
-
-  it('holds the schedule of the code fast without starting it anew', async () => {
-    const { store, parts } = scene();
-    expect(await reschedule(parts, 'payouts', HOURLY)).toBe(true);
-    expect(store.record('payouts').schedule).toEqual(SCHEDULE);
-    expect(store.control('payouts').inForce).toEqual({ from: 'control' });
-  });
-
-  it('never brings a tick back that was decided about, whatever the clock says', async () => {
-    const { store, parts } = scene();
-    store.clockMs = ms('2026-11-21T11:30:00Z');
-    await reschedule(parts, 'payouts', { cronTime: '0 30 * * * *' });
-    expect(store.record('payouts').cursor).toEqual(tick('2026-11-21T12:00:00Z'));
-  });
-
-  it.each(['61 * * * * *', 'at noon', ''])('refuses %j with the reason, and changes nothing', async (cronTime) => {
-    const { store, parts } = scene();
-    await expect(reschedule(parts, 'payouts', { cronTime })).rejects.toMatchObject({ code: 'ZK_BAD_SCHEDULE' });
-    expect(store.writes).toBe(0);
-  });
-
-  it('refuses an unknown time zone', async () => {
-    const { parts } = scene();
-    await expect(reschedule(parts, 'payouts', { ...DAILY, timeZone: 'Mars/Olympus' })).rejects.toMatchObject({ code: 'ZK_BAD_SCHEDULE' });
-  });
-
-  it('refuses a job without slots', async () => {
-    const { store, parts } = scene();
-    store.put('sweep', {}, {});
-    await expect(reschedule(parts, 'sweep', DAILY)).rejects.toMatchObject({ code: 'ZK_NO_SLOTS' });
-  });
-
-  it('goes back to the code of the newest version that lives', async () => {
-    const { store, parts } = scene();
-    const versions = [
-      declared('1.0'),
-      declared('1.1', { schedule: DAILY }),
-      declared('1.2', { schedule: { ...DAILY, timeZone: 'Asia/Tokyo' } }),
-    ];
-    store.put('payouts', store.record('payouts'), { declared: versions, inForce: { from: 'control' } });
-    store.alive = [member('1.0', []), member('1.1', [])];
-    expect(await reschedule(parts, 'payouts', null)).toBe(true);
-    expect(store.record('payouts').schedule).toMatchObject(DAILY);
-    expect(store.control('payouts').inForce).toEqual({ from: 'code', version: '1.1' });
-    expect(await reschedule(parts, 'payouts', null)).toBe(false);
-  });
-
-  it('says so when there is no code to go back to', async () => {
-    const { store, parts } = scene();
-    store.put('payouts', store.record('payouts'), { declared: [], inForce: { from: 'control' } });
-    await expect(reschedule(parts, 'payouts', null)).rejects.toMatchObject({ code: 'ZK_NO_CODE_SCHEDULE' });
   });
 });
 
