@@ -31,7 +31,7 @@ export function addedJob(options: AddedJobOptions, run: unknown, nowMs: number):
   const cron = scheduleSpecOf(cronTime, timeZone);
   mustTickAfter(parseSchedule(cron), nowMs);
   const method = `ClusterJobs.add(${JSON.stringify(name)})`;
-  return { name, method, election, schedule: 'cron', disabled: false, rules: rulesOf(options, 'cron'), cron };
+  return { name, method, election, schedule: 'added', disabled: false, rules: rulesOf(options, 'cron'), cron };
 }
 
 const KNOWN: readonly string[] = ['name', 'election', 'cronTime', 'timeZone', ...JOB_OPTIONS];

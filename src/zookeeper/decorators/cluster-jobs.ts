@@ -204,7 +204,7 @@ export class ClusterJobs {
   /**
    * Takes a job out that `add` has made on this replica; what runs goes on. Its record, with verdicts and checkpoint, goes when no other living replica has the
    * job; so on the last replica that calls this, or for an orphaned job on any.
-   * @throws {JobInUseError} for a job that is in the code of living replicas.
+   * @throws {JobInUseError} for a job that is in the code of living replicas, or that was added on others and not here: remove it there, too.
    */
   async remove(name: string): Promise<void> {
     checkOrder('remove', { job: name });

@@ -26,7 +26,7 @@ export function ruleProblems(found: readonly Ruled[]): string[] {
 
 function problemsOf({ schedule, rules }: JobIdentity, options: JobOptions): string[] {
   if (schedule === undefined) return withoutSchedule(options);
-  if (schedule !== 'cron') return withoutSlots(options, schedule);
+  if (schedule !== 'cron' && schedule !== 'added') return withoutSlots(options, schedule);
   return rules.claim === 'none'
     ? withoutClaims(options, "its claim is 'none', so nobody keeps count of its ticks. Take the option, or claim: 'none', away")
     : [];

@@ -58,6 +58,8 @@ export function unregistered(found: readonly FoundJob[], kinds: RegisteredKinds 
   const problems: string[] = [];
   for (const { instance, method, job, where } of found) {
     const { identity } = job;
+    // Never so of a method; ScheduleModule has nothing to do with jobs that are added.
+    if (identity.schedule === 'added') continue;
     const declared = scheduleOf(method.wrapper);
     if (identity.schedule === undefined && declared !== undefined) {
       problems.push(

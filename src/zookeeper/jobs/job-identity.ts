@@ -1,7 +1,7 @@
 import type { JobRules } from './job-rules.js';
 import type { ScheduleSpec } from './schedule/schedule.js';
 
-/** Which schedule a job's method carries; undefined: a plain method. */
+/** Which schedule a job's method carries. */
 export type ScheduleKind = 'cron' | 'interval' | 'timeout';
 
 /** What is known about a job before it ever runs. */
@@ -12,7 +12,8 @@ export interface JobIdentity {
   readonly method: string;
   /** Of this election; undefined: the service's own. */
   readonly election: string | undefined;
-  readonly schedule: ScheduleKind | undefined;
+  /** `'added'`: it has no method, `ClusterJobs.add` has made it. Undefined: a plain method. */
+  readonly schedule: ScheduleKind | 'added' | undefined;
   /** `disabled: true` in the schedule's options: it is registered, but does not fire. */
   readonly disabled: boolean;
   /** The options about ticks and runs, with defaults. */

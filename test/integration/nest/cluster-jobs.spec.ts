@@ -259,7 +259,14 @@ describe('control, from any replica', () => {
     await eventually(() => expect(ticks.length).toBeGreaterThan(2), { what: 'runs' });
     expect(new Set(ticks).size).toBe(ticks.length);
     expect(() => master.add({ name: 'second', cronTime: '* * * * * *' }, () => undefined)).toThrow('ZK_JOB_EXISTS');
+    expect((await standby.list()).find(({ job }) => job === 'added')?.kind).toBe('added');
     await master.remove('added');
+    await eventually(
+      () => expect(master.remove('added')).rejects.toThrow(/added at run time on b\.test:1 .*remove\("added"\) there, too/),
+      {
+        what: 'the advice to remove it on the other, too',
+      },
+    );
     await standby.remove('added');
     await eventually(async () => expect((await standby.list()).map(({ job }) => job)).not.toContain('added'), { what: 'it to be gone' });
   });

@@ -181,15 +181,19 @@ export class JobExistsError extends ClusterCronError {
   }
 }
 
-/** `ClusterJobs.remove` of a job that living replicas still have in their code. */
+/** `ClusterJobs.remove` of a job that living replicas still have: in their code, or `added` there. */
 export class JobInUseError extends ClusterCronError {
   constructor(
     readonly job: string,
     readonly replicas: readonly string[],
+    how: 'code' | 'added',
   ) {
+    const where = replicas.join(', ');
     super(
       'ZK_JOB_IN_USE',
-      `Job "${job}" cannot be removed: it is still in the code of ${replicas.join(', ')}. Pause it, or deploy a version without it first.`,
+      how === 'code'
+        ? `Job "${job}" cannot be removed: it is still in the code of ${where}. Pause it, or deploy a version without it first.`
+        : `Job "${job}" cannot be removed: it was added at run time on ${where}, and is still there. Call ClusterJobs.remove(${JSON.stringify(job)}) there, too; the last one removes it.`,
     );
   }
 }

@@ -1,4 +1,4 @@
-import type { JobStore } from '../record/job-store.js';
+import type { JobStore, MemberView } from '../record/job-store.js';
 import { JobInUseError } from './errors.js';
 import { hasJob } from './list.js';
 import { unknownJob } from './amend.js';
@@ -19,7 +19,7 @@ export interface Remover {
  * @throws {JobInUseError} {UnknownJobError}
  */
 export async function removeRecord(store: JobStore, job: string, { isAdded, isOwn, address, version }: Remover): Promise<boolean> {
-  if (isOwn) throw new JobInUseError(job, [`${address} (${version}, this replica)`]);
+  if (isOwn) throw new JobInUseError(job, [`${address} (${version}, this replica)`], 'code');
   const holders = (await store.members()).filter((member) => hasJob(member, job));
   const self = isAdded ? holders.find((member) => member.address === address && member.version === version) : undefined;
   const others = holders.filter((member) => member !== self);
@@ -28,6 +28,7 @@ export async function removeRecord(store: JobStore, job: string, { isAdded, isOw
     throw new JobInUseError(
       job,
       others.map((member) => `${member.address} (${member.version})`),
+      (await isAddedOn(store, job, others)) ? 'added' : 'code',
     );
   }
   const { view, problem } = await store.load(job);
@@ -37,4 +38,12 @@ export async function removeRecord(store: JobStore, job: string, { isAdded, isOw
   }
   await store.remove(job);
   return true;
+}
+
+/** Whether all that is known of how these replicas have the job is that they have added it. */
+async function isAddedOn(store: JobStore, job: string, holders: readonly MemberView[]): Promise<boolean> {
+  const loaded = await store.loadControl(job);
+  const versions = new Set(holders.map(({ version }) => version));
+  const declared = loaded?.control.declared.filter(({ version }) => versions.has(version)) ?? [];
+  return declared.length > 0 && declared.every(({ kind }) => kind === 'added');
 }

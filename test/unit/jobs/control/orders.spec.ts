@@ -174,6 +174,25 @@ describe('remove', () => {
     expect(await store.jobs()).toEqual([]);
   });
 
+  it('says of a job that others have added that it has to be removed there, too', async () => {
+    const { store } = scene();
+    store.put('payouts', {}, { declared: [declared('0.9', { kind: 'cron' }), declared('1.0', { kind: 'added' })] });
+    const removed = removeRecord(store, 'payouts', { ...self, isAdded: false, isOwn: false });
+    await expect(removed).rejects.toThrow(
+      /added at run time on 10\.0\.0\.1:10 \(1\.0\), and is still there\. Call ClusterJobs\.remove\("payouts"\) there, too/,
+    );
+  });
+
+  it('says of a job that some have in their code, or of which that is not known, to pause it or to deploy without it', async () => {
+    const { store } = scene();
+    store.alive = [member('1.0', ['payouts']), member('1.1', ['payouts'])];
+    for (const declarations of [[declared('1.0', { kind: 'added' }), declared('1.1')], []]) {
+      store.put('payouts', {}, { declared: declarations });
+      const removed = removeRecord(store, 'payouts', { ...self, isAdded: false, isOwn: false });
+      await expect(removed).rejects.toThrow(/in the code of .*Pause it, or deploy a version without it first/);
+    }
+  });
+
   it('refuses a job that living replicas have in their code, and removes an orphaned one', async () => {
     const { store } = scene();
     await expect(removeRecord(store, 'payouts', { ...self, isAdded: false, isOwn: false })).rejects.toMatchObject({
