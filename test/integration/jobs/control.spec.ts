@@ -198,7 +198,7 @@ it('goes on with a control node and a progress that somebody has written over', 
   const replica = await start('1.0');
   await replica.boot();
   const { store } = replica.parts;
-  await store.saveNote(JOB, 'progress', Buffer.from('{"fraction":0.5}'), undefined);
+  await store.saveNote(JOB, 'progress', Buffer.from('{"fraction":0.5,"atMs":0,"token":"1"}'), undefined);
   const { view } = await store.load(JOB);
   if (view === undefined) throw new Error('There is no record.');
   const run = {

@@ -125,7 +125,7 @@ describe('what a method of ClusterJobs cannot take is refused before anything is
 });
 
 describe('what a method of ClusterJobs can take', () => {
-  it('goes through: options that are undefined, of an instance of a class, and a luxon DateTime', async () => {
+  it('goes through: options that are undefined, of an instance of a class, a Date and a luxon DateTime', async () => {
     const { application } = withStore();
     const jobs = application.jobs as unknown as Loose;
     class Body {
@@ -134,6 +134,7 @@ describe('what a method of ClusterJobs can take', () => {
     expect(await jobs.pause('report', { by: undefined })).toBe(true);
     expect(await jobs.resume('report', new Body())).toBe(true);
     expect(await jobs.reschedule('report', { cronTime: { toMillis: () => Date.now() + 60_000 }, timeZone: undefined })).toBe(true);
+    expect(await jobs.reschedule('report', { cronTime: new Date(Date.now() + 60_000) })).toBe(true);
     expect(await jobs.reschedule('report', null, { by: 'a'.repeat(100) })).toBe(true);
     expect(await jobs.verdicts('report', { limit: 100 })).toBeInstanceOf(Array);
     expect(await jobs.why('report', 'nonsense')).toMatch(/^The time of the tick is not a valid date/);
