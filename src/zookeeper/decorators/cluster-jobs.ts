@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { Gate } from '../gate/gate.js';
-import { signature, type ControlParts } from '../jobs/control/amend.js';
+import type { ControlParts } from '../jobs/control/amend.js';
 import { JobExistsError, NoJobStoreError } from '../jobs/control/errors.js';
 import { history, type JobChange } from '../jobs/control/history.js';
 import { list, type JobStatus } from '../jobs/control/list.js';
@@ -11,7 +11,7 @@ import { pause, resume } from '../jobs/control/pause.js';
 import { removeRecord } from '../jobs/control/remove.js';
 import { reschedule, type NewSchedule } from '../jobs/control/reschedule.js';
 import { resetClaim } from '../jobs/control/reset.js';
-import { tellOrder, withTriggersTold } from '../jobs/control/told.js';
+import { tellOrder } from '../jobs/control/told.js';
 import { trigger, type Triggered, type TriggerOptions } from '../jobs/control/trigger.js';
 import { verdictOf, verdicts, type JobVerdict } from '../jobs/control/verdicts.js';
 import { why } from '../jobs/control/why.js';
@@ -96,10 +96,7 @@ export class ClusterJobs {
    */
   async trigger(job: string, options?: TriggerOptions): Promise<Triggered> {
     checkOrder('trigger', { job, options });
-    const parts = this.partsFor('trigger');
-    const by = signature(parts.address, options?.by);
-    const store = withTriggersTold(parts.store, (id) => tellOrder(this.observer, job, `trigger ${id} asked for`, by));
-    return trigger({ ...parts, store }, job, options);
+    return trigger(this.partsFor('trigger'), job, options);
   }
 
   /**

@@ -99,15 +99,17 @@ function idOf(key: string | undefined): string {
   return Buffer.byteLength(key) <= MAX_TRIGGER_BYTES ? key : createHash('sha256').update(key).digest('base64url').slice(0, 27);
 }
 
-async function ask({ store, address }: ControlParts, job: string, id: string, { input, by }: TriggerOptions): Promise<void> {
+async function ask({ store, address, changed }: ControlParts, job: string, id: string, { input, by }: TriggerOptions): Promise<void> {
   const atMs = Math.round(await store.nowMs());
   const node: TriggerNode = { id, input, by: signature(address, by), atMs, state: 'waiting', verdict: undefined };
+  const tell = (): void => changed?.(job, { atMs, by: node.by, change: `trigger ${id} asked for` });
   const added = await store.addTrigger(job, node);
   switch (added) {
     case 'added':
-      return;
+      return tell();
     case 'exists':
-      return askAgain(store, job, id);
+      if (await askAgain(store, job, id)) tell();
+      return;
     case 'full':
       throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
     case 'no job':
@@ -118,15 +120,15 @@ async function ask({ store, address }: ControlParts, job: string, id: string, { 
   }
 }
 
-/** One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again. */
-async function askAgain(store: ControlParts['store'], job: string, id: string): Promise<void> {
+/** One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again. False: it did not have to. */
+async function askAgain(store: ControlParts['store'], job: string, id: string): Promise<boolean> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const standing = await store.loadStanding(job, id);
-    if (standing === undefined || !hasNotRun(standing)) return;
+    if (standing === undefined || !hasNotRun(standing)) return false;
     const { view } = standing;
     if (!hasRoomForTrigger(view.record, id)) throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
     const record = { ...view.record, triggers: [...view.record.triggers, id] };
-    if (await write(store, job, { view, record, verdicts: [], triggers: [{ id, state: 'waiting' }], ground: undefined })) return;
+    if (await write(store, job, { view, record, verdicts: [], triggers: [{ id, state: 'waiting' }], ground: undefined })) return true;
   }
   throw new JobContendedError(job, MAX_TRIES);
 }
