@@ -2,14 +2,17 @@ import { isObject, received } from '../support/checks.js';
 import { JobSetupError } from '../jobs/errors.js';
 import { electionNameProblem, type JobIdentity, nameProblem } from '../jobs/job-identity.js';
 import { JOB_OPTIONS, jobOptionProblem, rulesOf } from '../jobs/job-options.js';
-import { mustTickAfter, parseSchedule, scheduleSpecOf } from '../jobs/schedule/parse.js';
+import { parseSchedule, scheduleSpecOf } from '../jobs/schedule/parse.js';
 import type { MasterOnlyOptions } from './guarded.js';
 
 /** A job that is made at run time: a name, a schedule, and the options of `@MasterOnly`; its ticks are always claimed. */
 export interface AddedJobOptions extends MasterOnlyOptions {
   /** Its name everywhere; the same on every replica that adds it. */
   readonly name: string;
-  /** A cron expression of 5 or 6 fields, or an instant in the future (a Date, or ISO 8601 in UTC) for a job that is due once. */
+  /**
+   * A cron expression of 5 or 6 fields, or an instant (a Date, or ISO 8601 in UTC) for a job that is due once. Adding it again after that instant is harmless, and makes
+   * up for it where nobody could run it; a job that the cluster has first heard of after its instant never runs.
+   */
   readonly cronTime: string | Date;
   /** An IANA zone, or `UTC+05:30`. Default: the zone of the process. */
   readonly timeZone?: string | undefined;
@@ -17,9 +20,9 @@ export interface AddedJobOptions extends MasterOnlyOptions {
 
 /**
  * Who an added job is. Checked as `@MasterOnly` and `@Cron` are.
- * @throws {JobSetupError} that lists every problem. {BadScheduleError} for the schedule, also when it has no tick after `nowMs`.
+ * @throws {JobSetupError} that lists every problem. {BadScheduleError} for the schedule.
  */
-export function addedJob(options: AddedJobOptions, run: unknown, nowMs: number): JobIdentity {
+export function addedJob(options: AddedJobOptions, run: unknown): JobIdentity {
   if (!isObject(options))
     throw new JobSetupError([`ClusterJobs.add: expected an object with options (${KNOWN.join(', ')}), received ${received(options)}.`]);
   const { name, election, cronTime, timeZone } = options;
@@ -29,7 +32,7 @@ export function addedJob(options: AddedJobOptions, run: unknown, nowMs: number):
   ];
   if (problems.length > 0) throw new JobSetupError(problems.map((problem) => `ClusterJobs.add(${received(name)}): ${problem}.`));
   const cron = scheduleSpecOf(cronTime, timeZone);
-  mustTickAfter(parseSchedule(cron), nowMs);
+  parseSchedule(cron);
   const method = `ClusterJobs.add(${JSON.stringify(name)})`;
   return { name, method, election, schedule: 'added', disabled: false, rules: rulesOf(options, 'cron'), cron };
 }

@@ -187,10 +187,10 @@ export class ClusterJobs {
    * record, not its code. Safe to call before the application has started. Under `ZookeeperTestingModule` it is listed and never fires.
    * @throws {JobExistsError} when this application has a job of that name.
    * @throws {JobSetupError} that lists what is wrong with the options.
-   * @throws {BadScheduleError} as `reschedule`; by this replica's clock. So a job that is due once cannot be added again at a start after that.
+   * @throws {BadScheduleError} for an expression or a time zone that cannot be used.
    */
   add(options: AddedJobOptions, run: (run: JobRun) => unknown): void {
-    const identity = addedJob(options, run, systemClock.wallMs());
+    const identity = addedJob(options, run);
     const { name } = identity;
     if (this.gate.list().some((job) => job.identity.name === name)) throw new JobExistsError(name);
     this.gate.job(identity).bind(undefined, (given) => run(given as JobRun));

@@ -41,8 +41,9 @@ export class Explorer implements OnModuleInit {
     if (this.settings.candidate) problems.push(...unregistered(this.found, registeredKinds(this.modules)));
     if (problems.length > 0) throw new JobSetupError(problems);
     this.tellWhatWasFound();
-    const scheduled = this.found.map(({ job }) => job.identity).filter(({ schedule }) => schedule !== undefined);
-    this.elections.setJobs(scheduled.map(({ name }) => name));
+    // Also those that ClusterJobs has added by now.
+    const scheduled = this.gate.list().filter(({ identity }) => identity.schedule !== undefined);
+    this.elections.setJobs([...new Set(scheduled.map(({ identity }) => identity.name))]);
   }
 
   /**

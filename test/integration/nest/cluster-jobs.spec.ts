@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import { Cron, Interval, ScheduleModule } from '@nestjs/schedule';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -126,7 +126,7 @@ abstract class Jobs {
   }
 }
 
-async function start(replica: string, version = '1'): Promise<Running & { readonly jobs: ClusterJobs }> {
+async function start(replica: string, version = '1', providers: readonly Type[] = []): Promise<Running & { readonly jobs: ClusterJobs }> {
   @Injectable()
   class TheJobs extends Jobs {
     readonly replica = replica;
@@ -142,7 +142,7 @@ async function start(replica: string, version = '1'): Promise<Running & { readon
         sessionTimeoutMs: 4_000,
       }),
     ],
-    providers: [TheJobs],
+    providers: [TheJobs, ...providers],
   });
   return { ...running, jobs: running.app.get(ClusterJobs) };
 }
@@ -269,6 +269,22 @@ describe('control, from any replica', () => {
     );
     await standby.remove('added');
     await eventually(async () => expect((await standby.list()).map(({ job }) => job)).not.toContain('added'), { what: 'it to be gone' });
+  });
+});
+
+describe('a job that is added while the application is being made', () => {
+  it('is told to the other replicas as one that lives', async () => {
+    @Injectable()
+    class Early {
+      constructor(jobs: ClusterJobs) {
+        jobs.add({ name: 'early', cronTime: '* * * * * *' }, () => undefined);
+      }
+    }
+    await start('a', '1', [Early]);
+    const other = await start('b');
+    await eventually(async () => expect((await other.jobs.list()).find(({ job }) => job === 'early')).toMatchObject({ orphaned: false }), {
+      what: 'the job in the list of another replica',
+    });
   });
 });
 
