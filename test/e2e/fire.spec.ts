@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { runsOf, toldIn, violations, type Run } from '../support/job-replica/runs.js';
+import { runsOf, startedTooOften, toldIn, violations, type Run } from '../support/job-replica/runs.js';
 import type { Ledger } from '../support/job-replica/verdicts.js';
 import { Chance, seedFrom } from '../support/random.js';
 import { startEnsemble } from '../support/zookeeper.js';
-import { Fire } from './fire.js';
+import { Fire, RERUNS } from './fire.js';
 
 /** `FIRE_SECONDS=600 npm test -- test/e2e/fire.spec.ts` makes it last ten minutes, `FIRE_SEED` makes it choose as an earlier one did. */
 const SECONDS = Number(process.env['FIRE_SECONDS'] ?? 45);
@@ -19,7 +19,7 @@ it(
     await fire.settled();
     await Promise.all(fire.fleet.living().map((one) => one.process.kill('SIGTERM')));
     const runs = runsOf(fire.fleet);
-    const found = [...violations(runs), ...toldTwice(toldIn(fire.fleet))];
+    const found = [...violations(runs, ['beside']), ...startedTooOften(runs, RERUNS), ...toldTwice(toldIn(fire.fleet))];
     for (const [job, ledger] of fire.ledgers) {
       const own = runs.filter((run) => run.job === job);
       found.push(...ledger.conflicts, ...contradictions(ledger, own));
@@ -28,6 +28,7 @@ it(
     expect(found, fire.log.join('\n')).toEqual([]);
     // Otherwise nothing was shown.
     expect(new Set(runs.map((run) => run.token)).size).toBeGreaterThan(2);
+    expect(runs.filter((run) => run.cause === 'rerun').every((run) => run.job === 'beside')).toBe(true);
   },
 );
 

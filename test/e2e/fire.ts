@@ -13,9 +13,13 @@ export const T_MS = 3_000;
 const SKEW_MS = 3_000;
 const VERSIONS = ['v1', 'v1', 'v1', 'v2', 'v2'] as const;
 
+/** How often a run of the job "beside" that was cut short is started again. */
+export const RERUNS = 2;
+
 const JOBS: readonly JobSpec[] = [
   { name: 'latest', cronTime: '* * * * * *', ms: 250, options: { misfire: 'run-latest' } },
   { name: 'each', cronTime: '* * * * * *', ms: 100, options: { misfire: 'run-all', overlap: 'queue-latest' } },
+  { name: 'beside', cronTime: '* * * * * *', ms: 1_500, options: { overlap: 'allow', onInterrupted: { rerun: RERUNS } } },
 ];
 
 /** Where one replica after the other runs: a version, a clock that is off, and links of its own. */

@@ -96,10 +96,11 @@ function started(replica: JobReplica, line: Message): Run {
 /**
  * Everything that runs have done and that I2 and I3 forbid, in words; nothing when all is well. Two runs overlap when one was certain to act
  * as master between the first and the last moment at which the other was; so slowness, and a process that stands still, can hide something
- * and make nothing up.
+ * and make nothing up. Jobs that may overlap by their options are looked at for the rest alone.
  */
-export function violations(runs: readonly Run[]): string[] {
-  return [...duplicates(runs), ...overlaps(runs), ...oldTokens(runs)];
+export function violations(runs: readonly Run[], mayOverlap: readonly string[] = []): string[] {
+  const alone = runs.filter(({ job }) => !mayOverlap.includes(job));
+  return [...duplicates(runs), ...overlaps(alone), ...oldTokens(runs)];
 }
 
 /** Ticks that were started more than once, other than to run again what was cut short. */
@@ -114,6 +115,17 @@ export function duplicates(runs: readonly Run[]): string[] {
     else found.push(`${named(other)} and ${named(run)} are for one tick`);
   }
   return found;
+}
+
+/** Ticks that were started more often than once and so many times again. */
+export function startedTooOften(runs: readonly Run[], reruns: number): string[] {
+  const starts = new Map<string, Run[]>();
+  for (const run of runs) {
+    if (run.tickMs === undefined) continue;
+    const key = `${run.job} ${run.tickMs}`;
+    starts.set(key, [...(starts.get(key) ?? []), run]);
+  }
+  return [...starts.values()].filter(({ length }) => length > reruns + 1).map((all) => `${all.map(named).join(' and ')} are for one tick`);
 }
 
 function overlaps(runs: readonly Run[]): string[] {
