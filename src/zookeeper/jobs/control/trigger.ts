@@ -112,6 +112,8 @@ async function ask({ store, address, changed }: ControlParts, job: string, id: s
       return;
     case 'full':
       throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
+    case 'contended':
+      throw new JobContendedError(job, MAX_TRIES);
     case 'no job':
       await loadExisting(store, job);
       throw await unknownJob(store, job);

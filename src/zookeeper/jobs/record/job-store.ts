@@ -115,8 +115,11 @@ export interface JobStore {
   loadLog(job: string): Promise<readonly StoredVerdict[]>;
   /** The names of all jobs that have a record. */
   jobs(): Promise<readonly string[]>;
-  /** Asks for a run: adds it to the record and makes its node. `'exists'`: this id was used before, and nothing was changed. */
-  addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job'>;
+  /**
+   * Asks for a run: adds it to the record and makes its node. `'exists'`: this id was used before, and nothing was changed. `'contended'`: the record moved all
+   * the while, and nothing was changed.
+   */
+  addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job' | 'contended'>;
   loadTrigger(job: string, id: string): Promise<TriggerNode | undefined>;
   /** Undefined when the trigger or the record is missing or cannot be read, or when they never stood still. */
   loadStanding(job: string, id: string): Promise<Standing | undefined>;

@@ -143,7 +143,7 @@ export class ZookeeperJobStore implements JobStore {
     return childrenOf(await this.session(), this.znodes.folder);
   }
 
-  async addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job'> {
+  async addTrigger(job: string, trigger: TriggerNode): ReturnType<JobStore['addTrigger']> {
     return addTrigger(await this.session(), this.writing, job, trigger);
   }
 

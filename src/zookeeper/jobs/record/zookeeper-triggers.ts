@@ -25,7 +25,7 @@ export async function addTrigger(
   parts: WriteParts,
   job: string,
   trigger: TriggerNode,
-): Promise<'added' | 'exists' | 'full' | 'no job'> {
+): Promise<'added' | 'exists' | 'full' | 'no job' | 'contended'> {
   const { znodes } = parts;
   const data = encodeTrigger(trigger);
   const path = znodes.trigger(job, trigger.id);
@@ -64,7 +64,7 @@ export async function addTrigger(
       } else if (!isZooKeeperError(thrown, 'bad-version', 'node-exists', 'no-node')) throw thrown;
     }
   }
-  return 'full';
+  return 'contended';
 }
 
 /** Makes a node unless it is there. True: made. */

@@ -111,7 +111,7 @@ export class KeptStore implements JobStore {
     return Promise.resolve([...this.kept.keys()]);
   }
 
-  addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job'> {
+  addTrigger(job: string, trigger: TriggerNode): ReturnType<JobStore['addTrigger']> {
     const { view, triggers, told } = this.at(job);
     if (view === undefined) return Promise.resolve('no job');
     if (triggers.has(trigger.id)) return Promise.resolve('exists');

@@ -184,6 +184,12 @@ describe('trigger', () => {
     await Promise.all(callers);
   });
 
+  it('says so when the record moves all the while, and does not call that full', async () => {
+    const scene = new Scene();
+    scene.store.addTrigger = async () => 'contended';
+    await expect(trigger(scene.parts, 'payouts')).rejects.toMatchObject({ code: 'ZK_JOB_CONTENDED' });
+  });
+
   it('names the jobs that may have been meant', async () => {
     const scene = new Scene();
     await expect(trigger(scene.parts, 'payout')).rejects.toMatchObject({ code: 'ZK_UNKNOWN_JOB' });
