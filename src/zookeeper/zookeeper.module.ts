@@ -141,13 +141,17 @@ function jobEvents(observer: Observer): JobEvents {
 }
 
 /** Where the elections say that ticks are claimed. */
-function jobStore(elections: Elections, { rootPath, service }: ZookeeperSettings, observer: Observer): JobStore | undefined {
+function jobStore(
+  elections: Elections,
+  { rootPath, service, address, version }: ZookeeperSettings,
+  observer: Observer,
+): JobStore | undefined {
   const { claims } = elections;
   switch (claims.kind) {
     case 'ensemble':
       return new ZookeeperJobStore({ sessions: claims.sessions, rootPath, service, clock: systemClock, observer });
     case 'process':
-      return new MemoryJobStore({ clock: systemClock });
+      return new MemoryJobStore({ clock: systemClock, address, version });
     case 'off':
       return undefined;
   }

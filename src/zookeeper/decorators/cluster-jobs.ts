@@ -209,9 +209,11 @@ export class ClusterJobs {
     const { address, version } = this.settings;
     const identity = this.added.get(name);
     if (identity !== undefined) {
-      this.gate.forget(identity);
       this.added.delete(name);
+      const forgotten = this.gate.forget(identity);
       this.elections.setJobs([...this.own()]);
+      // What is under way must not bring the record back.
+      await forgotten;
     }
     const removed = await removeRecord(store, name, { isAdded: identity !== undefined, isOwn: this.own().has(name), address, version });
     tellOrder(this.observer, name, removed ? 'removed' : 'taken out of this replica', address);

@@ -14,7 +14,7 @@ import { asDirectCall, imitate } from './master-only.js';
 import { type Provided, providedBy, registeredKinds } from './providers.js';
 import { ruleProblems } from './rule-problems.js';
 import { scheduleOf } from './schedule-metadata.js';
-import { type FoundJob, minifiedNames, namingProblems, unregistered } from './setup-problems.js';
+import { addedProblems, type FoundJob, minifiedNames, namingProblems, unregistered } from './setup-problems.js';
 
 /** Finds what the decorators have attached to the application's providers, and binds it to the gate. */
 @Injectable()
@@ -37,7 +37,7 @@ export class Explorer implements OnModuleInit {
    */
   onModuleInit(): void {
     const problems = this.bindAll();
-    problems.push(...namingProblems(this.found), ...ruleProblems(this.found));
+    problems.push(...namingProblems(this.found), ...addedProblems(this.found, this.gate.list()), ...ruleProblems(this.found));
     if (this.settings.candidate) problems.push(...unregistered(this.found, registeredKinds(this.modules)));
     if (problems.length > 0) throw new JobSetupError(problems);
     this.tellWhatWasFound();

@@ -14,6 +14,18 @@ export interface FoundJob {
   readonly where: string;
 }
 
+/** Methods with the name of a job that `ClusterJobs.add` has made before. */
+export function addedProblems(found: readonly FoundJob[], jobs: readonly GatedJob[]): string[] {
+  const added = new Set(jobs.flatMap(({ identity }) => (identity.schedule === 'added' ? [identity.name] : [])));
+  return found.flatMap(({ job: { identity }, where }) =>
+    identity.schedule !== undefined && added.has(identity.name)
+      ? [
+          `Two jobs have the name ${JSON.stringify(identity.name)}: ${identity.method} (${where}) and one of ClusterJobs.add. Give one another name.`,
+        ]
+      : [],
+  );
+}
+
 /** Jobs that could not be told apart, or could not be named. */
 export function namingProblems(found: readonly FoundJob[]): string[] {
   const problems: string[] = [];

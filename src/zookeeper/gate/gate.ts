@@ -12,6 +12,7 @@ import { ElectionGate, type GateParts } from './election-gate.js';
 import { GatedJob } from './gated-job.js';
 import { JobLoop } from './job-loop.js';
 import type { LoopParts } from './loop-parts.js';
+import { OwnRuns } from './own-runs.js';
 import { Pace } from './pace.js';
 
 /** How many jobs are registered at once after the start. */
@@ -21,8 +22,12 @@ const REGISTERING = 32;
 export class Gate {
   private readonly gates = new Map<string, ElectionGate>();
   private readonly jobs = new Map<string, GatedJob>();
-  /** The last one of each name that was taken out: its runs may go on when a job of that name is added again. */
-  private readonly retired = new Map<string, JobLoop>();
+  /** Of jobs that were taken out, and whose runs go on. */
+  private readonly retired = new Map<JobLoop, string>();
+  /** The runs of this process, by the name of their job: a job that is added again goes on with those of the one before. */
+  private readonly runs = new Map<string, OwnRuns>();
+  /** Declarations of jobs that are under way. */
+  private readonly declaring = new Map<GatedJob, Promise<void>>();
   private readonly loopParts: LoopParts | undefined;
   private readonly closing = new AbortController();
   private started = false;
@@ -72,14 +77,21 @@ export class Gate {
     return [...this.jobs.values()];
   }
 
-  /** Stops to decide about a job that was added at run time. What is in progress goes on, and gets its verdict. */
-  forget(identity: JobIdentity): void {
+  /**
+   * Stops to decide about a job that was added at run time. What is in progress goes on, and gets its verdict. Resolves when nothing else that was
+   * under way for it can write any more.
+   */
+  async forget(identity: JobIdentity): Promise<void> {
     const key = keyOf(identity);
-    const { loop } = this.jobs.get(key) ?? {};
+    const job = this.jobs.get(key);
+    if (job === undefined) return;
     this.jobs.delete(key);
+    job.forgotten.abort();
+    const { loop } = job;
     if (loop === undefined) return;
-    this.retired.set(identity.name, loop);
-    loop.retire();
+    loop.onClosed = () => this.dismiss(loop);
+    this.retired.set(loop, identity.name);
+    await Promise.all([loop.retire(), this.declaring.get(job)]);
   }
 
   /** Tells the hooks of elections that were decided before the application had started, and begins to decide about ticks. */
@@ -100,7 +112,7 @@ export class Gate {
   async abandon(why: string): Promise<'drained' | 'stuck'> {
     const ends = await Promise.all([...this.gates.values()].map((gate) => gate.abandon(why)));
     for (const { loop } of this.jobs.values()) loop?.close();
-    for (const loop of this.retired.values()) loop.close();
+    for (const loop of this.retired.keys()) loop.close();
     return ends.includes('stuck') ? 'stuck' : 'drained';
   }
 
@@ -123,11 +135,24 @@ export class Gate {
       },
       job.gate,
       loopParts,
-      this.retired.get(job.identity.name)?.close(),
+      this.runsOf(job.identity.name),
     );
-    this.retired.delete(job.identity.name);
     loop.look();
     return loop;
+  }
+
+  /** A loop that was taken out before hands over to the new one. */
+  private runsOf(name: string): OwnRuns {
+    for (const [loop, of] of this.retired) if (of === name) loop.close();
+    const runs = this.runs.get(name) ?? new OwnRuns();
+    this.runs.set(name, runs);
+    return runs;
+  }
+
+  private dismiss(loop: JobLoop): void {
+    const name = this.retired.get(loop);
+    this.retired.delete(loop);
+    if (name !== undefined && !this.list().some(({ identity }) => identity.name === name)) this.runs.delete(name);
   }
 
   /** Every candidate declares its jobs when it first has a session, so that their ticks count from then on, whoever becomes master. */
@@ -139,18 +164,26 @@ export class Gate {
     const unsubscribe = claims.sessions.onSession(() => {
       if (begun) return;
       begun = true;
-      void Promise.all(Array.from({ length: REGISTERING }, () => this.declareNext(waiting))).then(() => unsubscribe());
+      void Promise.all(Array.from({ length: REGISTERING }, () => this.declareNext(waiting))).then(() => {
+        unsubscribe();
+        this.closing.signal.removeEventListener('abort', unsubscribe);
+      });
     });
     this.closing.signal.addEventListener('abort', unsubscribe, { once: true });
   }
 
   private async declareNext(waiting: GatedJob[]): Promise<void> {
     const { signal } = this.closing;
-    for (let job = waiting.shift(); job !== undefined && !signal.aborted; job = waiting.shift()) await this.declareOne(job);
+    for (let job = waiting.shift(); job !== undefined && !signal.aborted; job = waiting.shift()) {
+      const declared = this.declareOne(job);
+      this.declaring.set(job, declared);
+      await declared;
+      this.declaring.delete(job);
+    }
   }
 
   private async declareOne(job: GatedJob): Promise<void> {
-    const { signal } = this.closing;
+    const signal = AbortSignal.any([this.closing.signal, job.forgotten.signal]);
     for (let failures = 0; !signal.aborted; failures += 1) {
       try {
         await this.register(job, { cursor: undefined, running: [] });
@@ -171,9 +204,9 @@ export class Gate {
   private async register(
     job: GatedJob,
     known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] },
-  ): Promise<void> {
+  ): Promise<'own' | 'other' | undefined> {
     const { store, version, address } = this.parts;
-    if (store === undefined) return;
+    if (store === undefined) return undefined;
     const { identity } = job;
     const registered = await register(store, identity.name, {
       declaration: {
@@ -189,10 +222,14 @@ export class Gate {
       known,
     });
     this.report(job, registered);
+    return registered.othersCode === true ? 'other' : 'own';
   }
 
   private report(job: GatedJob, { change, note }: Registered): void {
-    if (note !== undefined) this.tell(change === 'none' ? 'debug' : 'info', 'job.registered', note, job);
+    // While another schedule is in force this is asked each minute.
+    if (note === undefined || note === job.toldNote) return;
+    job.toldNote = note;
+    this.tell(change === 'none' ? 'debug' : 'info', 'job.registered', note, job);
   }
 
   private tell(level: 'debug' | 'info' | 'warn', event: string, message: string, job: GatedJob): void {

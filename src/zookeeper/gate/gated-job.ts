@@ -45,6 +45,10 @@ export class GatedJob {
   readonly counts: JobCounts = { started: 0, failed: 0, skipped: 0, held: 0, refused: 0 };
   /** Decides about its ticks; undefined for a plain method, and where nothing is claimed. */
   loop: JobLoop | undefined;
+  /** Aborts when the job was taken out at run time. */
+  readonly forgotten = new AbortController();
+  /** What was last told about its schedule in force. */
+  toldNote: string | undefined;
   private bound: Bound | undefined;
   /** Scheduled runs without a claim that go on. */
   private running = 0;
@@ -154,11 +158,11 @@ export class GatedJob {
   /** Without a claim: the local mastership is the only question, besides pause and overlap as known here. */
   private fireLocally(tenure: HeldTenure, instance: unknown, method: Method): unknown {
     const { loop } = this;
-    if (loop?.hasRead === false) {
+    if (loop?.cache.isRead === false) {
       loop.afterRead(instance, () => void this.fire(instance, method, []));
       return undefined;
     }
-    if (loop?.isPaused === true) {
+    if (loop?.cache.isPaused === true) {
       this.counts.held += 1;
       return undefined;
     }
@@ -219,7 +223,7 @@ export class GatedJob {
   ): Order {
     const { name } = this.identity;
     const { store, clock, observer } = this.parts;
-    const progress = store && new Progress({ store, job: name, tenure, clock, observer });
+    const progress = store && new Progress({ store, job: name, tenure, clock, observer, mayCreate: () => this.mayCreate });
     return {
       ...given,
       job: name,
@@ -243,12 +247,25 @@ export class GatedJob {
     const { name } = this.identity;
     return store === undefined
       ? this.memory
-      : new StoredCheckpoint({ store, job: name, election: this.gate.election.key, tenure, signal, clock });
+      : new StoredCheckpoint({
+          store,
+          job: name,
+          election: this.gate.election.key,
+          tenure,
+          signal,
+          clock,
+          mayCreate: () => this.mayCreate,
+        });
   }
 
   private execution(instance: unknown): ExecutionParts {
     const { rules, method } = this.identity;
     return { gate: this.gate, clock: this.parts.clock, rules, instance, method };
+  }
+
+  /** A job that was removed is not brought back by what its last run keeps. */
+  private get mayCreate(): boolean {
+    return !this.forgotten.signal.aborted;
   }
 
   private refuse(method: Method): unknown {

@@ -2,19 +2,19 @@ import { createHash, randomUUID } from 'node:crypto';
 import { decide } from '../jobs/record/decide.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
 import type { WriteResult } from '../jobs/record/job-store.js';
-import type { Situation } from '../jobs/record/plan.js';
+import type { Finished, Plan, Situation } from '../jobs/record/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
-import { keptSchedule, type KeptSchedule } from '../jobs/schedule/kept.js';
-import type { Schedule, ScheduleSpec } from '../jobs/schedule/schedule.js';
+import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { NONE_GONE, type Absence } from './absent.js';
 import type { ElectionGate } from './election-gate.js';
-import { changeOf, inputOf, NOT_STARTED, pauseAfter, retryDelayMs, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
+import { changeOf, inputOf, GONE, NOT_STARTED, pauseAfter, retryDelayMs, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
 import { MAX_SLEEP_MS, Reasons } from './reasons.js';
+import { KnownSchedule } from './known-schedule.js';
 import { OwnRuns } from './own-runs.js';
 import { RecordCache } from './record-cache.js';
 import { Registrar } from './registrar.js';
-import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable, reportUnusable } from './tick-reports.js';
+import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable } from './tick-reports.js';
 
 /**
  * One job on this replica: the only place that decides about its ticks and writes them down here.
@@ -24,20 +24,25 @@ import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable
  * has moved, and only then starts what was claimed. Looks of one job never run beside each other.
  */
 export class JobLoop {
-  private readonly cache = new RecordCache();
-  private known: { readonly spec: ScheduleSpec; readonly kept: KeptSchedule } | undefined;
+  /** The record as last read. */
+  readonly cache = new RecordCache();
   private succeededMs: number | undefined;
   private tenureId: string | undefined;
   private saidClock = false;
   private isLooking = false;
+  private looking = Promise.resolve();
   private lookAgain = false;
   private phase: 'open' | 'retired' | 'closed' = 'open';
   private failures = 0;
   private readonly unwatch: (() => void)[] = [];
   private readonly reasons: Reasons;
   private readonly registrar: Registrar;
+  private readonly schedule: KnownSchedule;
   private readonly unwatchElection: () => void;
   private readonly electionDigest: string;
+
+  /** Called when it is closed. */
+  onClosed: () => void = () => undefined;
 
   constructor(
     private readonly job: LoopJob,
@@ -49,18 +54,9 @@ export class JobLoop {
     this.electionDigest = createHash('sha256').update(gate.election.key).digest('base64url').slice(0, 11);
     this.reasons = new Reasons(parts, job.identity.name, this.look, this.outdated);
     this.registrar = new Registrar(job, parts.clock);
+    this.schedule = new KnownSchedule(job.identity.name, parts.observer);
     gate.loops.add(this);
     this.unwatchElection = gate.election.onChange(this.look);
-  }
-
-  /** Whether the record was read under this mastership, or found to be unreadable. */
-  get hasRead(): boolean {
-    return this.cache.isRead;
-  }
-
-  /** Whether the job is paused, as last read; false where that is not known. */
-  get isPaused(): boolean {
-    return this.cache.isPaused;
   }
 
   /** Calls `then` once the record was read, or the later one for the same `what`; drops it when the mastership ends before. */
@@ -72,7 +68,7 @@ export class JobLoop {
   /** A reason to look has come up. Cheap, and safe to call at any time. */
   readonly look = (): void => {
     this.lookAgain = true;
-    if (!this.isLooking && this.phase !== 'closed') void this.run();
+    if (!this.isLooking && this.phase !== 'closed') this.looking = this.run();
   };
 
   /** A run without a claim has ended: notes its failure, or its success where `maxSilenceMs` wants to know. */
@@ -92,20 +88,21 @@ export class JobLoop {
     await this.runs.told(this.parts.clock, limitMs);
   }
 
-  /** Decides about nothing any more. Closes when its last run has ended and has its verdict. */
-  retire(): void {
+  /** Decides about nothing any more. Closes when its last run has ended and has its verdict. Resolves when nothing else of it is under way. */
+  retire(): Promise<void> {
     if (this.phase === 'open') this.phase = 'retired';
     this.look();
+    return this.looking;
   }
 
   /** For good. What has no verdict yet is left to whoever gets the runs from here, or to the next master. */
-  close(): OwnRuns {
+  close(): void {
     this.phase = 'closed';
     this.unwatchElection();
     this.leave();
     this.gate.loops.delete(this);
     this.runs.tell();
-    return this.runs;
+    this.onClosed();
   }
 
   private async run(): Promise<void> {
@@ -129,8 +126,14 @@ export class JobLoop {
     if (tenure === undefined) return this.settleOnly();
     if (this.tenureId !== tenure.id) this.enter(tenure);
     const judged = this.parts.clockGuard.judge(tenure, this.gate);
-    if ((judged instanceof Promise ? await judged : judged).kind === 'off') return this.sitOut();
-    if (this.registrar.isDue(this.cache.view)) await this.registrar.register({ cursor: this.cache.cursorSeen, running: this.runs.live });
+    if ((judged instanceof Promise ? await judged : judged).kind === 'off') {
+      // Nothing is decided, and nothing written. The guard has told, and hands over.
+      if (!this.saidClock) reportClockOff(this.parts, this.job.identity);
+      this.saidClock = true;
+      return this.reasons.sleep(MAX_SLEEP_MS);
+    }
+    if (this.registrar.isDue(this.cache.view, this.cache.cursorSeen))
+      await this.registrar.register({ cursor: this.cache.cursorSeen, running: this.runs.live });
     const { epoch } = this.cache;
     const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
@@ -154,7 +157,8 @@ export class JobLoop {
   private enter(tenure: HeldTenure): void {
     this.leave();
     this.tenureId = tenure.id;
-    this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, this.outdated));
+    const ordered = (): void => (this.registrar.doubt(), this.outdated());
+    this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, ordered));
     const { ground } = tenure;
     if (ground !== undefined) this.unwatch.push(ground.session.onAttached(this.outdated));
   }
@@ -176,7 +180,7 @@ export class JobLoop {
   private async load(epoch: number): Promise<JobView | undefined> {
     const { view, problem } = await this.parts.store.load(this.job.identity.name);
     if (view !== undefined) this.cache.saw(view, epoch);
-    if (view !== undefined && this.registrar.isDue(view)) {
+    if (view !== undefined && this.registrar.isDue(view, this.cache.cursorSeen)) {
       this.lookAgain = true;
       return undefined;
     }
@@ -194,18 +198,11 @@ export class JobLoop {
     return view;
   }
 
-  /** The clock is off: nothing is decided, and nothing written. The guard has told, and hands over. */
-  private sitOut(): void {
-    if (!this.saidClock) reportClockOff(this.parts, this.job.identity);
-    this.saidClock = true;
-    this.reasons.sleep(MAX_SLEEP_MS);
-  }
-
   private situation(view: JobView, tenure: HeldTenure | undefined, { gone }: Absence): Situation {
     const { identity } = this.job;
     return {
       view,
-      schedule: this.scheduleOf(view),
+      schedule: identity.disabled ? undefined : this.schedule.of(view.record.schedule),
       rules: identity.disabled ? { ...identity.rules, maxSilenceMs: undefined } : identity.rules,
       nowMs: this.parts.clock.wallMs(),
       tenure: tenure && { member: tenure.ground?.member ?? 'this process', election: this.electionDigest, token: tenure.token },
@@ -221,27 +218,10 @@ export class JobLoop {
     };
   }
 
-  private scheduleOf({ record }: JobView): Schedule | undefined {
-    const spec = record.schedule;
-    if (spec === undefined || this.job.identity.disabled) return undefined;
-    if (this.known?.spec.cronTime !== spec.cronTime || this.known.spec.timeZone !== spec.timeZone) {
-      this.known = { spec, kept: keptSchedule(spec) };
-      const { problem } = this.known.kept;
-      if (problem !== undefined) reportUnusable(this.parts.observer, this.job.identity.name, problem);
-    }
-    return this.known.kept.schedule;
-  }
-
   private async carryOut(situation: Situation, epoch: number, tenure: HeldTenure | undefined, absence: Absence): Promise<void> {
     const plan = decide(situation);
-    if (plan.record !== undefined || plan.verdicts.length > 0) {
-      const result = await this.parts.store.write(this.job.identity.name, changeOf(situation.view, plan, tenure));
-      if (!(await this.meet(result, epoch, tenure))) {
-        // It never starts here. Should it stand in the record, it goes back as never started, for whoever may start it.
-        if (plan.start !== undefined && result.kind === 'moved' && result.maybeWritten === true) this.giveBack(plan.start);
-        return;
-      }
-    }
+    const result = await this.write(situation, plan, tenure);
+    if (result !== undefined && !(await this.meet(result, epoch, tenure))) return this.unmade(result, situation, plan);
     this.failures = 0;
     this.runs.forget(situation.finished, situation.reports);
     reportPlan(this.parts, this.job.identity.name, plan, situation);
@@ -252,6 +232,27 @@ export class JobLoop {
     }
     if (plan.again) this.lookAgain = true;
     if (tenure !== undefined && this.tenureId === tenure.id) this.reasons.await(plan, absence);
+  }
+
+  /** Undefined: there is nothing to write. What is claimed counts as this process's from before it is sent: whoever reads it meanwhile leaves it alone. */
+  private async write(situation: Situation, plan: Plan, tenure: HeldTenure | undefined): Promise<WriteResult | undefined> {
+    if (plan.record === undefined && plan.verdicts.length === 0) return undefined;
+    if (plan.start !== undefined) this.runs.begin(plan.start);
+    try {
+      return await this.parts.store.write(this.job.identity.name, changeOf(situation.view, plan, tenure));
+    } catch (thrown) {
+      if (plan.start !== undefined) this.giveBack(plan.start);
+      throw thrown;
+    }
+  }
+
+  /** A claim that perhaps stands in the record never starts here: it goes back, for whoever may start it. */
+  private unmade(result: WriteResult, { reports }: Situation, { start }: Plan): void {
+    const isUnsure = result.kind === 'moved' && result.maybeWritten === true;
+    if (isUnsure && start !== undefined) this.giveBack(start);
+    else if (start !== undefined) this.runs.cancel(start.claim);
+    // A note of a failed run has no name by which a second one could be told from the first.
+    if (isUnsure) this.runs.forget([], reports);
   }
 
   /** True when the change has been made. Otherwise sees to the next look. */
@@ -272,21 +273,18 @@ export class JobLoop {
   /** What was claimed starts only if the mastership holds *now*: the claim has taken a round trip. Otherwise the claim is given back. */
   private start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown): void {
     const now = this.gate.ask();
-    if (this.phase !== 'open' || now === undefined || now.id !== tenure.id || !tenure.isValid() || input === UNREAD) {
-      this.giveBack(entry);
-      return;
-    }
+    if (input === GONE) return this.giveBack(entry, { outcome: 'skipped', reason: 'withdrawn' });
+    if (this.phase !== 'open' || now === undefined || now.id !== tenure.id || !tenure.isValid() || input === UNREAD)
+      return this.giveBack(entry);
     const leave = entry.cause === 'misfire' || entry.cause === 'rerun' ? this.parts.pace.enter() : undefined;
-    this.runs.begin(entry);
     this.job.start(entry, tenure, schedule, input, (finished) => {
       leave?.();
       this.runs.end(finished, this.parts.clock.wallMs());
     });
   }
 
-  private giveBack({ claim }: RunEntry): void {
-    this.runs.add({ ...NOT_STARTED, claim, endedMs: this.parts.clock.wallMs() });
-    this.lookAgain = true;
+  private giveBack({ claim }: RunEntry, outcome: Partial<Finished> = {}): void {
+    this.runs.end({ ...NOT_STARTED, ...outcome, claim, endedMs: this.parts.clock.wallMs() }, undefined);
   }
 
   private retryAfter(thrown: unknown): void {

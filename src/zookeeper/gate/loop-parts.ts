@@ -36,9 +36,9 @@ export interface LoopJob {
   readonly identity: JobIdentity;
   /**
    * Declares the job to the cluster and makes its record where it is missing; safe to repeat. `known`: what this replica knows of a record that is
-   * gone, so that the new one does not fall behind it.
+   * gone, so that the new one does not fall behind it. Answers whose code the schedule in force comes from; `'own'` also when an operator has ordered it.
    */
-  register(known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] }): Promise<void>;
+  register(known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] }): Promise<'own' | 'other' | undefined>;
   /** Starts a claimed run; `ended` is called in the same turn in which the run stops to count as work in progress. */
   start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, ended: (finished: Finished) => void): void;
 }
@@ -79,11 +79,14 @@ export const NOT_STARTED = { outcome: 'unstarted', reason: undefined, attempt: 0
 
 /** In place of an input that could not be read. */
 export const UNREAD = Symbol('the input of a trigger could not be read');
+/** In place of the input of a trigger whose node was deleted, or written over by hand. */
+export const GONE = Symbol('the trigger is gone');
 
-/** What a trigger carries; `UNREAD` when that cannot be read, so that the run does not start without it. */
+/** What a trigger carries; `UNREAD` or `GONE` when that cannot be read, so that the run does not start without it. */
 export async function inputOf(store: JobStore, job: string, trigger: string): Promise<unknown> {
   try {
-    return (await store.loadTrigger(job, trigger))?.input;
+    const node = await store.loadTrigger(job, trigger);
+    return node === undefined ? GONE : node.input;
   } catch {
     return UNREAD;
   }

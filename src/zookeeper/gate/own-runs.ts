@@ -50,20 +50,22 @@ export class OwnRuns {
     return this.going.has(claim) || this.ended.some((each) => each.claim === claim);
   }
 
+  /** It is claimed, or about to be. */
   begin(entry: RunEntry): void {
     this.going.set(entry.claim, entry);
   }
 
-  end(finished: Finished, nowMs: number): void {
+  /** `freedMs`: when it stopped to be in the way; undefined for one that was claimed and never started. */
+  end(finished: Finished, freedMs: number | undefined): void {
     this.going.delete(finished.claim);
-    this.add(finished);
-    this.freed = nowMs;
+    this.ended = [...this.ended, finished];
+    this.freed = freedMs ?? this.freed;
     this.onEnd();
   }
 
-  /** One that has not begun here. */
-  add(finished: Finished): void {
-    this.ended = [...this.ended, finished];
+  /** It was not claimed after all. */
+  cancel(claim: string): void {
+    this.going.delete(claim);
   }
 
   /** As many are kept as the log of verdicts would hold. */

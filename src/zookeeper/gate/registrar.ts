@@ -1,5 +1,6 @@
 import type { JobIdentity } from '../jobs/job-identity.js';
 import type { JobView } from '../jobs/record/job-record.js';
+import { compareTicks, type Tick } from '../jobs/tick.js';
 import type { Clock } from '../support/clock.js';
 import type { LoopJob } from './loop-parts.js';
 
@@ -9,6 +10,8 @@ const REGISTER_AGAIN_MS = 60_000;
 /** Sees to it that the cluster knows of a job, and of what the code of this version says about it. */
 export class Registrar {
   private doneAtMs: number | undefined;
+  /** Whose code the schedule in force comes from. */
+  private inForce: 'own' | 'other' | undefined;
   /** The record that it is declared in. */
   private czxid: bigint | undefined;
 
@@ -18,27 +21,38 @@ export class Registrar {
   ) {}
 
   /**
-   * At the beginning, when the record is gone or was made anew by somebody else, and now and then while another schedule is in force: its version
+   * At the beginning, when the record is gone, was made anew by somebody else or is an older one, and now and then while the code of another version is in force: that
    * may have been rolled back.
    */
-  isDue(view: JobView | undefined): boolean {
+  isDue(view: JobView | undefined, cursorSeen: Tick | undefined): boolean {
     if (this.doneAtMs === undefined) return true;
     this.czxid ??= view?.czxid;
-    if (view !== undefined && view.czxid !== this.czxid) return true;
-    return isSuperseded(this.job.identity, view) && this.clock.nowMs() - this.doneAtMs > REGISTER_AGAIN_MS;
+    if (view !== undefined && (view.czxid !== this.czxid || isBehind(view, cursorSeen))) return true;
+    const isOthers = this.inForce === 'other' || isSuperseded(this.job.identity, view);
+    return isOthers && this.clock.nowMs() - this.doneAtMs > REGISTER_AGAIN_MS;
   }
 
   /** As `LoopJob.register`; not due again when it has succeeded. */
   async register(known: Parameters<LoopJob['register']>[0]): Promise<void> {
-    await this.job.register(known);
+    this.inForce = await this.job.register(known);
     this.doneAtMs = this.clock.nowMs();
     this.czxid = undefined;
+  }
+
+  /** Another version may have been declared. */
+  doubt(): void {
+    this.inForce = 'other';
   }
 
   /** It is due again. */
   forget(): void {
     this.doneAtMs = undefined;
   }
+}
+
+/** Whether somebody has put an older record in place of one that this replica knows. */
+function isBehind({ record }: JobView, cursorSeen: Tick | undefined): boolean {
+  return cursorSeen !== undefined && (record.cursor === undefined || compareTicks(record.cursor, cursorSeen) < 0);
 }
 
 /** Whether another schedule than the one of this replica's code is in force, or none. */

@@ -53,6 +53,8 @@ export interface StoredCheckpointParts {
   readonly tenure: HeldTenure;
   readonly signal: RunSignal;
   readonly clock: Clock;
+  /** Whether the record may be made where there is none. */
+  readonly mayCreate: () => boolean;
 }
 
 /** The checkpoint of a job, as one run writes it: fenced by the tenure of that run. */
@@ -76,13 +78,15 @@ export class StoredCheckpoint implements Checkpoint {
   }
 
   private async write(encoded: Buffer): Promise<void> {
-    const { store, job, election, tenure } = this.parts;
+    const { store, job, election, tenure, mayCreate } = this.parts;
     for (let refusals = 0; ; refusals += 1) {
       if (!tenure.isValid()) throw new MastershipLostError(election, tenure.token, 'its lease is over, so the checkpoint was not set');
       try {
-        return await this.whileConnected(() => store.saveNote(job, 'checkpoint', encoded, tenure.ground));
+        return await this.whileConnected(() => store.saveNote(job, 'checkpoint', encoded, tenure.ground, mayCreate()));
       } catch (thrown) {
         if (!isZooKeeperError(thrown, 'no-node', 'bad-version', 'session-expired')) throw thrown;
+        if (thrown.reason === 'no-node' && !mayCreate())
+          throw new BadCheckpointError(job, 'the job was removed, or another replica is master now');
         await tenure.ground?.refused();
         if (!tenure.isValid() || refusals === MAX_REFUSALS)
           throw new MastershipLostError(election, tenure.token, `ZooKeeper refused the checkpoint (${messageOf(thrown)})`);

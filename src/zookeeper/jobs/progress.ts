@@ -48,6 +48,8 @@ export interface ProgressParts {
   readonly tenure: HeldTenure;
   readonly clock: Clock;
   readonly observer: Observer;
+  /** Whether the record may be made where there is none. */
+  readonly mayCreate: () => boolean;
 }
 
 /** Throws unless these can be noted as progress of `job`. */
@@ -88,12 +90,12 @@ export class Progress {
   }
 
   private write(): void {
-    const { store, job, clock, tenure, observer } = this.parts;
+    const { store, job, clock, tenure, observer, mayCreate } = this.parts;
     this.timer?.cancel();
     this.timer = undefined;
     this.lastMs = clock.nowMs();
     if (this.latest === undefined || !tenure.isValid()) return;
-    store.saveNote(job, 'progress', Buffer.from(JSON.stringify(this.latest)), tenure.ground).catch((thrown: unknown) => {
+    store.saveNote(job, 'progress', Buffer.from(JSON.stringify(this.latest)), tenure.ground, mayCreate()).catch((thrown: unknown) => {
       observer.observe({
         level: 'debug',
         event: 'job.progress-not-noted',

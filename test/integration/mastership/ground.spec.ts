@@ -195,6 +195,12 @@ describe('the members', () => {
     await joining;
     expect(await told('late')).toEqual(['told late']);
 
+    // Its own writes do not make it take itself for one that has left.
+    for (const job of ['one', 'two', 'three']) {
+      await late.update({ ...member, jobs: [job] });
+      expect(await told('late')).toEqual([job]);
+    }
+
     await ground.session.create(`${folder}/version~there`, Buffer.alloc(0), 'ephemeral');
     await new Membership(ground.session, folder, { ...member, jobs: ['told'] }, 'there', () => undefined).join();
     expect(await told('there')).toEqual(['told']);

@@ -273,6 +273,38 @@ describe('control, from any replica', () => {
 });
 
 describe('a job that is added while the application is being made', () => {
+  it('must not have the name of a method', async () => {
+    @Injectable()
+    class Early {
+      constructor(jobs: ClusterJobs) {
+        jobs.add({ name: 'second', cronTime: '* * * * * *' }, () => undefined);
+      }
+    }
+    await expect(start('a', '1', [Early])).rejects.toThrow(/Two jobs have the name "second": .*and one of ClusterJobs\.add/);
+  });
+
+  it('is removed for good, also where there is no ZooKeeper', async () => {
+    const { app } = await boot({
+      imports: [ScheduleModule.forRoot(), ZookeeperModule.forRoot({ service, version: '1', standalone: true })],
+      providers: [],
+    });
+    const jobs = app.get(ClusterJobs);
+    for (const name of ['one', 'two', 'three']) jobs.add({ name, cronTime: '* * * * * *' }, () => undefined);
+    await eventually(async () => expect(await jobs.list()).toHaveLength(3), { what: 'the jobs' });
+    for (const name of ['one', 'two', 'three']) await jobs.remove(name);
+    expect(await jobs.list()).toEqual([]);
+  });
+
+  it('goes when the last of two replicas removes it, however many are removed in a row', async () => {
+    const names = ['one', 'two', 'three', 'four'];
+    const replicas = [await start('a'), await start('b')];
+    for (const { jobs } of replicas) for (const name of names) jobs.add({ name, cronTime: '0 0 0 1 1 *' }, () => undefined);
+    const added = (list: readonly { readonly job: string }[]): string[] => list.map(({ job }) => job).filter((job) => names.includes(job));
+    await eventually(async () => expect(added((await replicas[0]?.jobs.list()) ?? [])).toHaveLength(4), { what: 'the jobs' });
+    for (const { jobs } of replicas) for (const name of names) await jobs.remove(name);
+    expect(added((await replicas[0]?.jobs.list()) ?? [])).toEqual([]);
+  });
+
   it('is told to the other replicas as one that lives', async () => {
     @Injectable()
     class Early {

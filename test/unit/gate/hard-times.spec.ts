@@ -3,6 +3,7 @@ import { ClockGuard } from '../../../src/zookeeper/gate/clock-guard.js';
 import type { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
 import { list } from '../../../src/zookeeper/jobs/control/list.js';
 import type { WhyParts } from '../../../src/zookeeper/jobs/control/question.js';
+import { pause, resume } from '../../../src/zookeeper/jobs/control/pause.js';
 import { register } from '../../../src/zookeeper/jobs/control/registration.js';
 import { reschedule } from '../../../src/zookeeper/jobs/control/reschedule.js';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
@@ -120,7 +121,11 @@ describe('a schedule in force that this replica does not know', () => {
     ]);
     expect(await verdicts(store, JOB)).toMatchObject([{ outcome: 'ran', nominalTime: undefined }]);
     expect(await why(whyParts(replica), JOB, new Date(replica.clock.wallMs()))).toMatch(/America\/Newtown.*cannot be used.*in force/);
-    await reschedule({ store, clock: replica.clock, address: 'a:1' }, JOB, EVERY_SECOND);
+    const parts = { store, clock: replica.clock, address: 'a:1' };
+    await pause(parts, JOB);
+    await expect(resume(parts, JOB)).rejects.toMatchObject({ code: 'ZK_BAD_SCHEDULE' });
+    await reschedule(parts, JOB, EVERY_SECOND);
+    await resume(parts, JOB);
     await replica.pass(15);
     expect(replica.runs.length).toBeGreaterThan(1);
   });
@@ -131,7 +136,7 @@ describe('a job that was taken out during a run', () => {
     let end: () => void = () => undefined;
     const replica = new LoneReplica({ work: () => new Promise<void>((resolve) => (end = resolve)) });
     await replica.pass(1);
-    replica.gate.forget(replica.identity);
+    await replica.gate.forget(replica.identity);
     await replica.pass(5);
     expect((await replica.store.record()).running).toHaveLength(1);
     end();
@@ -150,7 +155,7 @@ describe('a job that was taken out during a run', () => {
       work: () => new Promise<void>((resolve) => void ends.push(resolve)),
     });
     await replica.pass(1);
-    replica.gate.forget(replica.identity);
+    void replica.gate.forget(replica.identity);
     replica.add();
     await replica.pass(5);
     expect(replica.runs).toHaveLength(1);
@@ -236,5 +241,131 @@ describe('a job that was disabled', () => {
     expect([again.runs, again.verdicts]).toEqual([[], []]);
     await again.pass(60, 60_000);
     expect(again.runs).toHaveLength(1);
+  });
+});
+
+describe('a claim whose answer is awaited while its job is taken out and added again', () => {
+  it('is not taken for interrupted: its tick runs', async () => {
+    const replica = new LoneReplica();
+    await settle();
+    const held = replica.store.holdNextWrite();
+    replica.clock.pass(1_000);
+    await held.reached;
+    void replica.gate.forget(replica.identity);
+    replica.add();
+    await settle();
+    held.release();
+    await replica.pass(1);
+    expect(replica.verdicts.map(({ outcome }) => outcome)).not.toContain('interrupted');
+    expect(replica.runs.length).toBeGreaterThan(0);
+    expect(new Set(replica.runs.map((run) => run.scheduledTime?.getTime())).size).toBe(replica.runs.length);
+  });
+});
+
+describe('a job that was removed', () => {
+  it('is not brought back by what its last run keeps', async () => {
+    let end: () => void = () => undefined;
+    let kept: Promise<unknown> = Promise.resolve();
+    const replica = new LoneReplica({
+      work: async (run) => {
+        await new Promise<void>((resolve) => (end = resolve));
+        run.progress(0.5);
+        kept = run.checkpoint.set(7).catch((thrown: unknown) => thrown);
+        await kept;
+      },
+    });
+    await replica.pass(1);
+    await replica.gate.forget(replica.identity);
+    await replica.store.remove(JOB);
+    end();
+    await replica.pass(3);
+    expect(await replica.store.jobs()).toEqual([]);
+    await kept;
+  });
+});
+
+describe('jobs that come and go', () => {
+  it('leave nothing behind', async () => {
+    const replica = new LoneReplica();
+    await replica.pass(2);
+    for (let round = 0; round < 20; round += 1) {
+      await replica.gate.forget(replica.identity);
+      replica.add();
+      await replica.pass(1);
+    }
+    await replica.gate.forget(replica.identity);
+    await settle();
+    expect(replica.gate.election(undefined).loops.size).toBe(0);
+    expect(replica.clock.waiting).toBe(0);
+    const { retired, runs } = replica.gate as unknown as Record<string, Map<unknown, unknown>>;
+    expect([retired?.size, runs?.size]).toEqual([0, 0]);
+  });
+});
+
+describe('a trigger whose node somebody has deleted', () => {
+  it('does not start without its input, and does not come again and again', async () => {
+    const replica = new LoneReplica({ cron: EVERY_HOUR });
+    await replica.pass(1);
+    await replica.store.edit({ triggers: ['gone'] });
+    replica.job.loop?.cache.outdate();
+    replica.job.loop?.look();
+    await replica.pass(3);
+    expect(replica.runs).toEqual([]);
+    expect(replica.verdicts).toMatchObject([{ outcome: 'skipped', reason: 'withdrawn', trigger: 'gone' }]);
+    expect(await replica.store.record()).toMatchObject({ running: [], triggers: [] });
+  });
+});
+
+describe('an older record that somebody has put in place', () => {
+  it('brings no tick back that this replica has seen decided', async () => {
+    const replica = new LoneReplica();
+    await replica.pass(2);
+    const { cursor } = await replica.store.record();
+    await replica.pass(5);
+    await replica.store.edit({ cursor, recent: [] });
+    replica.job.loop?.cache.outdate();
+    replica.job.loop?.look();
+    await replica.pass(5);
+    const ticks = replica.runs.map((run) => run.scheduledTime?.getTime());
+    expect(new Set(ticks).size).toBe(ticks.length);
+    expect(ticks.length).toBeGreaterThan(8);
+  });
+});
+
+describe('a note of a failed run whose answer is lost', () => {
+  it('is not written a second time', async () => {
+    const replica = new LoneReplica({
+      schedule: 'interval',
+      cron: undefined,
+      rules: { claim: 'none' },
+      work: () => {
+        throw new Error('boom');
+      },
+    });
+    await replica.pass(1);
+    replica.store.loseAnswer = true;
+    replica.fire();
+    await replica.pass(5);
+    expect((await verdicts(replica.store, JOB)).map(({ outcome }) => outcome)).toEqual(['failed']);
+  });
+});
+
+describe('a version that was rolled back', () => {
+  it('is declared to be in force again, also when only "disabled" was different', async () => {
+    const replica = new LoneReplica({ cron: EVERY_HOUR });
+    await replica.pass(1);
+    const { store } = replica;
+    store.living = ['1', '2'];
+    await register(store, JOB, {
+      declaration: declaration('2', { schedule: EVERY_HOUR, disabled: true }),
+      by: 'b:1',
+      known: KNOWS_NOTHING,
+    });
+    await replica.pass(90);
+    expect((await store.loadControl(JOB))?.control.inForce).toEqual({ from: 'code', version: '2' });
+    store.living = ['1'];
+    await replica.pass(140);
+    expect((await store.loadControl(JOB))?.control.inForce).toEqual({ from: 'code', version: '1' });
+    expect(await list(store, new Set([JOB]))).toMatchObject([{ disabled: false }]);
   });
 });

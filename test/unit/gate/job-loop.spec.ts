@@ -193,7 +193,7 @@ describe('the loop of a job', () => {
     const hold = store.hold('after');
     clock.pass(1_000);
     await hold.reached;
-    loop.retire();
+    void loop.retire();
     hold.release();
     await settle();
     expect(started).toEqual([]);

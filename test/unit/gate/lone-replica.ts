@@ -11,6 +11,7 @@ import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.j
 import type { ScheduleSpec } from '../../../src/zookeeper/jobs/schedule/schedule.js';
 import { StandaloneElections } from '../../../src/zookeeper/mastership/standalone.js';
 import type { Observation } from '../../../src/zookeeper/support/observer.js';
+import { deferred } from '../../support/eventually.js';
 import { HandClock } from '../mastership/hand-clock.js';
 
 export const JOB = 'payouts';
@@ -22,7 +23,10 @@ export class LoneStore extends MemoryJobStore {
   living: readonly string[] = ['1'];
   /** Thrown by what reads the control node, which every registration does. */
   refusal: Error | undefined;
+  /** The next write is made, its answer lost, and the record moved on since. */
+  loseAnswer = false;
   private silent = false;
+  private held: { readonly reached: () => void; readonly go: Promise<void> } | undefined;
 
   override loadControl(job: string): ReturnType<MemoryJobStore['loadControl']> {
     return this.refusal === undefined ? super.loadControl(job) : Promise.reject(this.refusal);
@@ -45,6 +49,25 @@ export class LoneStore extends MemoryJobStore {
     return super.watchControl(job, () => {
       if (!this.silent) listener();
     });
+  }
+
+  /** The next write is made, and its answer waits. */
+  holdNextWrite(): { readonly reached: Promise<void>; release(): void } {
+    const [reached, go] = [deferred<void>(), deferred<void>()];
+    this.held = { reached: () => reached.resolve(), go: go.promise };
+    return { reached: reached.promise, release: () => go.resolve() };
+  }
+
+  override async write(...[job, change]: Parameters<MemoryJobStore['write']>): ReturnType<MemoryJobStore['write']> {
+    const { held } = this;
+    this.held = undefined;
+    const result = await super.write(job, change);
+    held?.reached();
+    await held?.go;
+    if (!this.loseAnswer || result.kind !== 'written') return result;
+    this.loseAnswer = false;
+    await super.write(job, { ...change, view: result.view, record: { ...result.view.record, succeededMs: 1 }, verdicts: [], triggers: [] });
+    return { kind: 'moved', maybeWritten: true };
   }
 
   override async members(): Promise<readonly MemberView[]> {

@@ -12,6 +12,7 @@ import {
   type JobStore,
 } from '../record/job-store.js';
 import { JobContendedError, OrderNotSentError, UnknownJobError, UnreadableJobError } from './errors.js';
+import { livingFor } from './in-force.js';
 import { similarTo } from './similar.js';
 
 /** What every order needs. */
@@ -30,6 +31,8 @@ export interface Subject {
   readonly control: JobControl;
   /** By the ensemble's clock. */
   readonly nowMs: number;
+  /** Where it may matter. */
+  readonly living: ReadonlySet<string> | undefined;
 }
 
 /** What an order changes. */
@@ -60,7 +63,8 @@ export async function amend(
     const control = await controlOf(parts.store, job, view);
     if (control === undefined) continue;
     const nowMs = Math.round(await parts.store.nowMs());
-    const amendment = await decide({ view, control: control.control, nowMs });
+    const living = await livingFor(parts.store, control.control);
+    const amendment = await decide({ view, control: control.control, nowMs, living });
     if (amendment === undefined) return false;
     const entry = { atMs: nowMs, by: signature(parts.address, by), change: amendment.change };
     if (!(await write(parts.store, job, view, control, amendment, entry))) continue;

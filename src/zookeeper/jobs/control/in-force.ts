@@ -1,6 +1,6 @@
 import { floorOf } from '../record/floor.js';
 import type { JobRecord, JobView } from '../record/job-record.js';
-import type { Declaration, JobControl, MemberView } from '../record/job-store.js';
+import type { Declaration, JobControl, JobStore, MemberView } from '../record/job-store.js';
 import { NO_RUN, type StoredVerdict } from '../record/verdict.js';
 import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
@@ -23,8 +23,13 @@ export function declarationOf(control: JobControl, living?: ReadonlySet<string>)
 }
 
 /** `disabled: true` in the code that speaks for the job. */
-export function isDisabled(control: JobControl): boolean {
-  return declarationOf(control)?.disabled === true;
+export function isDisabled(control: JobControl, living?: ReadonlySet<string>): boolean {
+  return declarationOf(control, living)?.disabled === true;
+}
+
+/** The living versions where it may matter which of them speaks for the job; they need not be read else. */
+export async function livingFor(store: Pick<JobStore, 'members'>, { declared }: JobControl): Promise<ReadonlySet<string> | undefined> {
+  return declared.some(({ disabled }) => disabled) ? livingVersions(await store.members()) : undefined;
 }
 
 /** Versions of which a replica lives that may become master. Replicas with `candidate: false` tell so in the name of their node. */
@@ -36,8 +41,8 @@ export function livingVersions(members: readonly MemberView[]): ReadonlySet<stri
  * The schedule of the record, undefined for a job without slots and for a disabled one: neither has ticks. Also where this replica cannot read it: then nothing
  * can be said about its ticks here.
  */
-export function ticksOf(record: JobRecord, control: JobControl): Schedule | undefined {
-  return isDisabled(control) ? undefined : keptSchedule(record.schedule).schedule;
+export function ticksOf(record: JobRecord, control: JobControl, living?: ReadonlySet<string>): Schedule | undefined {
+  return isDisabled(control, living) ? undefined : keptSchedule(record.schedule).schedule;
 }
 
 /** The ticks of a schedule that are due after `after` and up to `untilMs`. */

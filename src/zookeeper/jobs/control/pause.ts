@@ -1,4 +1,5 @@
 import type { AuditEntry, JobControl } from '../record/job-store.js';
+import { parseSchedule } from '../schedule/parse.js';
 import { endOf, laterTick } from '../tick.js';
 import { amend, type ControlParts } from './amend.js';
 import { passedOver, ticksOf } from './in-force.js';
@@ -15,12 +16,15 @@ export function pause(parts: ControlParts, job: string, by?: string): Promise<bo
 /**
  * Lets a paused job start again. The ticks that fell due meanwhile get the verdict skipped (paused), those that were due before and that nobody had
  * run are missed. False: it was not paused.
+ * @throws {BadScheduleError} where this replica cannot use the schedule in force: resume it on one that can, or after a reschedule.
  */
 export function resume(parts: ControlParts, job: string, by?: string): Promise<boolean> {
-  return amend(parts, job, by, ({ view, control, nowMs }) => {
+  return amend(parts, job, by, ({ view, control, nowMs, living }) => {
     const { record } = view;
     if (record.pausedMs === undefined) return undefined;
-    const verdicts = passedOver(view, ticksOf(record, control), nowMs, { reason: 'late', by: parts.address });
+    // The ticks of the pause get their verdicts here; who cannot name them must not pass them over.
+    if (record.schedule !== undefined) parseSchedule(record.schedule);
+    const verdicts = passedOver(view, ticksOf(record, control, living), nowMs, { reason: 'late', by: parts.address });
     const cursor = record.schedule === undefined ? record.cursor : laterTick(endOf(nowMs), record.cursor);
     return { record: { ...record, pausedMs: undefined, resumedMs: nowMs, cursor }, verdicts, change: 'resumed' };
   });

@@ -10,6 +10,7 @@ import {
 import { JobContendedError, OrderNotSentError } from './errors.js';
 import { audited } from './amend.js';
 import { cursorAfter, isDisabled, isSameSchedule, livingVersions, passed, passedOver, scheduleInWords, ticksOf } from './in-force.js';
+import type { Schedule } from '../schedule/schedule.js';
 import { compareTicks, laterTick, type Tick } from '../tick.js';
 
 /** What a replica brings along. */
@@ -30,6 +31,8 @@ export interface Registered {
   readonly change: 'none' | 'declared' | 'in force' | 'created' | 'overridden';
   /** A sentence for the log, where there is something to say. */
   readonly note: string | undefined;
+  /** True when the schedule in force is that of another version's code. */
+  readonly othersCode?: true | undefined;
 }
 
 const MAX_TRIES = 50;
@@ -100,7 +103,7 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   const base = restored ?? { record: view.record, verdicts: [] };
   const schedule = takesOver ? declaration.schedule : view.record.schedule;
   // What was disabled had no ticks, and makes up for none: as with another schedule, they count from now.
-  if (isSameSchedule(view.record.schedule, schedule) && isDisabled(control) === isDisabled(controlView.control)) {
+  if (isSameSchedule(view.record.schedule, schedule) && isDisabled(control, living) === isDisabled(controlView.control, living)) {
     const isNoted = restored === undefined && !takesOver;
     const registered = standing(job, view, control, declaration);
     return {
@@ -109,8 +112,17 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
     };
   }
   const nowMs = Math.round(await store.nowMs());
-  const replaced = replaceSchedule({ ...view, record: base.record }, controlView.control, schedule, nowMs, by);
-  const change = `schedule of version ${declaration.version} in force: ${standingInWords(schedule, control)}, before ${standingInWords(view.record.schedule, controlView.control)}`;
+  const replaced = replaceSchedule(
+    { ...view, record: base.record },
+    ticksOf(base.record, controlView.control, living),
+    schedule,
+    nowMs,
+    by,
+  );
+  const after = standingInWords(schedule, isDisabled(control, living));
+  const before = standingInWords(view.record.schedule, isDisabled(controlView.control, living));
+  const what = takesOver ? `schedule of version ${declaration.version} in force` : `declared anew by version ${declaration.version}`;
+  const change = `${what}: ${after}, before ${before}`;
   return {
     change: {
       record: replaced.record,
@@ -121,20 +133,20 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   };
 }
 
-function standingInWords(schedule: Declaration['schedule'], control: JobControl): string {
-  return `${scheduleInWords(schedule)}${isDisabled(control) ? ', disabled' : ''}`;
+function standingInWords(schedule: Declaration['schedule'], disabled: boolean): string {
+  return `${scheduleInWords(schedule)}${disabled ? ', disabled' : ''}`;
 }
 
-/** The record with another schedule, whose ticks count from now, and the verdicts of what was due before and undecided. */
+/** The record with another schedule, whose ticks count from now, and the verdicts of what was due by the one before (`ticks`) and undecided. */
 export function replaceSchedule(
   view: Pick<JobView, 'record' | 'createdMs'>,
-  control: JobControl,
+  ticks: Schedule | undefined,
   schedule: Declaration['schedule'],
   nowMs: number,
   by: string,
 ): { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] } {
   const { record } = view;
-  const verdicts = passedOver(view, ticksOf(record, control), nowMs, { reason: 'late', by });
+  const verdicts = passedOver(view, ticks, nowMs, { reason: 'late', by });
   const cursor = cursorAfter(record.cursor, verdicts);
   // A master whose clock is a little ahead may have decided about what is not due yet by the ensemble's.
   const sinceMs = Math.max(nowMs, cursor?.dueMs ?? nowMs);
@@ -157,7 +169,10 @@ function mayPutInForce({ declared, inForce }: JobControl, { version, schedule }:
 
 /** Asks only where it can matter: thousands of jobs are declared at once. */
 async function livingBeside(store: JobStore, { declared, inForce }: JobControl, { version }: Declaration): Promise<ReadonlySet<string>> {
-  const canMatter = (inForce.from === 'code' && inForce.version !== version) || declared.length >= MAX_DECLARATIONS;
+  const canMatter =
+    declared.some(({ disabled }) => disabled) ||
+    (inForce.from === 'code' && inForce.version !== version) ||
+    declared.length >= MAX_DECLARATIONS;
   return canMatter ? livingVersions(await store.members()) : new Set();
 }
 
@@ -202,11 +217,12 @@ function restore(
 
 /** What there is to say when another schedule stays in force. */
 function standing(job: string, { record }: JobView, { inForce, audit }: JobControl, { version, schedule }: Declaration): Registered {
-  if (isSameSchedule(record.schedule, schedule)) return { change: 'none', note: undefined };
+  const othersCode = inForce.from === 'code' && inForce.version !== version ? true : undefined;
+  if (isSameSchedule(record.schedule, schedule)) return { change: 'none', note: undefined, othersCode };
   const code = `the code of version ${version} says ${scheduleInWords(schedule)}`;
   if (inForce.from === 'code') {
     const note = `Job "${job}": the schedule of version ${inForce.version} is in force, ${scheduleInWords(record.schedule)}; ${code}.`;
-    return { change: 'none', note };
+    return { change: 'none', note, othersCode };
   }
   const order = audit.findLast(({ change }) => change.startsWith('rescheduled'));
   const who = order === undefined ? '' : ` by ${order.by} at ${new Date(order.atMs).toISOString()}`;

@@ -3,7 +3,7 @@ import { mustTickAfter, parseSchedule, scheduleSpecOf } from '../schedule/parse.
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { amend, type Amendment, type ControlParts, type Subject } from './amend.js';
 import { NoCodeScheduleError, NoSlotsError } from './errors.js';
-import { isSameSchedule, livingVersions, scheduleInWords } from './in-force.js';
+import { isSameSchedule, livingVersions, scheduleInWords, ticksOf } from './in-force.js';
 import { replaceSchedule } from './registration.js';
 
 /** Another schedule for a job. */
@@ -63,6 +63,10 @@ export function codeSchedule({ declared }: JobControl, living: ReadonlySet<strin
   return withSchedule.findLast(({ version }) => living.has(version)) ?? withSchedule.at(-1);
 }
 
-function put({ address }: ControlParts, { view, control, nowMs }: Subject, spec: ScheduleSpec): Pick<Amendment, 'record' | 'verdicts'> {
-  return replaceSchedule(view, control, spec, nowMs, address);
+function put(
+  { address }: ControlParts,
+  { view, control, nowMs, living }: Subject,
+  spec: ScheduleSpec,
+): Pick<Amendment, 'record' | 'verdicts'> {
+  return replaceSchedule(view, ticksOf(view.record, control, living), spec, nowMs, address);
 }

@@ -23,11 +23,11 @@ export async function resetClaim(parts: ControlParts, job: string, by?: string):
   });
 }
 
-function reset({ address }: ControlParts, { view, control, nowMs }: Subject): Amendment {
+function reset({ address }: ControlParts, { view, control, nowMs, living }: Subject): Amendment {
   const { record } = view;
   const refused = record.triggers.map((id) => ({ id, ...refusedBy(id, address) }));
   const interrupted = record.running.map((entry) => interruptedBy(entry, address));
-  const due = passedOver(view, ticksOf(record, control), nowMs, { reason: 'reset', by: address });
+  const due = passedOver(view, ticksOf(record, control, living), nowMs, { reason: 'reset', by: address });
   return {
     record: {
       ...record,

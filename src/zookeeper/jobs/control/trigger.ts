@@ -130,7 +130,11 @@ async function askAgain(store: ControlParts['store'], job: string, id: string): 
     const { view } = standing;
     if (!hasRoomForTrigger(view.record, id)) throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
     const record = { ...view.record, triggers: [...view.record.triggers, id] };
-    if (await write(store, job, { view, record, verdicts: [], triggers: [{ id, state: 'waiting' }], ground: undefined })) return true;
+    // The master watches the control node, and so hears of it.
+    const control = await store.loadControl(job);
+    const told = control && { control: { view: control, control: control.control } };
+    if (await write(store, job, { view, record, verdicts: [], triggers: [{ id, state: 'waiting' }], ground: undefined, ...told }))
+      return true;
   }
   throw new JobContendedError(job, MAX_TRIES);
 }

@@ -7,7 +7,7 @@ import type { Schedule } from '../schedule/schedule.js';
 import { keptSchedule } from '../schedule/kept.js';
 import { endOf, laterTick } from '../tick.js';
 import { loadExisting, type Subject } from './amend.js';
-import { passed, ticksOf } from './in-force.js';
+import { livingFor, passed, ticksOf } from './in-force.js';
 import { pausedBy } from './pause.js';
 
 /** What became of a tick, of a row of ticks that share it, or of a trigger. What is not known is undefined. */
@@ -77,7 +77,9 @@ export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule
  */
 export async function verdicts(store: JobStore, job: string, limit = MAX_VERDICTS): Promise<JobVerdict[]> {
   const [view, control, nowMs] = await Promise.all([loadExisting(store, job), store.loadControl(job), store.nowMs()]);
-  const kept = [...(await keptVerdicts(store, job, view.record)), ...presentPause({ view, control: control?.control, nowMs })];
+  const living = control && (await livingFor(store, control.control));
+  const pause = presentPause({ view, control: control?.control, nowMs, living });
+  const kept = [...(await keptVerdicts(store, job, view.record)), ...pause];
   const { schedule } = keptSchedule(view.record.schedule);
   return kept.slice(-limit).map((verdict) => verdictOf(job, verdict, schedule));
 }
@@ -107,10 +109,11 @@ export function presentPause({
   view,
   control,
   nowMs,
+  living,
 }: Omit<Subject, 'control'> & { readonly control: JobControl | undefined }): StoredVerdict[] {
   const { pausedMs } = view.record;
   if (pausedMs === undefined || control === undefined) return [];
   const after = laterTick(endOf(pausedMs), floorOf(view));
   const by = pausedBy(control)?.by;
-  return passed(ticksOf(view.record, control), after, nowMs, { ...NO_RUN, outcome: 'skipped', reason: 'paused', by });
+  return passed(ticksOf(view.record, control, living), after, nowMs, { ...NO_RUN, outcome: 'skipped', reason: 'paused', by });
 }

@@ -4,7 +4,7 @@ import type { StoredVerdict } from '../record/verdict.js';
 import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { endOf, type Tick } from '../tick.js';
-import { declarationOf, scheduleInWords } from './in-force.js';
+import { isDisabled, livingVersions, scheduleInWords } from './in-force.js';
 import { runningOf } from './list.js';
 import { pausedBy } from './pause.js';
 import type { Question, WhyParts } from './question.js';
@@ -87,7 +87,7 @@ function runningInWords(entry: RunEntry, { members, nowMs, timeZone }: Question)
 }
 
 async function undecidedInWords(parts: WhyParts, question: Question): Promise<string> {
-  const { job, tickMs, view, control, nowMs, schedule, timeZone } = question;
+  const { job, tickMs, view, control, members, nowMs, schedule, timeZone } = question;
   const { record } = view;
   const since = at(record.schedule?.sinceMs ?? view.createdMs, timeZone);
   const words = scheduleInWords(schedule.spec);
@@ -95,7 +95,7 @@ async function undecidedInWords(parts: WhyParts, question: Question): Promise<st
     return `The job "${job}" was first declared to the cluster at ${at(view.createdMs, timeZone)}; ticks from before are not made up for.`;
   if (tickMs <= (record.schedule?.sinceMs ?? -Infinity)) return beforeSchedule(question, words, since);
   if (!isTick(schedule, tickMs)) return `Not a tick of the schedule in force, ${words}. ${neighbours(schedule, tickMs, timeZone)}`;
-  if (declarationOf(control)?.disabled === true)
+  if (isDisabled(control, livingVersions(members)))
     return `The schedule of job "${job}" is disabled (disabled: true) in the code, so it does not run by itself.`;
   if (isDecided(question)) return noLongerKept(question);
   const pause = pauseInWords(question);

@@ -138,8 +138,11 @@ export interface JobStore {
   nowMs(): Promise<number>;
   /** The checkpoint, or progress, of a job: any JSON, fenced by the tenure of the run that writes it. */
   loadNote(job: string, note: 'checkpoint' | 'progress'): Promise<unknown>;
-  /** @throws the ZooKeeperError of a refused check: the tenure is over. */
-  saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, ground: Ground | undefined): Promise<void>;
+  /**
+   * `mayCreate`: makes the record where there is none; else that is refused as no-node.
+   * @throws the ZooKeeperError of a refused check: the tenure is over.
+   */
+  saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, ground: Ground | undefined, mayCreate?: boolean): Promise<void>;
   /** The living members of the service, with the versions and jobs they tell of. */
   members(): Promise<readonly MemberView[]>;
   /** Calls `listener` once, when one of these members has gone, or the connection was lost meanwhile. */

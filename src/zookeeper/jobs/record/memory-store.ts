@@ -33,7 +33,7 @@ export class MemoryJobStore implements JobStore {
   private readonly listeners = new Map<string, Set<() => void>>();
   private made = 0n;
 
-  constructor(private readonly parts: { readonly clock: Clock }) {}
+  constructor(private readonly parts: { readonly clock: Clock; readonly address?: string; readonly version?: string }) {}
 
   async load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: undefined }> {
     return { view: this.kept.get(job)?.view, problem: undefined };
@@ -137,14 +137,15 @@ export class MemoryJobStore implements JobStore {
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  async saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer): Promise<void> {
-    if (!this.kept.has(job)) await this.create(job, EMPTY_RECORD, EMPTY_CONTROL);
+  async saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, _ground?: unknown, mayCreate = true): Promise<void> {
+    if (!this.kept.has(job) && mayCreate) await this.create(job, EMPTY_RECORD, EMPTY_CONTROL);
     this.kept.get(job)?.notes.set(note, encoded.toString('utf8'));
   }
 
-  /** This process is the only one. */
+  /** This process is the only one, and knows itself which jobs it has. */
   async members(): Promise<readonly MemberView[]> {
-    return [{ name: 'this process', address: '', version: '', jobs: [...this.kept.keys()] }];
+    const { address = '', version = '' } = this.parts;
+    return [{ name: 'this process', address, version, jobs: [] }];
   }
 
   watchMembers(): () => void {

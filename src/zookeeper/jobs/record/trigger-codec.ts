@@ -53,6 +53,8 @@ export function decodeTrigger(data: Buffer): DecodedTrigger {
     const parsed: unknown = JSON.parse(data.toString('utf8'));
     expected(Array.isArray(parsed) && (parsed.length === 1 || parsed.length === 2), 'it is no list');
     const [head, input] = parsed as readonly unknown[];
+    // What cannot be written again could never be ended.
+    jsonOf(input);
     expected(Array.isArray(head) && head.length === 6, 'a part is missing');
     const [format, id, by, atMs, state, verdict] = head as readonly unknown[];
     expected(format === FORMAT, `its format is ${JSON.stringify(format)}, this version of nestjs-cluster-cron reads ${FORMAT}`);

@@ -213,7 +213,13 @@ export class ZookeeperJobStore implements JobStore {
     }
   }
 
-  async saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, ground: Ground | undefined): Promise<void> {
+  async saveNote(
+    job: string,
+    note: 'checkpoint' | 'progress',
+    encoded: Buffer,
+    ground: Ground | undefined,
+    mayCreate = true,
+  ): Promise<void> {
     const session = ground?.session ?? (await this.session());
     const path = this.znodes.note(job, note);
     const checks = ground?.workChecks() ?? [];
@@ -222,7 +228,7 @@ export class ZookeeperJobStore implements JobStore {
     } catch (thrown) {
       const isMissing = isZooKeeperError(thrown, 'no-node') && thrown.details.opIndex === checks.length;
       if (!isMissing) throw thrown;
-      await this.createNote(session, job, { kind: 'create', path, data: encoded, mode: 'persistent' }, checks);
+      await this.createNote(session, job, { kind: 'create', path, data: encoded, mode: 'persistent' }, checks, mayCreate);
     }
   }
 
@@ -240,13 +246,13 @@ export class ZookeeperJobStore implements JobStore {
   }
 
   /** A method that is no scheduled job has no record yet; its checkpoint brings one. */
-  private async createNote(session: Session, job: string, create: Op, checks: readonly Op[]): Promise<void> {
+  private async createNote(session: Session, job: string, create: Op, checks: readonly Op[], mayCreate: boolean): Promise<void> {
     try {
       await session.multi([...checks, create]);
     } catch (thrown) {
       if (isZooKeeperError(thrown, 'node-exists'))
         return session.multi([...checks, { ...create, kind: 'set', version: ANY_VERSION } as Op]).then(() => undefined);
-      if (!isZooKeeperError(thrown, 'no-node') || thrown.details.opIndex !== checks.length) throw thrown;
+      if (!mayCreate || !isZooKeeperError(thrown, 'no-node') || thrown.details.opIndex !== checks.length) throw thrown;
       await this.create(job, EMPTY_RECORD, EMPTY_CONTROL);
       await session.multi([...checks, create]);
     }

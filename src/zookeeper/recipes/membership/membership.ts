@@ -1,5 +1,5 @@
 import { isZooKeeperError } from '../../wire/errors.js';
-import { ANY_VERSION } from '../../wire/operations.js';
+import { ANY_VERSION, type WatchEvent } from '../../wire/operations.js';
 import type { Session } from '../../session/session.js';
 
 /** What a replica tells of itself. */
@@ -111,9 +111,20 @@ export class Membership {
     this.session.unwatch(this.path, this.left);
   }
 
-  /** The watch on the node is spent: by a deletion, or by a write, also an own one. */
-  private readonly left = (): void => {
+  private readonly left = ({ type }: WatchEvent): void => {
+    // A write, also an own one: the node is there, and only the watch is spent.
+    if (type === 'changed') void this.watchAgain();
+    else this.leave();
+  };
+
+  private leave(): void {
     this.joined = false;
     this.moved();
-  };
+  }
+
+  private async watchAgain(): Promise<void> {
+    const isThere = this.session.exists(this.path, { watch: this.left }).then((stat) => stat !== undefined);
+    // Whatever cannot be asked now is seen to when it joins again.
+    if (!(await isThere.catch(() => false))) this.leave();
+  }
 }

@@ -184,6 +184,18 @@ describe('trigger', () => {
     await Promise.all(callers);
   });
 
+  it('is heard of by the master when it is asked for anew with its key', async () => {
+    const scene = new Scene();
+    await failureOf(trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7', timeoutMs: 1 }));
+    let heard = 0;
+    const release = scene.store.watchControl('payouts', () => (heard += 1));
+    const asked = failureOf(trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7', timeoutMs: 50 }));
+    await scene.waiting();
+    expect(heard).toBeGreaterThan(0);
+    release();
+    await asked;
+  });
+
   it('says so when the record moves all the while, and does not call that full', async () => {
     const scene = new Scene();
     scene.store.addTrigger = async () => 'contended';

@@ -59,6 +59,7 @@ describe('the node of a trigger', () => {
     ['', 'it is empty'],
     ['x', 'JSON'],
     ['[]', 'it is no list'],
+    [`[${written.slice(1, written.indexOf(']') + 1)},"${'x'.repeat(MAX_INPUT_BYTES)}"]`, 'at most 65536'],
     [written.replace('[[1,', '[[2,'), 'its format is 2'],
     [written.replace('"waiting"', '"wait"'), 'its state is "wait"'],
     [written.replace('"t1"', '1'), 'who asked for it'],

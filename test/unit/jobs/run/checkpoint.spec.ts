@@ -16,7 +16,7 @@ function refusal(reason: 'no-node' | 'bad-version' | 'connection-loss'): ZooKeep
 /** Answers each save with what is next in `answers`; without any, it is saved. */
 function setUp(answers: (Error | undefined)[] = []) {
   const saved: unknown[] = [];
-  const state = { valid: true, rechecked: 0, asked: 0 };
+  const state = { valid: true, rechecked: 0, asked: 0, removed: false };
   const ground = { refused: async () => void (state.rechecked += 1) } as unknown as Ground;
   const tenure: HeldTenure = { id: 't', token: 9n, czxid: 0n, ground, isValid: () => state.valid, onInvalid: () => () => undefined };
   const store = {
@@ -31,7 +31,15 @@ function setUp(answers: (Error | undefined)[] = []) {
     loadNote: async () => saved.at(-1),
   } as unknown as JobStore;
   const signal = new RunSignal(tenure, (why) => new Error(why));
-  const checkpoint = new StoredCheckpoint({ store, job: 'backup', election: 'Bank:1', tenure, signal, clock: systemClock });
+  const checkpoint = new StoredCheckpoint({
+    store,
+    job: 'backup',
+    election: 'Bank:1',
+    tenure,
+    signal,
+    clock: systemClock,
+    mayCreate: () => !state.removed,
+  });
   return { checkpoint, saved, state, signal, store, tenure };
 }
 
@@ -93,6 +101,13 @@ describe('a checkpoint', () => {
     expect([saved, state.rechecked]).toEqual([[7], 1]);
   });
 
+  it('says so when the job was removed meanwhile', async () => {
+    const { checkpoint, state } = setUp([refusal('no-node')]);
+    state.removed = true;
+    await expect(checkpoint.set(7)).rejects.toThrow(/ZK_BAD_CHECKPOINT.*removed/);
+    expect(state.rechecked).toBe(0);
+  });
+
   it('is given up when ZooKeeper goes on refusing it', async () => {
     const { checkpoint, state } = setUp(Array.from({ length: 100 }, () => refusal('bad-version')));
     await expect(checkpoint.set(7)).rejects.toThrow('ZK_MASTERSHIP_LOST');
@@ -119,7 +134,7 @@ describe('progress', () => {
       saveNote: async (_: string, __: string, encoded: Buffer) =>
         void notes.push((JSON.parse(encoded.toString()) as { fraction: number }).fraction),
     };
-    const progress = new Progress({ store: noting, job: 'backup', tenure, clock, observer: silentObserver });
+    const progress = new Progress({ store: noting, job: 'backup', tenure, clock, observer: silentObserver, mayCreate: () => true });
     progress.report(0.1);
     progress.report(0.2);
     progress.report(0.3);
