@@ -286,13 +286,25 @@ describe('a job that was removed', () => {
 
 describe('jobs that come and go', () => {
   it('leave nothing behind', async () => {
-    const replica = new LoneReplica();
+    let blocked = false;
+    let end: () => void = () => undefined;
+    const replica = new LoneReplica({ work: () => (blocked ? new Promise<void>((resolve) => (end = resolve)) : undefined) });
     await replica.pass(2);
     for (let round = 0; round < 20; round += 1) {
       await replica.gate.forget(replica.identity);
       replica.add();
       await replica.pass(1);
+      // Somebody else has changed the record: the next claim is refused at first.
+      await replica.store.edit({ succeededMs: round });
     }
+    // One is added again while its run goes on.
+    blocked = true;
+    await replica.pass(2);
+    void replica.gate.forget(replica.identity);
+    replica.add();
+    blocked = false;
+    end();
+    await replica.pass(2);
     await replica.gate.forget(replica.identity);
     await settle();
     expect(replica.gate.election(undefined).loops.size).toBe(0);
