@@ -25,8 +25,8 @@ it('with all guards, ticks are started once, only by a master, by a right clock,
 it('ticks are started twice when a run does not wait for its claim', async () => {
   using mutant = await mutantOf({
     file: 'gate/job-loop.js',
-    guard: 'if (!(await this.meet(result, epoch, tenure)))',
-    instead: 'if ((await this.meet(result, epoch, tenure), false))',
+    guard: 'if (result !== undefined && !(await this.meet(result, epoch, tenure)))',
+    instead: 'if (result !== undefined && (await this.meet(result, epoch, tenure), false))',
   });
   const found = await twoVersions({ server, root: '/no-claim', dist: mutant.dist });
   expect(found).toContainEqual(expect.stringMatching(/are for one tick$/));

@@ -85,7 +85,18 @@ export class Replica {
         const { view } = await store.load(JOB);
         const [id] = view?.record.triggers ?? [];
         if (view === undefined || id === undefined) throw new Error('none waits');
-        const record = { ...view.record, triggers: view.record.triggers.filter((each) => each !== id) };
+        const entry = {
+          claim: randomUUID(),
+          tick: undefined,
+          trigger: id,
+          cause: 'trigger',
+          starts: 1,
+          startedMs: Date.now(),
+          member: 'version~a',
+          election: 'e',
+          token: 1n,
+        } as const;
+        const record = { ...view.record, triggers: view.record.triggers.filter((each) => each !== id), running: [entry] };
         const written = await store.write(JOB, { view, record, verdicts: [], triggers: [{ id, state: 'started' }], ground: undefined });
         expect(written.kind).toBe('written');
         return id;

@@ -193,7 +193,8 @@ async function find(store: ControlParts['store'], job: string, id: string, isWan
   if (node === undefined) throw new TriggerLostError(job, id, undefined);
   if (isWanted(node)) return node;
   const standing = await store.loadStanding(job, id);
-  if (standing === undefined || !isForgotten(standing.view.record, standing.trigger)) return node;
+  if (standing === undefined) return node;
+  if (isWanted(standing.trigger) || !isForgotten(standing.view.record, standing.trigger)) return standing.trigger;
   throw new TriggerLostError(job, id, standing.trigger.state === 'waiting' ? 'waiting' : 'started');
 }
 

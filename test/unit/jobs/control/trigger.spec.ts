@@ -184,6 +184,16 @@ describe('trigger', () => {
     await Promise.all(callers);
   });
 
+  it('is accepted when it was started between two looks, whatever became of the record since', async () => {
+    const scene = new Scene();
+    scene.store.loadStanding = async (job, id) => {
+      await scene.start(id);
+      scene.forget();
+      return KeptStore.prototype.loadStanding.call(scene.store, job, id);
+    };
+    expect(await trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7' })).toMatchObject({ id: 'invoice-7' });
+  });
+
   it('is heard of by the master when it is asked for anew with its key', async () => {
     const scene = new Scene();
     await failureOf(trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7', timeoutMs: 1 }));
