@@ -4,10 +4,18 @@ import type { Observer } from '../support/observer.js';
 import type { Execution } from './execution.js';
 
 /** Why a run did not simply run, cut to what a verdict holds. */
-export function errorOf({ outcome, thrown, run }: Execution): string | undefined {
-  if (outcome === 'ran') return undefined;
-  const why: unknown = thrown ?? (run.signal.aborted ? run.signal.reason : undefined);
-  return why === undefined ? undefined : messageOf(why).slice(0, MAX_ERROR_LENGTH);
+export function errorOf(execution: Execution): string | undefined {
+  const { outcome } = execution;
+  return outcome === 'failed' || outcome === 'interrupted' ? messageOf(whyOf(execution), MAX_ERROR_LENGTH) : undefined;
+}
+
+/**
+ * What ended it. A run that failed without having taken too long has thrown, also where that is `undefined` or `null`. Any other that threw nothing has ended by
+ * its abort.
+ */
+function whyOf({ outcome, reason, thrown, run }: Pick<Execution, 'outcome' | 'reason' | 'thrown' | 'run'>): unknown {
+  if (outcome === 'failed' && reason !== 'timeout') return thrown;
+  return thrown ?? (run.signal.aborted ? run.signal.reason : undefined);
 }
 
 /** The verdict of a run that had no claim. */
@@ -31,7 +39,8 @@ export function verdictOf(execution: Execution, by: string): StoredVerdict {
 }
 
 /** A line for a run that failed, with its stack, or that was cut short. */
-export function reportEnd(observer: Observer, election: string, { outcome, reason, thrown, run, attempt, durationMs }: Execution): void {
+export function reportEnd(observer: Observer, election: string, execution: Execution): void {
+  const { outcome, reason, thrown, run, attempt, durationMs } = execution;
   if (outcome !== 'interrupted' && outcome !== 'failed') return;
   const scheduled = run.scheduledTime?.toISOString();
   const fields = { job: run.job, election, token: run.fencingToken.toString(), scheduled, cause: run.cause, attempt, durationMs };
@@ -40,7 +49,7 @@ export function reportEnd(observer: Observer, election: string, { outcome, reaso
     return observer.observe({ level: 'warn', event: 'run.aborted', message, fields });
   }
   const what = reason === 'timeout' ? 'took too long' : 'failed';
-  const message = `The run of "${run.job}" ${what}: ${sentence(messageOf(thrown ?? run.signal.reason))} The schedule goes on.`;
+  const message = `The run of "${run.job}" ${what}: ${sentence(messageOf(whyOf(execution)))} The schedule goes on.`;
   observer.observe({ level: 'error', event: 'run.failed', message, fields: { ...fields, stack: stackOf(thrown) } });
 }
 

@@ -41,7 +41,7 @@ export interface JobVerdict {
   readonly by?: string | undefined;
   /** In decimal, as text: JSON knows no bigint. To compare: `BigInt(fencingToken)`. */
   readonly fencingToken?: string | undefined;
-  /** The message of what was thrown; cut to 400 characters. */
+  /** What was thrown: its message, with its causes and the errors of an aggregate; cut to 400 characters. */
   readonly error?: string | undefined;
   /** The id of the trigger. */
   readonly trigger?: string | undefined;
