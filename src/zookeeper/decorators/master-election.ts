@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { Election, Elections } from '../mastership/election.js';
-import type { Mastership } from '../mastership/mastership.state.js';
+import type { Mastership, Tenure } from '../mastership/mastership.state.js';
 import { electionNameProblem } from '../jobs/job-identity.js';
-import { ClusterCronError } from '../support/errors.js';
+import { ClusterCronError, jsonFacts } from '../support/errors.js';
 import { ELECTIONS } from './inject.js';
 
 /**
@@ -21,17 +21,20 @@ export class MasterElection {
     return (this.byName.get(election) ?? this.find(election)).isMaster();
   }
 
-  /** The state of the election as this replica knows it, as one value. No I/O. */
+  /**
+   * The state of the election as this replica knows it, as one value. No I/O. Can be sent as JSON in every state: `JSON.stringify` writes the tenure's token and
+   * czxid, which are bigints, as text.
+   */
   mastership(election?: string): Mastership {
-    return this.find(election).state();
+    return presentable(this.find(election).state());
   }
 
   /** The state and every change of it; a subscriber gets the present one at once. Never errs, never completes. */
   mastership$(election?: string): Observable<Mastership> {
     const found = this.find(election);
     return new Observable((subscriber) => {
-      const unsubscribe = found.onChange((state) => subscriber.next(state));
-      subscriber.next(found.state());
+      const unsubscribe = found.onChange((state) => subscriber.next(presentable(state)));
+      subscriber.next(presentable(found.state()));
       return unsubscribe;
     });
   }
@@ -64,5 +67,26 @@ export class MasterElection {
     const found = this.elections.election(name);
     this.byName.set(name, found);
     return found;
+  }
+}
+
+/** A state for applications: its tenure has what `Tenure` says and nothing else, and can be written as JSON. */
+function presentable(state: Mastership): Mastership {
+  return 'tenure' in state ? { ...state, tenure: new PublicTenure(state.tenure) } : state;
+}
+
+class PublicTenure implements Tenure {
+  readonly id: string;
+  readonly token: bigint;
+  readonly czxid: bigint;
+
+  constructor({ id, token, czxid }: Tenure) {
+    this.id = id;
+    this.token = token;
+    this.czxid = czxid;
+  }
+
+  toJSON(): Readonly<Record<string, unknown>> {
+    return jsonFacts(this);
   }
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HeldTenure } from '../mastership/election.js';
 import { MastershipLostError } from '../mastership/errors.js';
+import { jsonFacts } from '../support/errors.js';
 import { MemoryCheckpoint, type Checkpoint } from './checkpoint.js';
 import type { RunCause } from './run-cause.js';
 import type { RunSignal } from './run-signal.js';
@@ -92,6 +93,12 @@ export class JobRun {
   /** The run that the calling code belongs to; undefined outside of every run. */
   static current(): JobRun | undefined {
     return context.getStore();
+  }
+
+  /** What `JSON.stringify` makes of it: its facts, without checkpoint and signal; the fencing token as text, because JSON knows no bigint. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    const { job, cause, scheduledTime, nominalTime, firedTime, attempt, input, fencingToken } = this;
+    return jsonFacts({ job, cause, scheduledTime, nominalTime, firedTime, attempt, input, fencingToken });
   }
 
   /**

@@ -128,7 +128,7 @@ export class StandaloneElection implements Election {
     this.become({
       kind: 'master',
       tenure: this.held,
-      lease: { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: Number.POSITIVE_INFINITY },
+      lease: { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: FOR_EVER_MS },
     });
   }
 
@@ -159,6 +159,9 @@ export class StandaloneElection implements Election {
     this.changed.tell(state);
   }
 }
+
+/** No clock reaches it; unlike infinity it is a number in JSON, too. */
+const FOR_EVER_MS = Number.MAX_SAFE_INTEGER;
 
 /** Valid until told otherwise. */
 class LocalTenure implements HeldTenure {
