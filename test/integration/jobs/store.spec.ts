@@ -25,8 +25,11 @@ import { eventually } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { ObservedSessions } from '../session/observed-sessions.js';
+import { frame, replyHeader } from '../wire/peer.js';
 
 const JOB = 'payouts';
+/** ZooKeeper's code for a request that it refuses because it has too many. */
+const THROTTLED = -127;
 const EMPTY: JobRecord = {
   schedule: { cronTime: '* * * * * *', timeZone: 'UTC', sinceMs: undefined },
   cursor: undefined,
@@ -481,6 +484,46 @@ describe('decisions in ZooKeeper', () => {
     await other.store.write(JOB, await change(other.store, { cursor: at(1) }));
     await eventually(() => expect(told).toBeGreaterThan(before), { what: 'the change to be told' });
     release();
+  });
+
+  it('are told of although ZooKeeper has refused to set the watch, twice, on a connection that stays', async () => {
+    await using proxy = await startProxy(server);
+    const { store, session } = await connect(proxy.connectString);
+    await store.create(JOB, EMPTY, CONTROL);
+    let refusals = 0;
+    proxy.onFrame(({ kind, op, xid }) => {
+      if (kind !== 'reply' || op !== 'exists' || xid === undefined || refusals === 2) return 'pass';
+      refusals += 1;
+      return frame(replyHeader(xid, THROTTLED, -1n));
+    });
+    let detached = 0;
+    session.onDetached(() => (detached += 1));
+    let told = 0;
+    const release = store.watchRecord(JOB, () => (told += 1));
+    // Changed before the watch was set: the listener hears that it may have missed something.
+    await store.write(JOB, await change(store, { cursor: at(1) }));
+    await eventually(() => expect([refusals, told > 0]).toEqual([2, true]), { what: 'the missed change to be told' });
+    const before = told;
+    await eventually(
+      async () => {
+        await store.write(JOB, await change(store, { cursor: at(2) }));
+        expect(told).toBeGreaterThan(before + 1);
+      },
+      { what: 'later changes to be told' },
+    );
+    release();
+    expect(detached).toBe(0);
+  });
+
+  it('are told of when a member goes, although the watch of its node was refused', async () => {
+    await using proxy = await startProxy(server);
+    const { store } = await connect(proxy.connectString);
+    proxy.onFrame(({ kind, op, xid }) =>
+      kind === 'reply' && op === 'exists' && xid !== undefined ? frame(replyHeader(xid, THROTTLED, -1n)) : 'pass',
+    );
+    let told = 0;
+    store.watchMembers(['version~a'], () => (told += 1));
+    await eventually(() => expect(told).toBe(1), { what: 'the refused watch to be told of' });
   });
 
   it('are told of when a member goes, or is gone already', async () => {

@@ -127,11 +127,11 @@ export class ZookeeperJobStore implements JobStore {
   }
 
   watchControl(job: string, listener: () => void): () => void {
-    return watchNode(this.parts.sessions, this.znodes.control(job), listener);
+    return watchNode(this.parts, this.znodes.control(job), listener);
   }
 
   watchRecord(job: string, listener: () => void): () => void {
-    return watchNode(this.parts.sessions, this.znodes.record(job), listener);
+    return watchNode(this.parts, this.znodes.record(job), listener);
   }
 
   async loadLog(job: string): Promise<readonly StoredVerdict[]> {
@@ -157,7 +157,7 @@ export class ZookeeperJobStore implements JobStore {
   }
 
   watchTrigger(job: string, id: string, listener: () => void): () => void {
-    return watchNode(this.parts.sessions, this.znodes.trigger(job, id), listener);
+    return watchNode(this.parts, this.znodes.trigger(job, id), listener);
   }
 
   /** What is made below it meanwhile is removed in a further round. */
@@ -242,7 +242,7 @@ export class ZookeeperJobStore implements JobStore {
 
   watchMembers(names: readonly string[], listener: () => void): () => void {
     const paths = names.map((name) => `${this.znodes.members}/${name}`);
-    return watchForAbsence(this.parts.sessions, paths, listener);
+    return watchForAbsence(this.parts, paths, listener);
   }
 
   /** A method that is no scheduled job has no record yet; its checkpoint brings one. */
