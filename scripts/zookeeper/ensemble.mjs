@@ -8,8 +8,10 @@ import { serving, ZooKeeperServer } from './server.mjs';
  *   hosts?: readonly string[],
  *   peerHosts?: readonly string[],
  *   namespaces?: readonly string[],
+ *   memberJvm?: readonly (readonly string[])[],
  * }} EnsembleOptions as a server's; in the order of the members: `hosts`, where clients reach them; `peerHosts`, where they reach one
- *   another (default: the same); `namespaces`, the network namespaces they run in
+ *   another (default: the same); `namespaces`, the network namespaces they run in;
+ *   `memberJvm`, flags for the JVM of each alone
  */
 
 /** The servers of one ensemble, in the order of their ids (1, 2, …). */
@@ -91,7 +93,7 @@ export class Ensemble {
  * @param {EnsembleOptions} [options]
  * @returns {Promise<Ensemble>}
  */
-export async function startEnsemble(size, { hosts, peerHosts, namespaces, ...options } = {}) {
+export async function startEnsemble(size, { hosts, peerHosts, namespaces, memberJvm, ...options } = {}) {
   const installation = options.installation ?? (await provisionZooKeeper());
   // In namespaces of their own all members can use the same ports; only loopback is shared.
   const reserved = await reservePorts(size * 3);
@@ -105,7 +107,8 @@ export async function startEnsemble(size, { hosts, peerHosts, namespaces, ...opt
   }
   const members = Array.from({ length: size }, (_, index) => {
     const netns = namespaces?.[index];
-    const own = { ...options, host: hostOf(index), port: reserved.ports[index * 3] ?? 0, ...(netns === undefined ? {} : { netns }) };
+    const jvm = [...(options.jvm ?? []), ...(memberJvm?.[index] ?? [])];
+    const own = { ...options, jvm, host: hostOf(index), port: reserved.ports[index * 3] ?? 0, ...(netns === undefined ? {} : { netns }) };
     return new ZooKeeperServer(installation, own, { id: index + 1, peers });
   });
   members[0]?.owns(() => reserved.release());

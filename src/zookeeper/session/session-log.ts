@@ -1,6 +1,7 @@
 import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import { harmless, type Observation, type Observer } from '../support/observer.js';
+import type { AttemptFailure } from '../wire/connection-options.js';
 import { hexId } from './errors.js';
 
 /** A failure that goes on repeating is told again only after this long. */
@@ -9,8 +10,8 @@ const REPEAT_AFTER_MS = 60_000;
 /** What the supervisor has to say, in sentences for whoever is woken by them. */
 export class SessionLog {
   private readonly observer: Observer;
-  private toldFailureAtMs: number | undefined;
-  private untold = 0;
+  /** Of this outage: when a failure of each kind was last told, and how many have not been told since. */
+  private readonly told = new Map<AttemptFailure, { readonly atMs: number; untold: number }>();
 
   constructor(
     observer: Observer,
@@ -19,29 +20,32 @@ export class SessionLog {
     this.observer = harmless(observer);
   }
 
-  /** Could not connect to one server: the first time in an outage, and then at most once a minute. */
-  attemptFailed(server: string, why: string, outage: { readonly sinceMs: number; readonly attempts: number }): void {
+  /** Could not attach to one server: the first time in an outage, and then at most once a minute, for each kind of failure. */
+  attemptFailed(
+    server: string,
+    why: string,
+    outage: { readonly sinceMs: number; readonly attempts: number; readonly failure: AttemptFailure },
+  ): void {
     const nowMs = this.clock.nowMs();
-    if (this.toldFailureAtMs !== undefined && nowMs - this.toldFailureAtMs < REPEAT_AFTER_MS) {
-      this.untold++;
+    const { attempts, failure } = outage;
+    const last = this.told.get(failure);
+    if (last !== undefined && nowMs - last.atMs < REPEAT_AFTER_MS) {
+      last.untold++;
       return;
     }
-    const { attempts } = outage;
+    this.told.set(failure, { atMs: nowMs, untold: 0 });
     const forMs = Math.round(nowMs - outage.sinceMs);
-    const before = this.untold === 0 ? '' : ` ${this.untold} further failures since the last such line are not shown.`;
-    this.toldFailureAtMs = nowMs;
-    this.untold = 0;
-    this.tell(
-      'warn',
-      'session.connect-failed',
-      `Could not connect to ZooKeeper at ${server}: ${why}. Attempt ${attempts}, ${forMs} ms without a connection; retrying for as long as it takes; until then no @MasterOnly job starts here.${before}`,
-      {
-        server,
-        why,
-        attempts,
-        forMs,
-      },
-    );
+    const before =
+      last === undefined || last.untold === 0 ? '' : ` ${last.untold} further failures since the last such line are not shown.`;
+    const facts = { server, why, attempts, forMs };
+    const since = `Attempt ${attempts}, ${forMs} ms without a connection;`;
+    if (failure === 'credentials refused') {
+      const advice = 'If all servers refuse them, correct the auth option; if this one alone does, look at its authentication providers.';
+      const text = `ZooKeeper at ${server} has refused the credentials. ${since} the other servers are tried, and this one again; until one takes them no @MasterOnly job starts here. ${advice}${before}`;
+      return this.tell('error', 'session.authentication-failed', text, facts);
+    }
+    const text = `Could not connect to ZooKeeper at ${server}: ${why}. ${since} retrying for as long as it takes; until then no @MasterOnly job starts here.${before}`;
+    this.tell('warn', 'session.connect-failed', text, facts);
   }
 
   attached(id: bigint, server: string, timeoutMs: number, requestedMs: number, afterMs: number): void {
@@ -125,15 +129,6 @@ export class SessionLog {
     );
   }
 
-  authenticationFailed(server: string): void {
-    this.tell(
-      'error',
-      'session.authentication-failed',
-      `ZooKeeper at ${server} has refused the credentials. No further attempt is made: correct the auth option and restart.`,
-      { server },
-    );
-  }
-
   closed(id: bigint | undefined, how: 'closed' | 'abandoned', tookMs: number): void {
     const what = id === undefined ? 'The ZooKeeper client' : `ZooKeeper session ${hexId(id)}`;
     const fields = { session: id === undefined ? undefined : hexId(id), how, tookMs: Math.round(tookMs) };
@@ -151,8 +146,7 @@ export class SessionLog {
   }
 
   private healed(): void {
-    this.toldFailureAtMs = undefined;
-    this.untold = 0;
+    this.told.clear();
   }
 
   private tell(level: Observation['level'], event: string, message: string, fields: NonNullable<Observation['fields']>): void {

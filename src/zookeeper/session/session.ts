@@ -7,8 +7,7 @@ export type SessionEnd =
   /** Not attached for its timeout + 2 s: whatever became of it, it is not used again. */
   | 'given up'
   /** By `close`. */
-  | 'closed'
-  | 'authentication failed';
+  | 'closed';
 
 /**
  * One ZooKeeper session, from its first attachment to its end. Detached and attached again (to another member, say) it is
@@ -42,7 +41,6 @@ export type SessionState =
   | { readonly kind: 'connecting'; readonly sinceMs: number; readonly lastError?: string; readonly attempts: number }
   | { readonly kind: 'attached'; readonly sessionId: bigint; readonly timeoutMs: number; readonly server: string; readonly sinceMs: number }
   | { readonly kind: 'detached'; readonly sessionId: bigint; readonly sinceMs: number; readonly lastError?: string }
-  | { readonly kind: 'failed'; readonly why: string }
   | { readonly kind: 'stopped' };
 
 /** Keeps one session alive at a time: when it ends, the next one is made, until `stop`. */

@@ -6,7 +6,7 @@ import type { Observer } from '../support/observer.js';
 import type { AuthOptions } from '../wire/acl.js';
 import { WireClient } from '../wire/client.js';
 import { parseConnectString, type ConnectString } from '../wire/connect-string.js';
-import type { ConnectionEnd } from '../wire/connection-options.js';
+import type { AttemptFailure, ConnectionEnd } from '../wire/connection-options.js';
 import { checkPackage } from '../wire/package.js';
 import { ServerList, type Lookup } from '../wire/servers.js';
 import { LiveSession } from './live-session.js';
@@ -128,8 +128,8 @@ class Supervisor implements Sessions {
       events: {
         attached: (server) => this.attached(wire, server),
         detached: (server, why) => this.detached(wire, server, why),
-        attemptFailed: (server, why) => this.attemptFailed(server, why),
-        over: (server, end) => this.over(server, end),
+        attemptFailed: (server, why, failure) => this.attemptFailed(server, why, failure),
+        over: (_, end) => this.over(end),
         callbackFailed: (what, thrown) => this.log.callbackFailed(what, thrown),
       },
     });
@@ -166,33 +166,27 @@ class Supervisor implements Sessions {
     session.tellDetached();
   }
 
-  private attemptFailed(server: string, why: string): void {
+  private attemptFailed(server: string, why: string, failure: AttemptFailure): void {
     const before = this.now;
     const lastError = `${server}: ${why}`;
     if (before.kind === 'connecting') {
       const attempts = before.attempts + 1;
-      this.log.attemptFailed(server, why, { sinceMs: before.sinceMs, attempts });
+      this.log.attemptFailed(server, why, { sinceMs: before.sinceMs, attempts, failure });
       this.become({ ...before, attempts, lastError });
     } else if (before.kind === 'detached') {
-      this.log.attemptFailed(server, why, { sinceMs: before.sinceMs, attempts: 1 });
+      this.log.attemptFailed(server, why, { sinceMs: before.sinceMs, attempts: 1, failure });
       this.become({ ...before, lastError });
     }
   }
 
   /** The connection's session is over; unless that was asked for, the next one is made. */
-  private over(server: string | undefined, end: ConnectionEnd): void {
+  private over(end: ConnectionEnd): void {
     const { session, now } = this;
     if (this.stopping !== undefined) return;
     const { clock } = this.options;
     this.giveUp?.cancel();
     this.session = undefined;
     const detachedForMs = now.kind === 'detached' ? clock.nowMs() - now.sinceMs : undefined;
-    if (end === 'authentication failed') {
-      this.log.authenticationFailed(server ?? 'an unknown server');
-      this.become({ kind: 'failed', why: 'ZooKeeper has refused the credentials' });
-      session?.end('authentication failed');
-      return;
-    }
     if (session !== undefined && end === 'expired') this.log.expired(session.id, detachedForMs);
     if (session !== undefined && end === 'abandoned')
       this.log.givenUp(session.id, detachedForMs ?? 0, now.kind === 'detached' ? now.lastError : undefined);

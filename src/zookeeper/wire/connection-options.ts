@@ -3,7 +3,10 @@ import type { Clock } from '../support/clock.js';
 import type { ServerList } from './servers.js';
 
 /** Why a connection will not be used again. */
-export type ConnectionEnd = 'expired' | 'authentication failed' | 'closed' | 'abandoned';
+export type ConnectionEnd = 'expired' | 'closed' | 'abandoned';
+
+/** What kept a server from being attached to. `credentials refused`: by this server; another one may take them. */
+export type AttemptFailure = 'not reached' | 'credentials refused';
 
 export interface Credential {
   readonly scheme: string;
@@ -15,7 +18,7 @@ export interface ConnectionEvents {
   /** Attached: authenticated, and all watches set again. */
   attached(server: string): void;
   detached(server: string, why: string): void;
-  attemptFailed(server: string, why: string): void;
+  attemptFailed(server: string, why: string, failure: AttemptFailure): void;
   /** `server` is the one that said so. */
   over(server: string | undefined, end: ConnectionEnd): void;
   /** A function of the user's threw; `what` says which. */

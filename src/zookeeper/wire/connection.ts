@@ -1,5 +1,5 @@
 import type { Timer } from '../support/clock.js';
-import type { ConnectionEnd, ConnectionOptions } from './connection-options.js';
+import type { AttemptFailure, ConnectionEnd, ConnectionOptions } from './connection-options.js';
 import { Exchange } from './exchange.js';
 import { refused, type WireFailure } from './failure.js';
 import { attempt, type Welcome } from './handshake.js';
@@ -27,8 +27,8 @@ interface Open {
 type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'seeking'; readonly abort: AbortController; link: Link | undefined }
-  /** Welcomed; `owed` answers to credentials and watches are still to come. */
-  | ({ readonly kind: 'preparing'; owed: number } & Open)
+  /** Welcomed; `owed` answers to credentials and watches are still to come. `failure`: what it means when the link goes down before. */
+  | ({ readonly kind: 'preparing'; owed: number; failure: AttemptFailure } & Open)
   | ({ readonly kind: 'attached' } & Open)
   | { readonly kind: 'over'; readonly end: ConnectionEnd };
 
@@ -142,7 +142,7 @@ export class Connection implements ConnectionManager {
       failedRounds: this.unsteady,
       signal: abort.signal,
       attempt: (endpoint, limitMs) => this.attempt(state, endpoint, limitMs),
-      unresolved: (server, why) => events.attemptFailed(server, why),
+      unresolved: (server, why) => events.attemptFailed(server, why, 'not reached'),
     });
   }
 
@@ -163,7 +163,7 @@ export class Connection implements ConnectionManager {
         frame: (link, frame) => this.onFrame(link, frame),
         failed: (why) => {
           state.link = undefined;
-          if (this.state === state) events.attemptFailed(formatEndpoint(endpoint), why);
+          if (this.state === state) events.attemptFailed(formatEndpoint(endpoint), why, 'not reached');
         },
         lost: (link, why) => this.lost(link, why),
       },
@@ -188,7 +188,7 @@ export class Connection implements ConnectionManager {
       () => link.write(PING_FRAME),
       (why) => link.destroy(why),
     );
-    const state: State = { kind: 'preparing', owed: 0, link, liveness, sinceMs: clock.nowMs() };
+    const state: State = { kind: 'preparing', owed: 0, failure: 'not reached', link, liveness, sinceMs: clock.nowMs() };
     this.state = state;
     if (this.closing !== undefined) return this.sendClose(link);
     // Before anything that a user sends: rights first, then the watches, relative to what was last seen on the old connection.
@@ -219,7 +219,7 @@ export class Connection implements ConnectionManager {
     this.exchange.lost(why);
     const server = formatEndpoint(link.endpoint);
     if (state.kind === 'attached') this.options.events.detached(server, why);
-    else this.options.events.attemptFailed(server, why);
+    else this.options.events.attemptFailed(server, why, state.failure);
   }
 
   private end(end: ConnectionEnd): void {
@@ -250,13 +250,22 @@ export class Connection implements ConnectionManager {
       case XID.notification:
         return this.notify(reader);
       case XID.auth:
-        return code === 0 ? this.answered(state) : this.end('authentication failed');
+        return code === 0 ? this.answered(state) : this.credentialsRefused(state, code);
       case XID.setWatches:
         if (code !== 0) throw new ProtocolError(`the watches were refused (${code})`);
         return this.answered(state);
       default:
         return this.exchange.reply(reader, xid, zxid, code);
     }
+  }
+
+  /**
+   * By this server. That says nothing about the others: during a rolling upgrade one of them may lack the provider of the scheme, or have an older
+   * configuration. So the session goes on, and the next server is tried, in growing pauses.
+   */
+  private credentialsRefused(state: Extract<State, { kind: 'preparing' | 'attached' }>, code: number): void {
+    if (state.kind === 'preparing') state.failure = 'credentials refused';
+    state.link.destroy(`the server has refused the credentials (${code})`);
   }
 
   /** One of the answers that the new connection waits for. */
@@ -274,9 +283,7 @@ export class Connection implements ConnectionManager {
 }
 
 function afterTheEnd(end: ConnectionEnd): WireFailure {
-  return end === 'authentication failed'
-    ? refused('auth-failed', 'ZooKeeper has refused the credentials')
-    : refused('session-expired', `the session is over: ${end}`);
+  return refused('session-expired', `the session is over: ${end}`);
 }
 
 function howClosed(end: ConnectionEnd): 'closed' | 'abandoned' {

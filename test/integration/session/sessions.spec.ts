@@ -5,7 +5,7 @@ import type { Session } from '../../../src/zookeeper/session/session.js';
 import type { AuthOptions } from '../../../src/zookeeper/wire/acl.js';
 import { eventually, failureOf, within } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
-import { startEnsemble, startServer } from '../../support/zookeeper.js';
+import { startEnsemble, startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { ObservedSessions } from './observed-sessions.js';
 
 const empty = Buffer.alloc(0);
@@ -160,18 +160,40 @@ describe('while no server can be reached', () => {
 });
 
 describe('refused credentials', () => {
-  it('are final, and are said loudly', async () => {
+  it('are said loudly, once, and tried again for as long as every server refuses them', async () => {
     await using server = await startServer();
     const auth = { scheme: 'nosuch', credentials: ['a:b'] } as unknown as AuthOptions;
     await using observed = new ObservedSessions(server.connectString, { auth });
     observed.supervisor.start();
-    await eventually(() => expect(observed.supervisor.state()).toEqual({ kind: 'failed', why: 'ZooKeeper has refused the credentials' }), {
-      what: 'the refusal',
-    });
-    expect(observed.observations.find(({ event }) => event === 'session.authentication-failed')).toMatchObject({ level: 'error' });
+    const attempts = (): number => Math.max(...observed.states.map((state) => (state.kind === 'connecting' ? state.attempts : 0)));
+    await eventually(() => expect(attempts()).toBeGreaterThan(3), { what: 'four refusals' });
+    expect(observed.supervisor.state()).toMatchObject({ lastError: expect.stringContaining('has refused the credentials') as unknown });
+    expect(observed.observations.map(({ level, event }) => `${level} ${event}`)).toEqual(['error session.authentication-failed']);
     expect(observed.sessions).toEqual([]);
-    expect(await observed.supervisor.stop(1000)).toBe('abandoned');
+    await observed.supervisor.stop(1000);
     expect(observed.supervisor.state()).toEqual({ kind: 'stopped' });
+  });
+
+  it('by one server of an upgrade that lacks the provider cost neither a session nor a new one: the others are used', async () => {
+    const without = ['-Dzookeeper.DigestAuthenticationProvider.enabled=false'];
+    await using ensemble = await startEnsemble(3, { memberJvm: [without, [], []], cfg: { maxSessionTimeout: 60_000 } });
+    const [refusing, second, third] = ensemble.members as readonly [ZooKeeperServer, ZooKeeperServer, ZooKeeperServer];
+    const auth: AuthOptions = { scheme: 'digest', credentials: ['a:b'] };
+    await using proxy = await startProxy({ host: second.host, port: second.port });
+    await using observed = new ObservedSessions(`${refusing.connectString},${proxy.connectString}`, { auth, sessionTimeoutMs: 60_000 });
+    observed.supervisor.start();
+    const first = await observed.session(1);
+    // From here on only the server that refuses can be reached, until the link to the other one is back.
+    proxy.refuse();
+    proxy.resetAll();
+    await observed.toSay('session.authentication-failed');
+    proxy.pass();
+    await eventually(() => expect(observed.supervisor.state()).toMatchObject({ kind: 'attached', sessionId: first.id }), {
+      what: 'the session at the server that takes the credentials',
+    });
+    await using fresh = new ObservedSessions(`${refusing.connectString},${third.connectString}`, { auth });
+    fresh.supervisor.start();
+    await fresh.session(1);
   });
 });
 

@@ -2,7 +2,7 @@ import zookeeper from 'node-zookeeper-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuthOptions } from '../../../src/zookeeper/wire/acl.js';
 import { ANY_VERSION } from '../../../src/zookeeper/wire/operations.js';
-import { failureOf, within } from '../../support/eventually.js';
+import { eventually, failureOf, within } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { frame, replyHeader, startPeer } from './peer.js';
@@ -120,23 +120,30 @@ it('has its rights on a new connection before anything else is sent there', asyn
   expect(order.slice(0, 4)).toEqual(['auth', 'auth', 'setWatches', 'getData']);
 });
 
-it('ends for good when the server refuses the credentials', async () => {
+it('sends nothing to a server that refuses the credentials, and tries again until one takes them', async () => {
+  let isRefusing = true;
   await using peer = await startPeer({
     onRequest: ({ op, socket }) => {
-      if (op === AUTH) socket.end(frame(replyHeader(-4, -115)));
+      if (op === AUTH && isRefusing) socket.end(frame(replyHeader(-4, -115)));
+      else if (op === AUTH) socket.write(frame(replyHeader(-4, 0)));
     },
   });
-  await using wire = new RecordedWire(peer.connectString, { auth: alice });
+  await using wire = new RecordedWire(peer.connectString, { auth: { ...alice, credentials: ['alice:one'] } });
   wire.connection.connect();
-  await wire.toEnd('authentication failed');
-  expect(wire.attachments).toEqual([]);
-  expect(await failureOf(wire.exists('/'))).toMatchObject({ reason: 'auth-failed', details: { sent: false } });
-  expect(peer.accepted).toBe(1);
+  await eventually(() => expect(wire.failures.length).toBeGreaterThan(2), { what: 'three refusals' });
+  expect(new Set(wire.failures)).toEqual(new Set([`${peer.connectString}: the server has refused the credentials (-115)`]));
+  expect(await failureOf(wire.exists('/'))).toMatchObject({ reason: 'connection-loss', details: { sent: false } });
+  expect([wire.attachments, wire.ends]).toEqual([[], []]);
+  expect(new Set(peer.requests.map(({ op }) => op))).toEqual(new Set([AUTH]));
+  isRefusing = false;
+  await wire.toAttach(1);
 });
 
-it('ends for good when the real server does not know the scheme', async () => {
+it('goes on trying when the real server does not know the scheme', async () => {
   const auth = { ...alice, scheme: 'nosuch' } as unknown as AuthOptions;
   await using wire = new RecordedWire(server.connectString, { auth });
   wire.connection.connect();
-  await wire.toEnd('authentication failed');
+  await eventually(() => expect(wire.failures.length).toBeGreaterThan(1), { what: 'two refusals' });
+  expect(wire.failures[0]).toContain('has refused the credentials');
+  expect(wire.ends).toEqual([]);
 });

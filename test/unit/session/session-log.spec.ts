@@ -14,7 +14,7 @@ it('says a repeated failure at once and then at most once a minute, with the num
   const { clock, said, log } = logged();
   const sinceMs = clock.nowMs();
   for (let attempt = 1; attempt <= 121; attempt++) {
-    log.attemptFailed('zk1:2181', 'refused', { sinceMs, attempts: attempt });
+    log.attemptFailed('zk1:2181', 'refused', { sinceMs, attempts: attempt, failure: 'not reached' });
     clock.pass(1000);
   }
   expect(said.map(({ message }) => message)).toEqual([
@@ -24,11 +24,24 @@ it('says a repeated failure at once and then at most once a minute, with the num
   ]);
 });
 
+it('says that credentials are refused although it has just said that another server cannot be reached, and both once', () => {
+  const { said, log } = logged();
+  for (let attempts = 1; attempts <= 6; attempts += 2) {
+    log.attemptFailed('zk1:2181', 'refused', { sinceMs: 0, attempts, failure: 'not reached' });
+    log.attemptFailed('zk2:2181', 'refused', { sinceMs: 0, attempts: attempts + 1, failure: 'credentials refused' });
+  }
+  expect(said.map(({ level, event }) => `${level} ${event}`)).toEqual([
+    'warn session.connect-failed',
+    'error session.authentication-failed',
+  ]);
+  expect(said[1]?.message).toMatch(/^ZooKeeper at zk2:2181 has refused the credentials\. Attempt 2, .*the other servers are tried/u);
+});
+
 it('says the first failure of the next outage at once', () => {
   const { said, log } = logged();
-  log.attemptFailed('zk1:2181', 'refused', { sinceMs: 0, attempts: 1 });
+  log.attemptFailed('zk1:2181', 'refused', { sinceMs: 0, attempts: 1, failure: 'not reached' });
   log.reattached(7n, 'zk1:2181', 10);
-  log.attemptFailed('zk1:2181', 'refused', { sinceMs: 0, attempts: 1 });
+  log.attemptFailed('zk1:2181', 'refused', { sinceMs: 0, attempts: 1, failure: 'not reached' });
   expect(said.map(({ event }) => event)).toEqual(['session.connect-failed', 'session.reattached', 'session.connect-failed']);
 });
 
