@@ -55,6 +55,7 @@ export { TriggerInputError } from './zookeeper/jobs/record/trigger-codec.js';
 export { BadScheduleError } from './zookeeper/jobs/schedule/parse.js';
 
 export type { Lease, Mastership, Tenure } from './zookeeper/mastership/mastership.state.js';
+export type { ClusterMember } from './zookeeper/mastership/members.js';
 export { MastershipLostError, NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './zookeeper/mastership/errors.js';
 
 export { ClusterCronError } from './zookeeper/support/errors.js';

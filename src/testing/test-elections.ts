@@ -1,4 +1,5 @@
 import type { Election, Elections } from '../zookeeper/mastership/election.js';
+import type { ClusterMember } from '../zookeeper/mastership/members.js';
 import { StandaloneElection } from '../zookeeper/mastership/standalone.js';
 
 /** Who is master when the test starts. */
@@ -32,6 +33,15 @@ export class TestElections implements Elections {
 
   election(name?: string): Election {
     return this.find(name);
+  }
+
+  async members(): Promise<readonly ClusterMember[]> {
+    const member = { version: '0', candidate: true, since: new Date(0), rank: undefined };
+    const holds = [...this.byName.values()].filter((one) => one.isMaster()).map((one) => one.key);
+    return [
+      { ...member, address: 'this.test:9090', holds: holds.sort(), isThis: true },
+      { ...member, address: this.otherAddress, holds: [], isThis: false },
+    ];
   }
 
   setJobs(): void {

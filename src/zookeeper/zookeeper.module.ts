@@ -19,6 +19,7 @@ import { MemoryJobStore } from './jobs/record/memory-store.js';
 import { ZookeeperJobStore } from './jobs/record/zookeeper-store.js';
 import type { Election, Elections } from './mastership/election.js';
 import { createElections } from './mastership/elections.js';
+import type { ClusterMember } from './mastership/members.js';
 import { StandaloneElections } from './mastership/standalone.js';
 import type { Sessions } from './session/session.js';
 import { createSessions } from './session/sessions.js';
@@ -160,7 +161,7 @@ function jobStore(
 function standalone(settings: ZookeeperSettings, observer: Observer): Elections {
   const { service, version, electionScope, address, candidate } = settings;
   const key = electionScope === 'service' ? service : `${service}:${version}`;
-  return new StandaloneElections({ key, address, candidate, clock: systemClock, observer });
+  return new StandaloneElections({ key, address, version, candidate, clock: systemClock, observer });
 }
 
 /** The elections of a real ensemble, and the one session under them. Connects at `start`. */
@@ -191,6 +192,10 @@ class EnsembleElections implements Elections {
 
   election(name?: string): Election {
     return this.elections.election(name);
+  }
+
+  members(name?: string, signal?: AbortSignal): Promise<readonly ClusterMember[]> {
+    return this.elections.members(name, signal);
   }
 
   setJobs(names: readonly string[]): void {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { Election, Elections } from '../mastership/election.js';
 import type { Mastership, Tenure } from '../mastership/mastership.state.js';
+import type { ClusterMember } from '../mastership/members.js';
 import { electionNameProblem } from '../jobs/job-identity.js';
 import { ClusterCronError, jsonFacts } from '../support/errors.js';
 import { ELECTIONS } from './inject.js';
@@ -37,6 +38,16 @@ export class MasterElection {
       subscriber.next(presentable(found.state()));
       return unsubscribe;
     });
+  }
+
+  /**
+   * Asks the ensemble which replicas of the service live, the oldest first: address, version, what each holds, its rank in the line of the election.
+   * Some reads for each replica: for people, not for a loop. Without ZooKeeper (`standalone`, testing kit): this process.
+   * @throws {ClusterCronError} `ZK_NOT_CONNECTED` while there is no session; the signal's reason; what reading rejects with.
+   */
+  async members(election?: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly ClusterMember[]> {
+    this.find(election);
+    return this.elections.members(election, options.signal);
   }
 
   /** Asks the ensemble who is master. Undefined: nobody at this moment. Rejects while ZooKeeper cannot be reached. */

@@ -1,4 +1,12 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable, MisdirectedException, type Type } from '@nestjs/common';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  MisdirectedException,
+  type OnModuleInit,
+  type Type,
+} from '@nestjs/common';
 import { refusal } from '../gate/refusal.js';
 import type { Elections } from '../mastership/election.js';
 import type { NotMasterError } from '../mastership/errors.js';
@@ -17,7 +25,7 @@ export interface MasterGuardOptions {
  * a transport of `@nestjs/microservices` an `RpcException` with it. `@UseGuards(MasterGuard)`, or `MasterGuard.with(options)`.
  */
 @Injectable()
-export class MasterGuard implements CanActivate {
+export class MasterGuard implements CanActivate, OnModuleInit {
   protected readonly options: MasterGuardOptions = {};
 
   constructor(@Inject(ELECTIONS) private readonly elections: Elections) {}
@@ -29,6 +37,11 @@ export class MasterGuard implements CanActivate {
       protected override readonly options = options;
     }
     return MasterGuardWithOptions;
+  }
+
+  /** An election that is named nowhere else begins here, so that the first request finds its master known. */
+  onModuleInit(): void {
+    this.elections.election(this.options.election);
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {

@@ -1,12 +1,11 @@
 import type { Election } from '../mastership/election.js';
 import { NotMasterError } from '../mastership/errors.js';
-import type { Mastership } from '../mastership/mastership.state.js';
+import { knownMaster, type Mastership } from '../mastership/mastership.state.js';
 
 /** The error for `what`, which runs only on the master, as the election is at this moment. */
 export function refusal(what: string, election: Election): NotMasterError {
   const state = election.state();
-  const master = state.kind === 'standby' ? state.master : undefined;
-  return new NotMasterError(election.key, master, `"${what}" runs only there; ${inWords(state)}`);
+  return new NotMasterError(election.key, knownMaster(state), `"${what}" runs only there; ${inWords(state)}`);
 }
 
 function inWords(state: Mastership): string {

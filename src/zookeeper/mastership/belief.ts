@@ -64,7 +64,7 @@ export class Belief {
     private readonly observer: Observer,
     initialWhy: string,
   ) {
-    this.current = { kind: 'observing', why: initialWhy };
+    this.current = { kind: 'observing', why: initialWhy, master: undefined };
     this.listeners = new Listeners(this.listenerFailed);
   }
 
@@ -107,7 +107,9 @@ export class Belief {
     if (state === was) return;
     this.current = state;
     this.follow(state);
-    if (was.kind !== state.kind || tenureIdOf(was) !== tenureIdOf(state) || state.kind === 'standby') this.tell(state);
+    const isNews =
+      was.kind !== state.kind || tenureIdOf(was) !== tenureIdOf(state) || state.kind === 'standby' || state.kind === 'observing';
+    if (isNews) this.tell(state);
   }
 
   /** When a listener changes the state (by resigning, say), the others have heard of the newer one already. */

@@ -4,13 +4,13 @@ import { Belief } from './belief.js';
 import { Contest } from './contest.js';
 import type { Drain, Election, HeldTenure } from './election.js';
 import type { ElectionZnodes } from './election.znodes.js';
-import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
+import { notConnected, NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
+import { Follower } from './follower.js';
 import type { LeaseKeeper } from './lease.js';
-import type { Mastership } from './mastership.state.js';
+import { knownMaster, type Mastership } from './mastership.state.js';
 import { Memory } from './memory.js';
 import { addressesInLine } from './reassignment.js';
 import type { CandidateParts, OwnMember } from './scene.js';
-import { ClusterCronError } from '../support/errors.js';
 
 /** This replica in one election, from session to session. */
 export class Candidate implements Election {
@@ -19,10 +19,11 @@ export class Candidate implements Election {
   private drain: Drain | undefined;
   private closed = false;
   private contest: { readonly it: Contest; readonly over: Promise<void> } | undefined;
+  private follower: Follower | undefined;
 
   constructor(
     private readonly znodes: ElectionZnodes,
-    given: Pick<CandidateParts, 'address' | 'clock' | 'observer' | 'newId'>,
+    given: Pick<CandidateParts, 'address' | 'clock' | 'observer' | 'newId' | 'heldElsewhere'>,
     private readonly session: () => Session | undefined,
     initialWhy: string,
   ) {
@@ -36,6 +37,11 @@ export class Candidate implements Election {
 
   get path(): string {
     return this.znodes.node;
+  }
+
+  /** Whether it holds the node, or is about to win it. */
+  get isHolding(): boolean {
+    return this.contest?.it.isHolding === true;
   }
 
   state(): Mastership {
@@ -71,7 +77,7 @@ export class Candidate implements Election {
 
   async resign(): Promise<void> {
     const leaving = this.contest?.it.leave('resign', 'asked to resign');
-    if (leaving === undefined) throw new NotMasterError(this.key, this.knownMaster(), `it is ${this.state().kind}`);
+    if (leaving === undefined) throw new NotMasterError(this.key, knownMaster(this.state()), `it is ${this.state().kind}`);
     if ((await leaving) === 'stuck') throw new RunIgnoresAbortError(this.key);
   }
 
@@ -100,8 +106,17 @@ export class Candidate implements Election {
     this.contest = { it, over };
   }
 
+  /** Takes no part over this session, but knows who is master. */
+  follow(session: Session): void {
+    if (this.closed || this.follower !== undefined || session.ended.aborted) return;
+    const { znodes, parts, belief } = this;
+    this.follower = new Follower({ ...parts, znodes, session, tell: (master) => belief.apply({ kind: 'observed', master }) });
+    void this.follower.run();
+  }
+
   /** The session is over, and with it whatever was held; the next one begins anew. */
   async sessionEnded(reason: Error): Promise<void> {
+    this.stopFollowing();
     if (this.contest === undefined) return;
     await this.endContest(reason);
     this.belief.apply({ kind: 'campaigning', why: reason.message });
@@ -115,6 +130,7 @@ export class Candidate implements Election {
   /** Drains and resigns if it holds the node, and takes no further part. */
   async close(why: string, reason: Error): Promise<'resigned' | 'stuck' | 'idle'> {
     this.closed = true;
+    this.stopFollowing();
     const outcome = await (this.contest?.it.leave('close', why) ?? 'idle');
     if (outcome === 'stuck') return 'stuck';
     await this.endContest(reason);
@@ -128,18 +144,16 @@ export class Candidate implements Election {
     await contest?.over;
   }
 
-  private knownMaster(): string | undefined {
-    const state = this.state();
-    return state.kind === 'standby' ? state.master : undefined;
+  private stopFollowing(): void {
+    this.follower?.close();
+    this.follower = undefined;
+    this.belief.apply({ kind: 'observed', master: undefined });
   }
 
   private attachedSession(): Session {
     const session = this.session();
     if (session === undefined) {
-      throw new ClusterCronError(
-        'ZK_NOT_CONNECTED',
-        `Election "${this.key}": there is no ZooKeeper session now. Try again, or look at the session's state.`,
-      );
+      throw notConnected(`The ensemble cannot be asked about the election "${this.key}"`);
     }
     return session;
   }

@@ -16,8 +16,10 @@ import { Reign } from './reign.js';
 import { remember, type KnownRecord } from './remember.js';
 import { removeForeignNode } from './remove-node.js';
 import { report, type CandidateParts, type OwnMember, type Scene } from './scene.js';
-import { rankDelayMs, STAND_BACK_MS } from './timing.js';
+import { SameAddress } from './same-address.js';
+import { STAND_BACK_MS } from './timing.js';
 import { floorForWin } from './token.js';
+import { awaitTurn } from './turn.js';
 import { Wake } from './wake.js';
 import { ownerOf, readRecord, tryToWin, type Attempt, type NotWon, type Win } from './win.js';
 
@@ -41,7 +43,10 @@ export class Contest {
   private vacant: KnownRecord | undefined;
   /** The last attempt found the node taken. */
   private taken = false;
+  /** The node has gone, and this candidate goes for it. */
+  private isGoing = false;
   private failures = 0;
+  private readonly sameAddress: SameAddress;
   private readonly unsubscribe: () => void;
 
   constructor(
@@ -54,6 +59,7 @@ export class Contest {
     const watch = new NodeWatch(session, parts.znodes.node, keeper, wake);
     const line = new Line(session, parts.znodes, parts.address, parts.newId(), wake);
     this.scene = { ...parts, session, keeper, watch, line, wake, member };
+    this.sameAddress = new SameAddress(this.scene);
     // An ensemble restored to an older state fires nothing for a node whose last change lies below what this session has seen.
     this.unsubscribe = session.onAttached(() => watch.disarm());
   }
@@ -72,6 +78,7 @@ export class Contest {
       }
     } finally {
       this.unsubscribe();
+      this.sameAddress.close();
       this.scene.watch.close();
       if (!this.scene.session.ended.aborted) await this.scene.line.leave();
       else this.scene.line.forget();
@@ -81,6 +88,11 @@ export class Contest {
   /** The session has ended, or the candidate withdraws: nothing is held after this, and nothing new is begun. */
   abort(reason: Error): void {
     this.stopping.abort(reason);
+  }
+
+  /** Whether it holds the node, or is about to. */
+  get isHolding(): boolean {
+    return this.isGoing || this.reign !== undefined;
   }
 
   /** Undefined when this replica holds nothing. */
@@ -117,6 +129,7 @@ export class Contest {
   private async standBy(node: NodeView): Promise<void> {
     const { scene } = this;
     const { signal } = this.stopping;
+    this.isGoing = false;
     let deleted = false;
     let known: KnownRecord | undefined;
     scene.watch.onEvent = (event) => (deleted = event.type === 'deleted');
@@ -124,6 +137,7 @@ export class Contest {
     try {
       await this.standInLine();
       this.tell(node);
+      this.sameAddress.look(node);
       known = await remember(scene, node);
       while (!signal.aborted && scene.watch.armedSince() !== undefined) {
         await scene.wake.wait(signal);
@@ -135,14 +149,11 @@ export class Contest {
     if (deleted && !signal.aborted) await this.afterDeletion(node.text, known);
   }
 
-  /**
-   * The first in line goes at once. The others give those before them a little time, then look; they tell nobody before that, so that a
-   * thousand of them do not keep the first one waiting.
-   */
+  /** Those who had to wait tell nobody before they have looked again, so that a thousand of them do not keep the first one waiting. */
   private async afterDeletion(master: string, known: KnownRecord | undefined): Promise<void> {
     const { scene } = this;
-    const delayMs = scene.memory.isNamed(scene.address) ? 0 : rankDelayMs(scene.line.rank);
-    if (delayMs > 0) return sleep(scene.clock, delayMs, this.stopping.signal);
+    const went = await awaitTurn(scene, this.stopping.signal, () => (this.isGoing = true));
+    if (went === 'later') return;
     if (!scene.memory.expectsSuccessor()) this.vacant = known;
     scene.belief.apply({ kind: 'campaigning', why: `the node of ${master} is gone` });
     report(scene, 'info', 'vacant', `the node of ${master} is gone; tries to win.`, { rank: scene.line.rank });
@@ -231,6 +242,7 @@ export class Contest {
         : scene.memory.proofOf(replaced, ownMs, won.czxid);
     const reign = new Reign(scene, withFloor(won, replaced?.record?.floor ?? 0n), proof);
     this.reign = reign;
+    this.isGoing = false;
     const ended = await reign.run(this.stopping.signal, (thrown) => this.pause(thrown)).finally(() => (this.reign = undefined));
     if (!this.stopping.signal.aborted) await this.afterReign(attempt.tenureId, ended);
   }

@@ -1,6 +1,7 @@
 import type { Session, Sessions } from '../session/session.js';
 import type { Op } from '../wire/operations.js';
 import type { Mastership, Tenure } from './mastership.state.js';
+import type { ClusterMember } from './members.js';
 
 /** What ties writes to a tenure, so that ZooKeeper itself refuses them once the tenure is over. */
 export interface Ground {
@@ -82,6 +83,11 @@ export interface Elections {
   readonly claims: { readonly kind: 'ensemble'; readonly sessions: Sessions } | { readonly kind: 'process' } | { readonly kind: 'off' };
   /** The election with this name (undefined: the service's own), made on first use. */
   election(name?: string): Election;
+  /**
+   * Asks the ensemble who lives of this service, the oldest first, with ranks in the line of the election with this name.
+   * @throws {ClusterCronError} `ZK_NOT_CONNECTED` while there is no session, and what reading rejects with.
+   */
+  members(name?: string, signal?: AbortSignal): Promise<readonly ClusterMember[]>;
   /** Tells the other replicas which jobs this one has, in its member node. */
   setJobs(names: readonly string[]): void;
   /** Starts to campaign. Before it, every election observes. */

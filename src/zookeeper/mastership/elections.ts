@@ -9,6 +9,8 @@ import type { Election, Elections } from './election.js';
 import { electionZnodes } from './election.znodes.js';
 import { LeaseKeeper } from './lease.js';
 import { ScopeTurnstile } from './scope.js';
+import { notConnected } from './errors.js';
+import { readClusterMembers, type ClusterMember } from './members.js';
 import { leaseMsOf } from './timing.js';
 
 /** What all elections of a replica have in common. */
@@ -72,8 +74,9 @@ class ElectionSet implements Elections {
     if (known !== undefined) return known;
     const { options, clock, observer, newId } = this;
     const why = options.candidate ? 'the application has not started yet' : 'this replica is no candidate';
-    const given = { address: options.address, clock, observer, newId };
-    const candidate = new Candidate(electionZnodes({ ...options, name }), given, () => this.options.sessions.current(), why);
+    const heldElsewhere = (): number => [...this.candidates.values()].filter((one) => one !== candidate && one.isHolding).length;
+    const given = { address: options.address, clock, observer, newId, heldElsewhere };
+    const candidate: Candidate = new Candidate(electionZnodes({ ...options, name }), given, () => this.options.sessions.current(), why);
     this.candidates.set(key, candidate);
     if (this.phase === 'campaigning') this.begin(candidate);
     return candidate;
@@ -81,6 +84,15 @@ class ElectionSet implements Elections {
 
   get claims(): Elections['claims'] {
     return { kind: 'ensemble', sessions: this.options.sessions };
+  }
+
+  async members(name?: string, signal?: AbortSignal): Promise<readonly ClusterMember[]> {
+    const { sessions, rootPath, service } = this.options;
+    const session = sessions.current();
+    if (session === undefined) throw notConnected(`The members of "${service}" cannot be read`);
+    const root = rootPath === '/' ? '' : rootPath;
+    const folders = { members: `${root}/members/${service}`, elections: `${root}/master/services`, service };
+    return readClusterMembers(session, folders, electionZnodes({ ...this.options, name }), signal);
   }
 
   setJobs(names: readonly string[]): void {
@@ -150,7 +162,11 @@ class ElectionSet implements Elections {
   }
 
   private begin(candidate: Candidate): void {
-    if (!this.options.candidate || this.phase !== 'campaigning') return;
+    if (this.phase !== 'campaigning') return;
+    if (!this.options.candidate) {
+      if (this.round !== undefined) candidate.follow(this.round.session);
+      return;
+    }
     if (this.round?.mayCampaign === true) candidate.campaign(this.round.session, this.round.keeper, this.round.turnstile);
     else candidate.waitFor(this.round === undefined ? 'waits for a ZooKeeper session' : 'waits for its turn');
   }

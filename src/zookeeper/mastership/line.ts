@@ -40,6 +40,7 @@ export class Line {
   private current: number | undefined;
   private stale = true;
   private watchedPaths: string[] = [];
+  private twins: readonly string[] = [];
 
   constructor(
     private readonly session: Session,
@@ -52,6 +53,11 @@ export class Line {
   /** How many stand before this one, as last read; undefined outside the line. */
   get rank(): number | undefined {
     return this.current;
+  }
+
+  /** The ids of others with this one's address, as last read. */
+  get sameAddress(): readonly string[] {
+    return this.twins;
   }
 
   /** The path of the place, if there is one. */
@@ -90,6 +96,7 @@ export class Line {
   private async look(): Promise<void> {
     if (this.place === undefined) await this.take();
     const places = await this.list();
+    this.twins = places.filter(({ address, id }) => address === this.address && id !== this.id).map(({ id }) => id);
     const rank = places.findIndex((place) => place.id === this.id);
     const own = places[rank];
     if (own === undefined) {

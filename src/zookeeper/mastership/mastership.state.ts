@@ -26,8 +26,11 @@ export interface Lease {
 
 /** One replica's part in one election, as one value. Written only by `next`; a lease is judged at each use (`judge`). */
 export type Mastership =
-  /** Not taking part: not started yet, `candidate: false`, or closed. */
-  | { readonly kind: 'observing'; readonly why: string }
+  /**
+   * Not taking part: not started yet, `candidate: false`, or closed. `master`: who holds the node, as last seen; undefined while nobody does, or it
+   * is not known.
+   */
+  | { readonly kind: 'observing'; readonly why: string; readonly master: string | undefined }
   /** Taking part, but it is not known yet who is master: no session, or the campaign's first steps. */
   | { readonly kind: 'electing'; readonly why: string }
   /** Another participant holds the node. */
@@ -44,6 +47,8 @@ export type Mastership =
 /** What can happen to it. */
 export type MastershipEvent =
   | { readonly kind: 'withdrawn'; readonly why: string }
+  /** Who holds the node, seen by one that takes no part. */
+  | { readonly kind: 'observed'; readonly master: string | undefined }
   | { readonly kind: 'campaigning'; readonly why: string }
   | { readonly kind: 'stood by'; readonly master: string; readonly rank: number | undefined }
   | { readonly kind: 'won'; readonly tenure: Tenure; readonly untilMs: number; readonly why: string }
@@ -59,7 +64,9 @@ export type MastershipEvent =
 export function next(was: Mastership, event: MastershipEvent): Mastership {
   switch (event.kind) {
     case 'withdrawn':
-      return { kind: 'observing', why: event.why };
+      return { kind: 'observing', why: event.why, master: undefined };
+    case 'observed':
+      return was.kind === 'observing' && was.master !== event.master ? { ...was, master: event.master } : was;
     case 'campaigning':
     case 'ended':
       return { kind: 'electing', why: event.why };
@@ -104,4 +111,9 @@ export type Holding = Extract<Mastership, { tenure: Tenure }>;
 
 export function holds(state: Mastership): state is Holding {
   return 'tenure' in state;
+}
+
+/** `host:port` of the master as this replica last saw it, when that is another one. */
+export function knownMaster(state: Mastership): string | undefined {
+  return state.kind === 'standby' || state.kind === 'observing' ? state.master : undefined;
 }

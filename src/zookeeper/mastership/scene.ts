@@ -20,6 +20,8 @@ export interface CandidateParts {
   readonly memory: Memory;
   readonly newId: () => string;
   readonly drain: () => Drain | undefined;
+  /** How many other elections of the service this replica holds, or is about to win. */
+  readonly heldElsewhere: () => number;
 }
 
 /** This replica among the members of its service. */

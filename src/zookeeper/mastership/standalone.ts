@@ -8,6 +8,7 @@ import { silentObserver } from '../support/observer.js';
 import type { Drain, Election, Elections, HeldTenure } from './election.js';
 import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
 import type { Mastership, Tenure } from './mastership.state.js';
+import type { ClusterMember } from './members.js';
 
 /** What the elections of a process without ZooKeeper need. */
 export interface StandaloneParts {
@@ -15,6 +16,8 @@ export interface StandaloneParts {
   readonly key: string;
   /** Shown as the master's address. */
   readonly address: string;
+  /** Shown as this process's. */
+  readonly version?: string;
   /** False: every election only observes. Default true. */
   readonly candidate?: boolean;
   readonly clock?: Clock;
@@ -29,8 +32,11 @@ export class StandaloneElections implements Elections {
   private readonly byName = new Map<string, StandaloneElection>();
   readonly claims = { kind: 'process' } as const;
   private started = false;
+  private readonly since: Date;
 
-  constructor(private readonly parts: StandaloneParts) {}
+  constructor(private readonly parts: StandaloneParts) {
+    this.since = new Date((parts.clock ?? systemClock).wallMs());
+  }
 
   election(name?: string): StandaloneElection {
     const found = this.byName.get(name ?? '');
@@ -40,6 +46,12 @@ export class StandaloneElections implements Elections {
     this.byName.set(name ?? '', made);
     if (this.started) made.win();
     return made;
+  }
+
+  async members(): Promise<readonly ClusterMember[]> {
+    const { address, version = '', candidate = true } = this.parts;
+    const holds = [...this.byName.values()].filter((one) => one.isMaster()).map((one) => one.key);
+    return [{ address, version, candidate, since: this.since, holds: holds.sort(), rank: undefined, isThis: true }];
   }
 
   /** There is nobody to tell. */
@@ -61,7 +73,7 @@ export class StandaloneElections implements Elections {
 /** One election whose outcome is decided in this process. */
 export class StandaloneElection implements Election {
   readonly path: string;
-  private now: Mastership = { kind: 'observing', why: 'not started yet' };
+  private now: Mastership = { kind: 'observing', why: 'not started yet', master: undefined };
   private held: LocalTenure | undefined;
   private drain: Drain = async () => 'drained';
   private readonly changed: Listeners<[Mastership]>;
@@ -150,7 +162,7 @@ export class StandaloneElection implements Election {
         return 'stuck';
       }
     }
-    this.lose({ kind: 'observing', why: next }, why);
+    this.lose({ kind: 'observing', why: next, master: undefined }, why);
     return 'resigned';
   }
 

@@ -3,8 +3,10 @@ import { Controller, Get, UseGuards } from '@nestjs/common';
 import { ClientProxyFactory, MessagePattern, Transport } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { MasterGuard } from '../../../src/index.js';
+import { MasterElection, MasterGuard, ZookeeperModule } from '../../../src/index.js';
 import { TestElections, ZookeeperTestingModule } from '../../../src/testing.js';
+import { eventually } from '../../support/eventually.js';
+import { startServer } from '../../support/zookeeper.js';
 import { boot, closeAll } from './app.js';
 
 afterEach(closeAll);
@@ -70,6 +72,33 @@ describe('MasterGuard', () => {
       await expect(firstValueFrom(client.send('guarded', {}))).resolves.toBe('done');
     } finally {
       await client.close();
+    }
+  });
+});
+
+describe('MasterGuard on a replica with candidate: false', () => {
+  it('names the master from the first request on, where it is told to', async () => {
+    const server = await startServer();
+    try {
+      const base = { connectString: server.connectString, service: 'Bank', version: '1' };
+      const { app: worker } = await boot({ imports: [ZookeeperModule.forRoot({ ...base, address: '10.0.0.1:9001' })] });
+      await eventually(() => expect(worker.get(MasterElection).isMaster()).toBe(true), { what: 'a master' });
+      const web = await boot({
+        imports: [ZookeeperModule.forRoot({ ...base, address: '10.0.0.2:9002', candidate: false })],
+        controllers: [Accounts],
+      });
+      await web.app.listen(0, '127.0.0.1');
+      // Nothing has asked for this election here but the guard's being there.
+      const seen = web.app.get(MasterElection);
+      await eventually(() => expect(seen.mastership()).toMatchObject({ kind: 'observing', master: '10.0.0.1:9001' }), {
+        what: 'the master',
+      });
+      const response = await fetch(`${await web.app.getUrl()}/exposed`);
+      expect(response.status).toBe(421);
+      expect(await response.json()).toMatchObject({ code: 'ZK_NOT_MASTER', master: '10.0.0.1:9001' });
+    } finally {
+      await closeAll();
+      await server.dispose();
     }
   });
 });

@@ -17,7 +17,7 @@ const lease: Lease = { sentAtMs: 1_000, sentWallMs: 50_000, lengthMs: 300 };
 const longer: Lease = { sentAtMs: 1_100, sentWallMs: 50_100, lengthMs: 300 };
 
 const STATES = {
-  observing: { kind: 'observing', why: 'x' },
+  observing: { kind: 'observing', why: 'x', master: undefined },
   electing: { kind: 'electing', why: 'x' },
   standby: { kind: 'standby', master: 'm:1', rank: 2 },
   waiting: { kind: 'waiting', tenure, untilMs: 1_300, why: 'x' },
@@ -28,6 +28,7 @@ const STATES = {
 
 const EVENTS = {
   withdrawn: { kind: 'withdrawn', why: 'y' },
+  observed: { kind: 'observed', master: 'n:2' },
   campaigning: { kind: 'campaigning', why: 'y' },
   'stood by': { kind: 'stood by', master: 'n:2', rank: undefined },
   won: { kind: 'won', tenure: stranger, untilMs: 2_000, why: 'y' },
@@ -44,6 +45,7 @@ type Becomes = { readonly [S in Mastership['kind']]: Mastership['kind'] };
 /** What each state becomes by each event: all pairs. */
 const TABLE: { readonly [E in MastershipEvent['kind']]: Becomes | Mastership['kind'] } = {
   withdrawn: 'observing',
+  observed: same(),
   campaigning: 'electing',
   ended: 'electing',
   'stood by': 'standby',

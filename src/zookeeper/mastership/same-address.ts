@@ -1,0 +1,56 @@
+import type { Timer } from '../support/clock.js';
+import type { NodeView } from './node-watch.js';
+import { placesInLine } from './reassignment.js';
+import { report, type Scene } from './scene.js';
+import { ownerOf } from './win.js';
+
+/** A predecessor of this very process that has crashed is seen until its session ends; then it is gone for sure. */
+function goneAfterMs(sessionTimeoutMs: number): number {
+  return 2 * sessionTimeoutMs + 2_000;
+}
+
+/**
+ * Warns, once a session, of another living replica that advertises this one's address: logs and `transferTo` cannot tell the two apart, and whoever is
+ * sent to the master reaches either. Reads nothing unless another one was seen, and then once.
+ */
+export class SameAddress {
+  private timer: Timer | undefined;
+
+  constructor(private readonly scene: Scene) {}
+
+  /** To be called with the node and the line as they were just read. */
+  look(node: NodeView): void {
+    const { clock, session, line } = this.scene;
+    if (this.timer !== undefined) return;
+    const seen = new Set([...this.holder(node), ...line.sameAddress]);
+    if (seen.size === 0) return;
+    this.timer = clock.after(goneAfterMs(session.timeoutMs), () => void this.lookAgain(seen).catch(() => undefined), { keepAlive: false });
+  }
+
+  close(): void {
+    this.timer?.cancel();
+  }
+
+  private async lookAgain(seen: ReadonlySet<string>): Promise<void> {
+    const { scene } = this;
+    const { session, znodes, address, line } = scene;
+    const [node, places] = await Promise.all([session.get(znodes.node).catch(() => undefined), placesInLine(scene)]);
+    const now = places.filter((place) => place.address === address && place.id !== line.id).map(({ id }) => id);
+    if (node !== undefined) now.push(...this.holder({ text: node.data.toString('utf8'), stat: node.stat }));
+    if (!now.some((each) => seen.has(each))) return;
+    report(
+      scene,
+      'warn',
+      'same-address',
+      `another living replica advertises ${address}, too. Give each replica an address of its own (the option "address"; in a pod, its own IP)` +
+        ': logs, transferTo and callers that are sent to the master cannot tell them apart.',
+    );
+  }
+
+  /** Identifies the holder of the node, when it is another replica with this one's address. */
+  private holder(node: NodeView): string[] {
+    const { session, address } = this.scene;
+    const isOther = node.text === address && ownerOf(node, session.id) === 'another session';
+    return isOther ? [String(node.stat.ephemeralOwner)] : [];
+  }
+}

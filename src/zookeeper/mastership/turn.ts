@@ -1,0 +1,34 @@
+import { sleep } from '../support/abort.js';
+import { placesInLine } from './reassignment.js';
+import type { Scene } from './scene.js';
+import { rankDelayMs, shareDelayMs } from './timing.js';
+
+/**
+ * After the node has gone: resolves when it is this candidate's turn to try. The first in line goes at once; the others give those before them a
+ * little time. Whoever holds other elections of the service lets those go first who hold fewer: asked again after each delay, because several
+ * elections lose their master at once when a replica dies. `go` is called in the turn of the loop in which it was decided, so that the
+ * replica's other elections count this one from then on.
+ *
+ * @throws the signal's reason.
+ */
+export async function awaitTurn(scene: Scene, signal: AbortSignal, go: () => void): Promise<'at once' | 'later'> {
+  const { clock, line, heldElsewhere } = scene;
+  const sinceMs = clock.nowMs();
+  let went: 'at once' | 'later' = 'at once';
+  let hasCompany: boolean | undefined;
+  for (;;) {
+    // Nobody waits for others who are not there.
+    if (heldElsewhere() > 0) hasCompany ??= (await placesInLine(scene)).some((place) => place.id !== line.id);
+    const leftMs = sinceMs + delayMs(scene, hasCompany === true) - clock.nowMs();
+    if (leftMs <= 0) break;
+    went = 'later';
+    await sleep(clock, leftMs, signal);
+  }
+  go();
+  return went;
+}
+
+function delayMs({ memory, address, line, heldElsewhere }: Scene, hasCompany: boolean): number {
+  if (memory.isNamed(address)) return 0;
+  return rankDelayMs(line.rank) + (hasCompany ? shareDelayMs(heldElsewhere()) : 0);
+}
