@@ -53,7 +53,7 @@ export class TestElections implements Elections {
   }
 
   async stop(): Promise<'resigned' | 'stuck'> {
-    const ends = await Promise.all([...this.byName.values()].map((election) => election.giveUp('shutdown', 'closed')));
+    const ends = await Promise.all([...this.byName.values()].map((election) => election.close('shutdown', 'closed')));
     return ends.includes('stuck') ? 'stuck' : 'resigned';
   }
 

@@ -64,7 +64,7 @@ export class MasterElection {
     return this.find(election).resign();
   }
 
-  /** Names the replica with this address as the next master; the present one drains and hands over. From any replica. */
+  /** Names the replica with this address as the next master; the present one drains (aborts its runs after `drainTimeoutMs`) and hands over. From any replica. */
   transferTo(address: string, election?: string): Promise<void> {
     return this.find(election).transferTo(address);
   }

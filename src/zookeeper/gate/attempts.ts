@@ -22,6 +22,8 @@ export interface AttemptsParts {
   /** Calls the method; may throw, and may return a promise. */
   readonly once: (attempt: number) => unknown;
   readonly retrying: (thrown: unknown, attempt: number, delayMs: number) => void;
+  /** Takes as long as the rest before the next attempt, or longer. Never rejects. Default: no longer. */
+  readonly between?: (rest: Promise<void>) => Promise<void>;
   /** The time limit has struck, `sinceMs` ago: called at once, and again when the run has not settled by then. */
   readonly overdue: (timeoutMs: number, sinceMs: number) => void;
 }
@@ -125,7 +127,7 @@ function mayRetry({ rules: { retry }, firstAttempt }: AttemptsParts, { outcome, 
 
 /** Before the next attempt. An abort ends it. */
 async function pause(
-  { rules: { retry }, clock, signal, retrying, firstAttempt }: AttemptsParts,
+  { rules: { retry }, clock, signal, retrying, between, firstAttempt }: AttemptsParts,
   attempt: number,
   thrown: unknown,
 ): Promise<void> {
@@ -133,5 +135,6 @@ async function pause(
   const maxMs = retry.maxBackoffMs ?? retry.backoffMs * MAX_BACKOFF_FACTOR;
   const delayMs = backoffMs(attempt - firstAttempt, retry.backoffMs, maxMs);
   retrying(thrown, attempt, delayMs);
-  await sleep(clock, delayMs, signal.signal).catch(() => undefined);
+  const rest = sleep(clock, delayMs, signal.signal).catch(() => undefined);
+  await (between === undefined ? rest : between(rest));
 }

@@ -44,8 +44,8 @@ export class ElectionGate {
   readonly hooks: MasterHooks;
   /** The loops of its jobs. */
   readonly loops = new Set<Flushing>();
-  /** How many drains are going on; after `close` it stays above 0. */
-  private closings = 0;
+  /** The process's own part, which no election can change: it goes one way. Whether there is a mastership to act under, the election alone knows. */
+  private phase: 'open' | 'closed' = 'open';
 
   constructor(
     readonly election: Election,
@@ -53,46 +53,65 @@ export class ElectionGate {
   ) {
     this.inProgress = new InProgress(parts.clock);
     this.hooks = new MasterHooks(election, () => this.ask(), this.inProgress, parts);
-    election.setDrain((tenure, why) => this.drain(why, tenure));
+    election.setDrain((tenure, why, calledOff) => this.drain(why, tenure, calledOff));
   }
 
   /** The one question per tick: the tenure under which work may start now, or undefined. No I/O. */
   ask(): HeldTenure | undefined {
-    return this.closings === 0 ? this.election.tenure() : undefined;
+    return this.phase === 'open' ? this.election.tenure() : undefined;
   }
 
-  /** From now on nothing starts. What is in progress goes on. */
+  /** From now on nothing starts, for good: the process shuts down. What is in progress goes on. */
   close(): void {
-    this.closings += 1;
+    this.phase = 'closed';
+  }
+
+  /** Resolves as soon as something may start, or the signal aborts. A drain aborts what waits here when nothing else is left to wait for. */
+  untilOpen(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.ask() === undefined && !signal.aborted) return;
+        unsubscribe();
+        signal.removeEventListener('abort', look);
+        resolve();
+      };
+      const unsubscribe = this.election.onChange(look);
+      signal.addEventListener('abort', look, { once: true });
+      look();
+    });
   }
 
   /**
-   * Waits for the work in progress, aborts it when `drainTimeoutMs` is over, and gives it `ABORT_GRACE_MS` more. Then the hooks for lost
-   * mastership run, still under it, so that what they stop is stopped before a successor can be master.
+   * Waits for the work in progress, aborts it when `drainTimeoutMs` is over, and gives it `ABORT_GRACE_MS` more. Runs that only wait for their next attempt
+   * are not waited for. Then the hooks for lost mastership run, still under it, so that what they stop is stopped before a successor can be master.
+   *
+   * Nothing starts meanwhile, because the election says `draining`; there is no second note of that here which could outlive it. Once it is called off, the same work
+   * goes on under the same tenure, or other work under another one: after each wait that is asked before anything is stopped.
    */
-  async drain(why: string, tenure?: HeldTenure): Promise<'drained' | 'stuck'> {
-    this.closings += 1;
-    try {
-      const startedMs = this.parts.clock.nowMs();
-      const running = this.inProgress.list().length;
-      // With nothing to wait for there is nothing to tell: the election tells of its resignation.
-      const level = running === 0 ? 'debug' : 'info';
-      const limitMs = this.parts.drainTimeoutMs;
-      const message = `Draining ${this.election.key} (${why}): ${running} in progress, aborted after ${limitMs} ms.`;
-      this.tell(level, 'drain.started', message, { running, limitMs, token: tenure?.token.toString() });
-      this.hooks.closing(why);
-      const settled = await this.settle(why);
-      this.hooks.lost(why);
-      const stopped = await this.inProgress.settled(ABORT_GRACE_MS);
-      await this.flush();
-      if (settled && !stopped) this.reportStuck(NOT_RESIGNED);
-      if (!settled || !stopped) return 'stuck';
-      const durationMs = Math.round(this.parts.clock.nowMs() - startedMs);
-      this.tell(level, 'drain.finished', `Drained ${this.election.key} in ${durationMs} ms.`, { durationMs });
-      return 'drained';
-    } finally {
-      this.closings -= 1;
+  private async drain(why: string, tenure: HeldTenure | undefined, calledOff: AbortSignal): Promise<'drained' | 'stuck' | 'called off'> {
+    const startedMs = this.parts.clock.nowMs();
+    const running = this.inProgress.list().length;
+    // With nothing to wait for there is nothing to tell: the election tells of its resignation.
+    const level = running === 0 ? 'debug' : 'info';
+    const limitMs = this.parts.drainTimeoutMs;
+    const message = `Draining ${this.election.key} (${why}): ${running} in progress, aborted after ${limitMs} ms.`;
+    this.tell(level, 'drain.started', message, { running, limitMs, token: tenure?.token.toString() });
+    this.hooks.closing(why);
+    const settled = await this.settle(why, calledOff);
+    if (!calledOff.aborted) this.hooks.lost(why);
+    const stopped = await this.inProgress.settled(ABORT_GRACE_MS, calledOff);
+    if (!calledOff.aborted) await this.flush();
+    const durationMs = Math.round(this.parts.clock.nowMs() - startedMs);
+    if (calledOff.aborted) {
+      this.tell(level, 'drain.called-off', `The drain of ${this.election.key} (${why}) was called off after ${durationMs} ms.`, {
+        durationMs,
+      });
+      return 'called off';
     }
+    if (settled && !stopped) this.reportStuck(NOT_RESIGNED);
+    if (!settled || !stopped) return 'stuck';
+    this.tell(level, 'drain.finished', `Drained ${this.election.key} in ${durationMs} ms.`, { durationMs });
+    return 'drained';
   }
 
   /** Without a mastership to give up: aborts what is in progress at once, and waits `ABORT_GRACE_MS` for it. */
@@ -111,17 +130,21 @@ export class ElectionGate {
     await Promise.all([...this.loops].map((loop) => loop.flushed(FLUSH_MS)));
   }
 
-  /** True when nothing is in progress any more; false, and loudly, when something has ignored its abort. */
-  private async settle(why: string): Promise<boolean> {
-    if (await this.inProgress.settled(this.parts.drainTimeoutMs)) return true;
+  /** True when nothing is in progress any more; false, and loudly, when something has ignored its abort; false when it was called off. */
+  private async settle(why: string, calledOff: AbortSignal): Promise<boolean> {
+    const onlyRest = await this.inProgress.rested(this.parts.drainTimeoutMs, calledOff);
+    if (calledOff.aborted) return false;
     for (const work of this.inProgress.list()) {
       const runningMs = this.runningMs(work.startedMs);
-      const message = `Aborting "${work.what}" of ${this.election.key}, which has been running for ${runningMs} ms (${why}).`;
-      this.tell('warn', 'drain.aborting', message, { job: work.what, runningMs });
-      work.abort(new RunAbortedError(work.what, why, this.parts.drainTimeoutMs));
+      const what = `"${work.what}" of ${this.election.key}, which`;
+      const message = onlyRest
+        ? `Aborting ${what} waits for its next attempt; none is made here any more (${why}).`
+        : `Aborting ${what} has been running for ${runningMs} ms (${why}).`;
+      this.tell(onlyRest ? 'info' : 'warn', 'drain.aborting', message, { job: work.what, runningMs });
+      work.abort(new RunAbortedError(work.what, why, onlyRest ? 0 : this.parts.drainTimeoutMs));
     }
-    if (await this.inProgress.settled(ABORT_GRACE_MS)) return true;
-    this.reportStuck(NOT_RESIGNED);
+    if (await this.inProgress.settled(ABORT_GRACE_MS, calledOff)) return true;
+    if (!calledOff.aborted) this.reportStuck(NOT_RESIGNED);
     return false;
   }
 

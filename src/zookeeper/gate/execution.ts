@@ -158,11 +158,21 @@ export function execute(
       return insideRun(run, () => order.call(run));
     },
     retrying: order.retrying,
+    between: (rest) => between(rest, work),
     overdue: order.overdue,
   });
   if (result instanceof Promise) return result.then(finish);
   finish(result);
   return undefined;
+}
+
+/** Between two attempts a run is in nobody's way, and while the mastership is being given up it makes no further one. */
+async function between(rest: Promise<void>, work: LiveRun): Promise<void> {
+  const { gate, signal } = work;
+  const goOn = gate.inProgress.rest(work);
+  await rest;
+  await gate.untilOpen(signal.signal);
+  goOn();
 }
 
 function reasonOf(result: AttemptsResult, signal: RunSignal): VerdictReason | undefined {

@@ -11,6 +11,8 @@ export interface Work {
 /** The work of one election that is going on now. */
 export class InProgress {
   private readonly set = new Set<Work>();
+  /** Those that do nothing now: between two attempts. */
+  private readonly resting = new Set<Work>();
   private readonly waiting = new Set<() => void>();
 
   constructor(private readonly clock: Clock) {}
@@ -28,20 +30,46 @@ export class InProgress {
   }
 
   delete(work: Work): void {
-    if (this.set.delete(work) && this.set.size === 0) for (const tell of this.waiting) tell();
+    this.resting.delete(work);
+    if (this.set.delete(work)) this.tell();
   }
 
-  /** Resolves with true as soon as nothing is in progress, or with false after `limitMs`. */
-  settled(limitMs: number): Promise<boolean> {
-    if (this.set.size === 0) return Promise.resolve(true);
+  /** It does nothing until the function that is returned is called. */
+  rest(work: Work): () => void {
+    if (this.set.has(work)) this.resting.add(work);
+    this.tell();
+    return () => void this.resting.delete(work);
+  }
+
+  /** Resolves with true as soon as nothing is in progress but what rests, or with false after `limitMs`, or when the signal aborts. */
+  rested(limitMs: number, signal?: AbortSignal): Promise<boolean> {
+    return this.until(() => this.set.size === this.resting.size, limitMs, signal);
+  }
+
+  /** Resolves with true as soon as nothing is in progress, or with false after `limitMs`, or when the signal aborts. */
+  settled(limitMs: number, signal?: AbortSignal): Promise<boolean> {
+    return this.until(() => this.set.size === 0, limitMs, signal);
+  }
+
+  private until(isSo: () => boolean, limitMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+    if (isSo() || signal?.aborted === true) return Promise.resolve(isSo());
     return new Promise((resolve) => {
       const answer = (): void => {
         limit.cancel();
-        this.waiting.delete(answer);
-        resolve(this.set.size === 0);
+        signal?.removeEventListener('abort', answer);
+        this.waiting.delete(look);
+        resolve(isSo());
+      };
+      const look = (): void => {
+        if (isSo()) answer();
       };
       const limit = this.clock.after(limitMs, answer);
-      this.waiting.add(answer);
+      signal?.addEventListener('abort', answer, { once: true });
+      this.waiting.add(look);
     });
+  }
+
+  private tell(): void {
+    for (const look of [...this.waiting]) look();
   }
 }

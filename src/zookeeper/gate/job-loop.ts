@@ -27,7 +27,8 @@ export class JobLoop {
   /** The record as last read. */
   readonly cache = new RecordCache();
   private succeededMs: number | undefined;
-  private tenureId: string | undefined;
+  /** The hold that it has entered. */
+  private held: HeldTenure | undefined;
   private saidClock = false;
   private isLooking = false;
   private looking = Promise.resolve();
@@ -124,7 +125,7 @@ export class JobLoop {
   private async step(): Promise<void> {
     const tenure = this.phase === 'open' ? this.gate.ask() : undefined;
     if (tenure === undefined) return this.settleOnly();
-    if (this.tenureId !== tenure.id) this.enter(tenure);
+    if (this.held !== tenure) this.enter(tenure);
     const judged = this.parts.clockGuard.judge(tenure, this.gate);
     if ((judged instanceof Promise ? await judged : judged).kind === 'off') {
       // Nothing is decided, and nothing written. The guard has told, and hands over.
@@ -144,7 +145,7 @@ export class JobLoop {
 
   /** Elsewhere than on the master: only what became of this replica's own runs is written down. */
   private async settleOnly(): Promise<void> {
-    if (this.tenureId !== undefined) this.leave();
+    if (this.held !== undefined) this.leave();
     if (this.runs.isWritten) return;
     const { epoch } = this.cache;
     const { view } = await this.parts.store.load(this.job.identity.name);
@@ -156,7 +157,7 @@ export class JobLoop {
 
   private enter(tenure: HeldTenure): void {
     this.leave();
-    this.tenureId = tenure.id;
+    this.held = tenure;
     const ordered = (): void => (this.registrar.doubt(), this.outdated());
     this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, ordered));
     const { ground } = tenure;
@@ -164,7 +165,7 @@ export class JobLoop {
   }
 
   private leave(): void {
-    this.tenureId = undefined;
+    this.held = undefined;
     this.registrar.forget();
     this.saidClock = false;
     this.cache.forget();
@@ -231,7 +232,7 @@ export class JobLoop {
       this.start(plan.start, tenure, situation.schedule, input);
     }
     if (plan.again) this.lookAgain = true;
-    if (tenure !== undefined && this.tenureId === tenure.id) this.reasons.await(plan, absence);
+    if (tenure !== undefined && this.held === tenure) this.reasons.await(plan, absence);
   }
 
   /** Undefined: there is nothing to write. What is claimed counts as this process's from before it is sent: whoever reads it meanwhile leaves it alone. */
@@ -258,7 +259,7 @@ export class JobLoop {
   /** True when the change has been made. Otherwise sees to the next look. */
   private async meet(result: WriteResult, epoch: number, tenure: HeldTenure | undefined): Promise<boolean> {
     if (result.kind === 'written') {
-      if (this.tenureId !== undefined) this.cache.saw(result.view, epoch);
+      if (this.held !== undefined) this.cache.saw(result.view, epoch);
       return true;
     }
     this.cache.outdate();

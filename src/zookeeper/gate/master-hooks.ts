@@ -28,11 +28,26 @@ export interface HookOwner {
   readonly lost: readonly LostHook[];
 }
 
-/** Whether the hooks were last told "elected" or "lost". */
-type Phase = { readonly kind: 'lost' } | { readonly kind: 'elected'; readonly tenure: HeldTenure; readonly signals: RunSignal[] };
+/** What the hooks were last told. */
+type Phase =
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'elected'; readonly told: Told }
+  /** "Elected"; the signals have aborted since, because the node is about to be given up. */
+  | { readonly kind: 'closing'; readonly told: Told };
+
+/** One time of telling "elected". */
+interface Told {
+  readonly tenure: HeldTenure;
+  /** Stops listening for the end of the tenure. */
+  release: () => void;
+}
 
 interface Owner {
   readonly hooks: HookOwner;
+  /** Whether its own hooks were last told "elected"; they wait for its earlier calls. */
+  isElected: boolean;
+  /** Those that its elected hooks were given since. */
+  signals: readonly RunSignal[];
   /** Its calls that have not settled yet. */
   busy: number;
   /** What to do when they have. */
@@ -41,7 +56,8 @@ interface Owner {
 
 /**
  * Calls the hooks of one election in pairs: elected, lost, elected, lost. Doubt counts as lost, because a successor may be master;
- * a recovery counts as elected. Before a resignation the signals abort first; the lost hooks follow when the runs are over.
+ * a recovery counts as elected. Before a resignation the signals abort first; the lost hooks follow when the runs are over. When the resignation is called off
+ * before, they follow at once, and "elected" again, for the providers whose signals have aborted; the others have nothing to hear.
  */
 export class MasterHooks {
   private readonly owners: Owner[] = [];
@@ -59,50 +75,80 @@ export class MasterHooks {
 
   /** Adds a provider's hooks. Before `look` is first called; an elected one that is added later waits for the next election. */
   add(hooks: HookOwner): void {
-    this.owners.push({ hooks, busy: 0, whenFree: undefined });
+    this.owners.push({ hooks, isElected: false, signals: [], busy: 0, whenFree: undefined });
   }
 
-  /** The node is about to be given up: aborts the signals of the elected hooks. */
+  /** The node is about to be given up: aborts the signals of the elected hooks. Those that have not been called yet are not called any more. */
   closing(why: string): void {
-    if (this.phase.kind === 'elected') for (const signal of this.phase.signals) signal.abort(new HookStoppedError(this.election.key, why));
+    if (this.phase.kind !== 'elected') return;
+    this.phase = { kind: 'closing', told: this.phase.told };
+    const error = new HookStoppedError(this.election.key, why);
+    for (const owner of this.owners) for (const signal of owner.signals) signal.abort(error);
   }
 
   /** Calls the lost hooks, if the last call was "elected". Their work is in progress until they settle. */
   lost(why: string): void {
     const was = this.phase;
     if (was.kind === 'lost') return;
+    was.told.release();
     this.phase = { kind: 'lost' };
-    for (const signal of was.signals) signal.abort(new MastershipLostError(this.election.key, was.tenure.token, why));
-    for (const owner of this.owners) {
-      owner.whenFree = undefined;
-      for (const hook of owner.hooks.lost) this.call(owner, hook.what, () => undefined, hook.run);
-    }
+    for (const owner of this.owners) this.stop(owner, was.told.tenure, why);
   }
 
   /** Calls the hooks for what has changed since they were last told. */
   look(): void {
-    if (this.phase.kind === 'elected' && !this.phase.tenure.isValid()) this.lost('the lease is over');
+    if (this.phase.kind !== 'lost' && !this.phase.told.tenure.isValid()) this.lost('the lease is over');
+    const was = this.phase;
     const tenure = this.ask();
-    if (this.phase.kind === 'elected' || tenure === undefined) return;
-    const phase: Phase = { kind: 'elected', tenure, signals: [] };
-    this.phase = phase;
-    tenure.onInvalid((why) => {
-      if (this.phase === phase) this.lost(why);
+    if (was.kind === 'elected' || tenure === undefined) return;
+    const told: Told = { tenure, release: () => undefined };
+    this.phase = { kind: 'elected', told };
+    if (was.kind === 'closing') {
+      was.told.release();
+      for (const owner of this.owners) if (owner.signals.length > 0) this.stop(owner, was.told.tenure, 'what has stopped begins anew');
+    }
+    told.release = tenure.onInvalid((why) => {
+      if (this.isTold(told)) this.lost(why);
     });
-    for (const owner of this.owners) if (this.phase === phase) this.start(owner, phase);
+    for (const owner of this.owners) if (!owner.isElected && this.isElected(told)) this.start(owner, told);
   }
 
-  private start(owner: Owner, phase: Phase & { kind: 'elected' }): void {
+  private isTold(told: Told): boolean {
+    return this.phase.kind !== 'lost' && this.phase.told === told;
+  }
+
+  private isElected(told: Told): boolean {
+    return this.phase.kind === 'elected' && this.phase.told === told;
+  }
+
+  /** Tells a provider "lost", if it was told "elected". */
+  private stop(owner: Owner, tenure: HeldTenure, why: string): void {
+    owner.whenFree = undefined;
+    if (!owner.isElected) return;
+    owner.isElected = false;
+    const { signals } = owner;
+    owner.signals = [];
+    for (const signal of signals) {
+      signal.abort(new MastershipLostError(this.election.key, tenure.token, why));
+      signal.release();
+    }
+    for (const hook of owner.hooks.lost) this.call(owner, hook.what, () => undefined, hook.run);
+  }
+
+  /** Tells a provider "elected", as soon as its earlier calls have settled. */
+  private start(owner: Owner, told: Told): void {
+    if (!this.isElected(told)) return;
     if (owner.busy > 0 && owner.hooks.elected.length > 0) {
-      owner.whenFree = () => this.start(owner, phase);
+      owner.whenFree = () => this.start(owner, told);
       const what = owner.hooks.elected.map((hook) => hook.what).join(', ');
       this.tell('warn', 'hook.waiting', `${what} waits until the earlier hooks of the same provider have settled.`, { hook: what });
       return;
     }
+    owner.isElected = true;
     for (const hook of owner.hooks.elected) {
-      if (this.phase !== phase) return;
-      const signal = new RunSignal(phase.tenure, (why) => new MastershipLostError(this.election.key, phase.tenure.token, why));
-      phase.signals.push(signal);
+      if (!this.isElected(told)) return;
+      const signal = new RunSignal(told.tenure, (why) => new MastershipLostError(this.election.key, told.tenure.token, why));
+      owner.signals = [...owner.signals, signal];
       this.call(
         owner,
         hook.what,

@@ -42,7 +42,7 @@ export interface JobOptions {
   /**
    * Repeats a run that threw, in this process and under the same claim and mastership; never after an abort. `attempts`: 1 to 100, the first
    * included. `backoffMs`: the pause before the second, doubled each time, with jitter. `maxBackoffMs`: the longest pause, default ten times
-   * `backoffMs`. Default: none.
+   * `backoffMs`. While the mastership is being given up no further attempt is made: a run that waits for one holds nothing up, and is cut short as by an abort. Default: none.
    */
   readonly retry?: RetryOptions | undefined;
   /** An alarm is raised, once, when no run has succeeded for longer than this. At least 1 000. Default: never. */

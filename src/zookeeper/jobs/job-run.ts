@@ -65,7 +65,7 @@ export class JobRun {
    */
   readonly fencingToken: bigint;
   /**
-   * Aborts when the mastership is in doubt or lost, and when shutdown has waited for `drainTimeoutMs`. `aborted` and `throwIfAborted()`
+   * Aborts when the mastership is in doubt or lost, and when a shutdown or a hand-over has waited for `drainTimeoutMs`. `aborted` and `throwIfAborted()`
    * compare the deadline when asked.
    */
   readonly signal: AbortSignal;

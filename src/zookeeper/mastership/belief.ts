@@ -4,45 +4,31 @@ import type { Observer } from '../support/observer.js';
 import { messageOf } from '../support/errors.js';
 import type { Ground, HeldTenure } from './election.js';
 import { believable, judge, next, type Lease, type Mastership, type MastershipEvent, type Tenure } from './mastership.state.js';
+import { Span } from './span.js';
 
-/** A tenure handed out to a run or a hook. Once invalid it never becomes valid again. */
+/** A tenure handed out to a run or a hook. Several are handed out in one span when a hand-over is taken back. */
 class Held implements HeldTenure {
   readonly id: string;
   readonly token: bigint;
   readonly czxid: bigint;
-  private over: string | undefined;
-  private readonly listeners: Listeners<[why: string]>;
 
   constructor(
     tenure: Tenure,
-    private readonly belief: Belief,
     readonly ground: Ground | undefined,
-    failed: (thrown: unknown) => void,
+    private readonly belief: Belief,
+    private readonly span: Span,
   ) {
     this.id = tenure.id;
     this.token = tenure.token;
     this.czxid = tenure.czxid;
-    this.listeners = new Listeners(failed);
-  }
-
-  get isOver(): boolean {
-    return this.over !== undefined;
   }
 
   isValid(): boolean {
-    return this.over === undefined && this.belief.isMaster();
+    return !this.span.isOver && this.belief.isMaster();
   }
 
   onInvalid(listener: (why: string) => void): () => void {
-    if (this.over === undefined) return this.listeners.add(listener);
-    listener(this.over);
-    return () => undefined;
-  }
-
-  invalidate(why: string): void {
-    if (this.over !== undefined) return;
-    this.over = why;
-    this.listeners.tell(why);
+    return this.span.onOver(listener);
   }
 }
 
@@ -53,6 +39,7 @@ class Held implements HeldTenure {
  */
 export class Belief {
   private current: Mastership;
+  private span: Span | undefined;
   private held: Held | undefined;
   private ground: Ground | undefined;
   private timer: Timer | undefined;
@@ -103,10 +90,12 @@ export class Belief {
     // A renewal that arrives after its deadline: whoever held the tenure hears of the gap before it closes.
     if (event.kind === 'renewed') this.lapseIfDue();
     const was = this.current;
-    const state = next(was, event);
-    if (state === was) return;
+    const after = next(was, event);
+    if (after === was) return;
+    // A hand-over that is taken back when the lease has run out meanwhile leaves doubt, and no master.
+    const state = event.kind === 'resumed' ? judge(after, this.clock.nowMs(), this.clock.wallMs()) : after;
     this.current = state;
-    this.follow(state);
+    this.follow(was, state);
     const isNews =
       was.kind !== state.kind || tenureIdOf(was) !== tenureIdOf(state) || state.kind === 'standby' || state.kind === 'observing';
     if (isNews) this.tell(state);
@@ -118,10 +107,11 @@ export class Belief {
   }
 
   /** Tells holders of the tenure, and arms the deadline's timer. */
-  private follow(state: Mastership): void {
+  private follow(was: Mastership, state: Mastership): void {
     switch (state.kind) {
       case 'master':
-        if (this.held === undefined || this.held.isOver) this.held = new Held(state.tenure, this, this.ground, this.listenerFailed);
+        // Whoever looks whether there is something to begin with knows by the new hold that there is, also after a drain that it has not seen.
+        if (was.kind !== 'master') this.held = this.newHold(state.tenure);
         this.arm(state.lease);
         return;
       case 'draining':
@@ -130,7 +120,7 @@ export class Belief {
       case 'doubtful':
         // Kept, though over: an order to leave that comes now must still drain the runs that it was handed to.
         this.disarm();
-        this.held?.invalidate('the lease ran out before ZooKeeper acknowledged a renewal');
+        this.span?.end('the lease ran out before ZooKeeper acknowledged a renewal');
         this.reportDoubt(state.tenure, state.lease);
         return;
       case 'observing':
@@ -142,11 +132,17 @@ export class Belief {
     }
   }
 
+  private newHold(tenure: Tenure): Held {
+    if (this.span === undefined || this.span.isOver) this.span = new Span(this.listenerFailed);
+    return new Held(tenure, this.ground, this, this.span);
+  }
+
   private drop(why: string): void {
-    const held = this.held;
+    const { span } = this;
+    this.span = undefined;
     this.held = undefined;
     this.disarm();
-    held?.invalidate(why);
+    span?.end(why);
   }
 
   private disarm(): void {
@@ -168,7 +164,7 @@ export class Belief {
     const state = this.current;
     if ((state.kind !== 'master' && state.kind !== 'draining') || this.isMaster()) return;
     if (state.kind === 'master') this.apply({ kind: 'lapsed' });
-    else this.held?.invalidate('the lease ran out during the drain');
+    else this.span?.end('the lease ran out during the drain');
   }
 
   private reportDoubt(tenure: Tenure, lease: Lease): void {

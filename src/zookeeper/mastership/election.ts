@@ -38,7 +38,8 @@ export interface HeldTenure extends Tenure {
   isValid(): boolean;
   /**
    * Calls `listener` once, in the first turn of the event loop after the tenure is not valid any more (in doubt, lost or
-   * resigned), with the reason in words. A tenure that was in doubt and recovers is a new `HeldTenure` with the same token.
+   * resigned), with the reason in words. A tenure that was in doubt and recovers, or that was to be handed over and is not, is a new `HeldTenure` with
+   * the same token. The earlier one of a hand-over that was taken back stays valid, for the runs that go on under it.
    */
   onInvalid(listener: (why: string) => void): () => void;
 }
@@ -49,8 +50,10 @@ export interface Drain {
    * Waits for the runs of this election, aborts them when the limit is reached, and answers whether all have settled.
    * Also asked in doubt and while waiting (`tenure` is undefined then): a run of the tenure before may have ignored its abort.
    * `'stuck'`: a run has ignored its abort; the node must then not be resigned.
+   * `calledOff` aborts when the node is not given up after all, or is gone already: from then on the drain stops nothing more, because what it would stop may
+   * belong to what came after, and its answer counts for nothing.
    */
-  (tenure: HeldTenure | undefined, why: string): Promise<'drained' | 'stuck'>;
+  (tenure: HeldTenure | undefined, why: string, calledOff: AbortSignal): Promise<'drained' | 'stuck' | 'called off'>;
 }
 
 /** One election, as the gate, the hooks and `MasterElection` see it. */

@@ -70,13 +70,16 @@ export class Reign implements LeaseHolder {
   /** Drains and resigns; answers how it ended. Asked again, the strongest reason counts. */
   leave(kind: LeavingKind, why: string): Promise<'resigned' | 'stuck' | 'ended'> {
     if (this.over) return Promise.resolve('ended');
-    if (this.leaving === undefined) {
-      const { belief } = this.scene;
-      belief.apply({ kind: 'drain', why });
-      this.leaving = new Leaving(kind, why, this.scene.drain(), belief.heldTenure(), () => this.scene.wake.ring());
-      report(this.scene, 'info', 'draining', `draining before it gives the mastership up: ${why}.`, { tenure: this.holding.tenureId });
-    } else this.leaving.strengthen(kind, why);
-    return this.leaving.done;
+    const { belief, drain, wake } = this.scene;
+    const before = this.leaving;
+    // Kept before anybody hears of the drain: a listener that asks to leave as well strengthens this one.
+    const leaving = (this.leaving ??= new Leaving(kind, why));
+    leaving.strengthen(kind, why);
+    belief.apply({ kind: 'drain', why: leaving.why });
+    if (before !== undefined) return leaving.done;
+    leaving.begin(drain(), belief.heldTenure(), () => wake.ring());
+    report(this.scene, 'info', 'draining', `draining before it gives the mastership up: ${why}.`, { tenure: this.holding.tenureId });
+    return leaving.done;
   }
 
   armedSince(): number | undefined {
@@ -192,11 +195,13 @@ export class Reign implements LeaseHolder {
   /** The last edit counts: one that names nobody else takes an earlier hand-over back, unless there are other reasons to leave. */
   private callOffTransfer(): void {
     this.forgetSuccessor();
-    if (this.leaving?.kind !== 'transfer') return;
-    this.leaving.settle('ended');
+    const { leaving } = this;
+    if (leaving?.kind !== 'transfer') return;
     this.leaving = undefined;
+    // The drain is called off before anything can start anew: it must stop nothing of that.
+    leaving.settle('ended');
+    report(this.scene, 'info', 'resumed', 'the hand-over was taken back; goes on as before.');
     this.scene.belief.apply({ kind: 'resumed' });
-    report(this.scene, 'info', 'resumed', 'the hand-over was taken back; goes on as master.');
   }
 
   private forgetSuccessor(): void {
@@ -206,14 +211,8 @@ export class Reign implements LeaseHolder {
 
   /** A run ignored its abort. At shutdown the node stays until the process, and with it the session, has ended. */
   private stuck(leaving: Leaving): void {
-    const tenure = this.holding.tenureId;
-    report(
-      this.scene,
-      'error',
-      'run-ignores-abort',
-      `ZK_RUN_IGNORES_ABORT: does not resign, because a run goes on after its abort (${leaving.why}).`,
-      { tenure },
-    );
+    const message = `ZK_RUN_IGNORES_ABORT: does not resign, because a run goes on after its abort (${leaving.why}).`;
+    report(this.scene, 'error', 'run-ignores-abort', message, { tenure: this.holding.tenureId });
     leaving.settle('stuck');
     if (leaving.kind === 'close') {
       leaving.outcome = 'left to the process';
@@ -221,10 +220,10 @@ export class Reign implements LeaseHolder {
     }
     this.leaving = undefined;
     this.forgetSuccessor();
-    this.scene.belief.apply({ kind: 'resumed' });
     // The next look restores the address, should an edit have asked for this.
     this.refusedVersion = this.holding.nodeVersion;
     this.scene.watch.disarm();
+    this.scene.belief.apply({ kind: 'resumed' });
   }
 
   private async resign(): Promise<void> {

@@ -9,6 +9,7 @@ import type { Drain, Election, Elections, HeldTenure } from './election.js';
 import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
 import type { Mastership, Tenure } from './mastership.state.js';
 import type { ClusterMember } from './members.js';
+import { Span } from './span.js';
 
 /** What the elections of a process without ZooKeeper need. */
 export interface StandaloneParts {
@@ -65,7 +66,7 @@ export class StandaloneElections implements Elections {
 
   async stop(_limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
     this.started = false;
-    const ends = await Promise.all([...this.byName.values()].map((election) => election.giveUp('shutdown', 'closed')));
+    const ends = await Promise.all([...this.byName.values()].map((election) => election.close('shutdown', 'closed')));
     return ends.includes('stuck') ? 'stuck' : 'resigned';
   }
 }
@@ -76,8 +77,11 @@ export class StandaloneElection implements Election {
   private now: Mastership = { kind: 'observing', why: 'not started yet', master: undefined };
   private held: LocalTenure | undefined;
   private drain: Drain = async () => 'drained';
+  private leaving: Promise<'resigned' | 'stuck'> | undefined;
+  private closed = false;
   private readonly changed: Listeners<[Mastership]>;
   private readonly clock: Clock;
+  private readonly listenerFailed: (thrown: unknown) => void;
 
   constructor(
     readonly key: string,
@@ -86,9 +90,9 @@ export class StandaloneElection implements Election {
     this.path = `standalone:${key}`;
     this.clock = parts.clock ?? systemClock;
     const observer = parts.observer ?? silentObserver;
-    this.changed = new Listeners((thrown) =>
-      observer.observe({ level: 'error', event: 'listener.failed', message: `A listener of election ${key} threw: ${messageOf(thrown)}.` }),
-    );
+    this.listenerFailed = (thrown) =>
+      observer.observe({ level: 'error', event: 'listener.failed', message: `A listener of election ${key} threw: ${messageOf(thrown)}.` });
+    this.changed = new Listeners(this.listenerFailed);
   }
 
   state(): Mastership {
@@ -125,7 +129,7 @@ export class StandaloneElection implements Election {
       );
     const end = await this.giveUp('resigned by call', 'resigned by call');
     if (end === 'stuck') throw new RunIgnoresAbortError(this.key);
-    this.win();
+    if (!this.closed) this.win();
   }
 
   async transferTo(address: string): Promise<void> {
@@ -136,7 +140,7 @@ export class StandaloneElection implements Election {
   win(): void {
     if (this.isMaster()) return;
     const token = nextToken(this.clock.wallMs());
-    this.held = new LocalTenure({ id: randomUUID(), token, czxid: 0n });
+    this.held = new LocalTenure({ id: randomUUID(), token, czxid: 0n }, new Span(this.listenerFailed));
     this.become({
       kind: 'master',
       tenure: this.held,
@@ -152,13 +156,30 @@ export class StandaloneElection implements Election {
     held?.end(why);
   }
 
-  /** Drains and stops being master. `'stuck'`: still master, because a run ignored its abort. */
-  async giveUp(why: string, next: string): Promise<'resigned' | 'stuck'> {
+  /** Drains and stops being master. `'stuck'`: still master, because a run ignored its abort. Asked again meanwhile, there is one drain. */
+  giveUp(why: string, next: string): Promise<'resigned' | 'stuck'> {
+    this.leaving ??= this.leave(why, next).finally(() => (this.leaving = undefined));
+    return this.leaving;
+  }
+
+  /** For good. */
+  close(why: string, next: string): Promise<'resigned' | 'stuck'> {
+    this.closed = true;
+    return this.giveUp(why, next);
+  }
+
+  private async leave(why: string, next: string): Promise<'resigned' | 'stuck'> {
     const { now, held } = this;
+    const calledOff = new AbortController();
     if (now.kind === 'master' && held !== undefined) {
       this.become({ kind: 'draining', tenure: now.tenure, lease: now.lease, why });
-      if ((await this.drain(held, why)) === 'stuck') {
-        this.become(now);
+      // Lost meanwhile: what is left of the drain must stop nothing of the next tenure.
+      const unsubscribe = held.onInvalid(() => calledOff.abort());
+      const end = await this.drain(held, why, calledOff.signal).finally(unsubscribe);
+      if (calledOff.signal.aborted) return 'resigned';
+      if (end !== 'drained') {
+        this.held = held.again();
+        this.become({ kind: 'master', tenure: now.tenure, lease: now.lease });
         return 'stuck';
       }
     }
@@ -181,29 +202,31 @@ class LocalTenure implements HeldTenure {
   readonly token: bigint;
   readonly czxid: bigint;
   readonly ground = undefined;
-  private over: string | undefined;
-  private readonly ended = new Listeners<[string]>();
 
-  constructor(tenure: Tenure) {
+  constructor(
+    tenure: Tenure,
+    private readonly span: Span,
+  ) {
     this.id = tenure.id;
     this.token = tenure.token;
     this.czxid = tenure.czxid;
   }
 
   isValid(): boolean {
-    return this.over === undefined;
+    return !this.span.isOver;
   }
 
   onInvalid(listener: (why: string) => void): () => void {
-    if (this.over === undefined) return this.ended.add(listener);
-    listener(this.over);
-    return () => undefined;
+    return this.span.onOver(listener);
   }
 
   end(why: string): void {
-    if (this.over !== undefined) return;
-    this.over = why;
-    this.ended.tell(why);
+    this.span.end(why);
+  }
+
+  /** The same tenure, held anew after a drain that was of no use. */
+  again(): LocalTenure {
+    return new LocalTenure(this, this.span);
   }
 }
 

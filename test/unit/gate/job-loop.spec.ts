@@ -215,12 +215,15 @@ describe('the loop of a job', () => {
   });
 
   it('makes a drain wait for a claim under way, which is given back before the node is', async () => {
-    const { clock, store, gate, started, running } = await setUp();
+    const { clock, store, elections, started, running } = await setUp();
     const hold = store.hold('after');
     clock.pass(1_000);
     await hold.reached;
     let drained = false;
-    const drain = gate.drain('the test drains').then(() => (drained = true));
+    const drain = elections
+      .election()
+      .giveUp('the test drains', 'resigned')
+      .then(() => (drained = true));
     await settle();
     expect(drained).toBe(false);
     hold.release();
@@ -230,14 +233,17 @@ describe('the loop of a job', () => {
   });
 
   it('writes the verdict of a run before a drain is over', async () => {
-    const { clock, store, gate, started, end, running } = await setUp();
+    const { clock, store, elections, started, end, running } = await setUp();
     clock.pass(1_000);
     await settle();
     const hold = store.hold('before');
     end(started[0] as RunEntry);
     await hold.reached;
     let drained = false;
-    const drain = gate.drain('the test drains').then(() => (drained = true));
+    const drain = elections
+      .election()
+      .giveUp('the test drains', 'resigned')
+      .then(() => (drained = true));
     await settle();
     expect(drained).toBe(false);
     hold.release();

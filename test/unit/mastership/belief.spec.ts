@@ -162,13 +162,41 @@ describe('a tenure handed out', () => {
     expect([run.isValid(), run.ends.length]).toEqual([false, 1]);
   });
 
-  it('is the same again when a hand-over is called off', () => {
+  it('is another hold on the same tenure when a hand-over is called off, and the runs that go on keep theirs', () => {
     believe();
     const run = held();
     belief.apply({ kind: 'drain', why: 'transfer' });
     belief.apply({ kind: 'resumed' });
-    expect(belief.tenure()).toBe(run);
-    expect(run.isValid()).toBe(true);
+    const again = held();
+    expect(again).not.toBe(run);
+    expect([again.id, again.token, again.isValid(), run.isValid()]).toEqual([run.id, run.token, true, true]);
+    renew();
+    expect(belief.tenure()).toBe(again);
+    clock.pass(LENGTH);
+    expect([run.ends.length, again.ends.length]).toEqual([1, 1]);
+  });
+
+  it('is in doubt, and told so, when a hand-over is called off after the lease has run out', () => {
+    believe();
+    const run = held();
+    belief.apply({ kind: 'drain', why: 'transfer' });
+    clock.pass(LENGTH);
+    expect(run.ends).toHaveLength(1);
+    belief.apply({ kind: 'resumed' });
+    expect([belief.isMaster(), belief.tenure(), told]).toEqual([false, undefined, ['master', 'draining', 'doubtful']]);
+    clock.stall(1);
+    renew();
+    expect([belief.tenure()?.isValid(), run.isValid(), told.at(-1)]).toEqual([true, false, 'master']);
+  });
+
+  it('is one that begins anew when a hand-over is called off after a gap that a renewal has closed', () => {
+    believe();
+    const run = held();
+    belief.apply({ kind: 'drain', why: 'transfer' });
+    clock.stall(LENGTH);
+    renew();
+    belief.apply({ kind: 'resumed' });
+    expect([belief.tenure()?.isValid(), run.isValid(), run.ends.length]).toEqual([true, false, 1]);
   });
 
   it('is not handed out while the winner waits for its predecessor', () => {
