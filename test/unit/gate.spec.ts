@@ -1,3 +1,4 @@
+import { ConsoleLogger, Logger } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { Gate } from '../../src/zookeeper/gate/gate.js';
 import type { GatedJob, Method } from '../../src/zookeeper/gate/gated-job.js';
@@ -10,7 +11,7 @@ import type { HeldTenure } from '../../src/zookeeper/mastership/election.js';
 import { StandaloneElections } from '../../src/zookeeper/mastership/standalone.js';
 import { systemClock } from '../../src/zookeeper/support/clock.js';
 import { silentObserver, type Observation } from '../../src/zookeeper/support/observer.js';
-import { formatObservation } from '../../src/zookeeper/zookeeper.logger.js';
+import { formatObservation, LogObserver } from '../../src/zookeeper/zookeeper.logger.js';
 
 /** A tenure whose deadline passes without any timer, as after a stalled loop. */
 function tenure(): HeldTenure & { valid: boolean; listeners: Set<(why: string) => void> } {
@@ -297,5 +298,47 @@ describe('log lines', () => {
       fields: { election: 'A:1', token: '12', why: 'said "so"', none: undefined, stack: 'Error\n at' },
     });
     expect(line).toBe('Won. Now master. event=mastership.won election=A:1 token=12 why="said \\"so\\""');
+  });
+
+  it('repeat no fact that the sentence tells, and keep those that stand in it only by chance', () => {
+    const line = formatObservation({
+      level: 'info',
+      event: 'mastership.master',
+      message: 'Election "Bank:1": is master now, with fencing token 4711 of 10.0.0.7:9090, after 1250 ms.',
+      fields: { election: 'Bank:1', address: '10.0.0.7:9090', token: '4711', waitMs: 125, part: '471', attempt: 1, cause: 'master' },
+    });
+    expect(line).toBe(
+      'Election "Bank:1": is master now, with fencing token 4711 of 10.0.0.7:9090, after 1250 ms. event=mastership.master waitMs=125 part=471 attempt=1 cause=master',
+    );
+  });
+
+  it('are objects with every fact a field where the logger of Nest writes JSON, and text elsewhere', () => {
+    const observation = {
+      level: 'warn',
+      event: 'a.b',
+      message: 'Of Bank:1.',
+      fields: { election: 'Bank:1', token: '12', none: undefined },
+    } as const;
+    const written: unknown[] = [];
+    class Json extends ConsoleLogger {
+      override warn(message: unknown): void {
+        written.push(message);
+      }
+    }
+    try {
+      for (const json of [true, false]) {
+        Logger.overrideLogger(new Json({ json }));
+        new LogObserver().observe(observation);
+      }
+      Logger.overrideLogger({ log: () => undefined, error: () => undefined, warn: (message: unknown) => void written.push(message) });
+      new LogObserver().observe(observation);
+    } finally {
+      Logger.overrideLogger(new ConsoleLogger());
+    }
+    expect(written).toEqual([
+      { message: 'Of Bank:1.', event: 'a.b', election: 'Bank:1', token: '12' },
+      'Of Bank:1. event=a.b token=12',
+      'Of Bank:1. event=a.b token=12',
+    ]);
   });
 });

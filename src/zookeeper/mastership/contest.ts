@@ -16,7 +16,7 @@ import { Reign } from './reign.js';
 import { remember, type KnownRecord } from './remember.js';
 import { removeForeignNode } from './remove-node.js';
 import { report, type CandidateParts, type OwnMember, type Scene } from './scene.js';
-import { SameAddress } from './same-address.js';
+import { holderInWords, SameAddress } from './same-address.js';
 import { STAND_BACK_MS } from './timing.js';
 import { floorForWin } from './token.js';
 import { awaitTurn } from './turn.js';
@@ -164,7 +164,7 @@ export class Contest {
     const was = belief.state();
     if (was.kind === 'standby' && was.master === node.text && was.rank === line.rank) return;
     if (was.kind !== 'standby' || was.master !== node.text) {
-      report(this.scene, 'info', 'standby', `standby; the master is ${node.text}.`, {
+      report(this.scene, 'info', 'standby', `standby; ${holderInWords(node, this.scene.address)}.`, {
         master: node.text,
         rank: line.rank,
         czxid: String(node.stat.czxid),

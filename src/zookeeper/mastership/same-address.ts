@@ -54,3 +54,13 @@ export class SameAddress {
     return isOther ? [String(node.stat.ephemeralOwner)] : [];
   }
 }
+
+/** Who holds the node, as a clause; never that it is this replica itself, which is not master. */
+export function holderInWords(node: NodeView, ownAddress: string): string {
+  if (node.text !== ownAddress) return `the master is ${node.text}`;
+  const owner = `0x${BigInt.asUintN(64, node.stat.ephemeralOwner).toString(16)}`;
+  return (
+    `session ${owner} holds the node under the address of this replica, ${node.text}: an earlier session of its own, which ends when it times out, ` +
+    'or another replica with the same address'
+  );
+}

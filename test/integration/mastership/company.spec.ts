@@ -121,6 +121,9 @@ describe.concurrent('two living replicas with one address', () => {
     const first = replicas.add({ address });
     await replicas.master();
     const second = await replicas.add({ address }).standsBy();
+    expect(second.observed('mastership.standby')[0]?.message).toMatch(
+      /session 0x[0-9a-f]+ holds the node under the address of this replica/u,
+    );
     await eventually(() => expect(second.observed('mastership.same-address')).toHaveLength(1), { what: 'the warning', withinMs: 60_000 });
     expect(second.observed('mastership.same-address')[0]).toMatchObject({ level: 'warn' });
     expect(first.observed('mastership.same-address')).toEqual([]);

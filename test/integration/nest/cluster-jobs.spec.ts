@@ -236,7 +236,7 @@ describe('control, from any replica', () => {
     const { standby, apps } = await startTwo();
     const { verdict } = await standby.trigger('yearly', { input: { fail: true }, wait: 'done' });
     expect(verdict).toMatchObject({ outcome: 'failed', error: 'no money' });
-    expect(logged(apps, 'event=run.failed').join()).toMatch(/no money.*job=yearly.*token=\d+.*Error: no money/s);
+    expect(logged(apps, 'event=run.failed').join()).toMatch(/"yearly".*no money.*token=\d+.*Error: no money/s);
     expect((await standby.trigger('yearly', { wait: 'done' })).verdict?.outcome).toBe('ran');
   });
 

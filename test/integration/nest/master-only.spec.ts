@@ -123,7 +123,7 @@ describe('@MasterOnly with @Interval and @Timeout', () => {
     await eventually(() => expect(app.get(Failing).calls).toBeGreaterThan(2), { what: 'runs after the first failure' });
     const [line] = log.with('no paper');
     expect(line).toMatch(
-      /^error The run of "Failing\.fail" failed: no paper\. .*event=run\.failed job=Failing\.fail election=Test:0 token=\d+ cause=schedule attempt=1 durationMs=\d+ Error: no paper\n\s+at/u,
+      /^error The run of "Failing\.fail" failed: no paper\. .*event=run\.failed election=Test:0 token=\d+ cause=schedule attempt=1 durationMs=\d+ Error: no paper\n\s+at/u,
     );
     expect(log.with('no ink')).toHaveLength(1);
   });

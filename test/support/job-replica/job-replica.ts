@@ -75,8 +75,8 @@ export class JobReplica {
 
   /** What the library has logged there about events of this name, in order. Errors go to stderr, where there are no messages. */
   logged(event: string): Message[] {
-    const lines = this.process.output.split('\n').filter((line) => line.startsWith('{') && line.includes(` event=${event} `));
-    return lines.map((line) => JSON.parse(line) as Message);
+    const lines = this.process.output.split('\n').filter((line) => line.startsWith('{') && line.includes(`"event":"${event}"`));
+    return lines.map((line) => JSON.parse(line) as Message).filter(({ message }) => (message as { event?: string }).event === event);
   }
 
   /** Gives a command and answers its result. */
