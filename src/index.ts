@@ -18,10 +18,13 @@ export {
   BadCheckpointError,
   BadProgressError,
   HookStoppedError,
+  JobRunningError,
   JobSetupError,
+  NotCalledError,
   RunAbortedError,
   RunTimeoutError,
   UnboundError,
+  UnfinishedResultError,
 } from './zookeeper/jobs/errors.js';
 
 export type { JobProgress } from './zookeeper/jobs/progress.js';

@@ -1,12 +1,4 @@
-import {
-  Inject,
-  Injectable,
-  Module,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-  type OnModuleDestroy,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { Inject, Injectable, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Explorer } from './decorators/explorer.js';
 import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './decorators/inject.js';
@@ -43,7 +35,7 @@ const SHUTDOWN_ENDS = {
  * gets distance -1. test/integration/nest/ground.spec.ts pins that.
  */
 @Injectable()
-export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+export class ZookeeperLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly clock: Clock = systemClock;
   private sigtermCheck: Timer | undefined;
 
@@ -64,11 +56,8 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
     );
   }
 
-  onModuleInit(): void {
-    this.explorer.wireDirectCalls();
-  }
-
   onApplicationBootstrap(): void {
+    this.explorer.onStarted();
     this.elections.start();
     this.gate.start();
     this.tellBoot();
@@ -90,10 +79,6 @@ export class ZookeeperLifecycle implements OnModuleInit, OnApplicationBootstrap,
         {},
       );
     }
-  }
-
-  onApplicationShutdown(): void {
-    this.explorer.unwire();
   }
 
   private tellBoot(): void {

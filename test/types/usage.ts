@@ -22,6 +22,7 @@ import {
   type JobOptions,
   type JobProgress,
   JobRun,
+  JobRunningError,
   JobSetupError,
   type JobStatus,
   type JobVerdict,
@@ -38,6 +39,7 @@ import {
   type NewSchedule,
   NoCodeScheduleError,
   NoJobStoreError,
+  NotCalledError,
   NoSlotsError,
   NotMasterError,
   OnMasterElected,
@@ -64,6 +66,7 @@ import {
   TriggerRefusedError,
   TriggerUncertainError,
   UnboundError,
+  UnfinishedResultError,
   UnknownJobError,
   UnknownReplicaError,
   UnreadableJobError,
@@ -307,6 +310,7 @@ export function refused(thrown: unknown): string | undefined {
     if (thrown instanceof kind) return thrown.job;
   for (const kind of [BadScheduleError, BadTriggerError, JobExistsError, NoJobStoreError, TriggerInputError, TriggerUncertainError])
     if (thrown instanceof kind) return thrown.code;
+  for (const kind of [JobRunningError, UnfinishedResultError]) if (thrown instanceof kind) return thrown.code;
   return undefined;
 }
 
@@ -352,8 +356,17 @@ export function errors(thrown: unknown): string | undefined {
   if (thrown instanceof UnknownReplicaError) return thrown.known.join();
   if (thrown instanceof ZookeeperOptionsError || thrown instanceof JobSetupError) return thrown.problems.join();
   if (thrown instanceof RunIgnoresAbortError) return thrown.election;
-  for (const kind of [BadCheckpointError, BadProgressError, HookStoppedError, RunAbortedError, RunTimeoutError, UnboundError])
+  for (const kind of [
+    BadCheckpointError,
+    BadProgressError,
+    HookStoppedError,
+    NotCalledError,
+    RunAbortedError,
+    RunTimeoutError,
+    UnboundError,
+  ])
     if (thrown instanceof kind) return thrown.code;
+  for (const kind of [JobRunningError, UnfinishedResultError]) if (thrown instanceof kind) return thrown.code;
   return thrown instanceof ClusterCronError ? thrown.message : undefined;
 }
 

@@ -144,11 +144,17 @@ describe('the gate', () => {
     };
   }
 
+  /** What a timer of ScheduleModule does, for a job of this instance. */
+  function fire(one: GatedJob, instance: object, method: Method): unknown {
+    one.bind({ instance, through: (run) => one.enter(instance, method, [run]) });
+    return one.fire();
+  }
+
   it('tracks a run until its promise settles', async () => {
     const { job: one, elections } = job();
     elections.start();
     let finish!: () => void;
-    const running = one.fire({}, () => new Promise<void>((resolve) => (finish = resolve)), []);
+    const running = fire(one, {}, () => new Promise<void>((resolve) => (finish = resolve)));
     expect(one.gate.inProgress.list().map(({ what }) => what)).toEqual(['job']);
     finish();
     await running;
@@ -159,8 +165,8 @@ describe('the gate', () => {
     const seen: Observation[] = [];
     const { job: one, elections } = job((observation) => seen.push(observation));
     elections.start();
-    await expect(one.fire({}, async () => Promise.reject(new Error('async')), [])).resolves.toBeUndefined();
-    expect(one.fire({}, () => { throw new Error('sync'); }, [])).toBeUndefined(); // prettier-ignore
+    await expect(fire(one, {}, async () => Promise.reject(new Error('async')))).resolves.toBeUndefined();
+    expect(fire(one, {}, () => { throw new Error('sync'); })).toBeUndefined(); // prettier-ignore
     expect(one.counts).toEqual({ started: 2, failed: 2, skipped: 0, held: 0, refused: 0 });
     expect(seen.filter(({ event }) => event === 'run.failed').map(({ level, message }) => [level, message.includes('sync')])).toEqual([
       ['error', true],
@@ -181,7 +187,7 @@ describe('the gate', () => {
       disabled: false,
       ...UNCLAIMED,
     });
-    expect(one.fire({}, () => { throw new Error('x'); }, [])).toBeUndefined(); // prettier-ignore
+    expect(fire(one, {}, () => { throw new Error('x'); })).toBeUndefined(); // prettier-ignore
     expect(one.gate.inProgress.isEmpty).toBe(true);
   });
 
@@ -191,7 +197,7 @@ describe('the gate', () => {
     const method: Method = () => 'ran';
     expect(one.call({}, method, [1])).toBe('ran');
     gate.close();
-    expect(one.fire({}, method, [])).toBeUndefined();
+    expect(fire(one, {}, method)).toBeUndefined();
     expect(() => one.call({}, method, [])).toThrow('ZK_NOT_MASTER');
     expect(() => gate.job({ ...one.identity, name: 'late', election: 'other' }).call({}, method, [])).toThrow('ZK_NOT_MASTER');
   });
@@ -203,22 +209,18 @@ describe('the gate', () => {
     const goOn = deferred();
     const seen: unknown[] = [];
     const base: Method = (...args) => void seen.push(['base', ...args]);
-    const running = one.fire(
-      instance,
-      async (run) => {
-        await goOn.promise;
-        one.fire(instance, base, [run, 'more']);
-        one.fire({}, base, ['another instance']);
-      },
-      [],
-    );
+    const running = fire(one, instance, async (run) => {
+      await goOn.promise;
+      one.enter(instance, base, [run, 'more']);
+    });
     const stopped = elections.stop(60_000);
     expect(one.gate.ask()).toBeUndefined();
-    one.fire(instance, base, ['from outside']);
+    expect(() => one.enter(instance, base, ['from outside'])).toThrow('ZK_NOT_MASTER');
+    expect(one.fire()).toBeUndefined();
     goOn.resolve();
     await Promise.all([running, stopped]);
     expect(seen).toEqual([['base', expect.any(JobRun), 'more']]);
-    expect(one.counts).toMatchObject({ started: 1, skipped: 2 });
+    expect(one.counts).toMatchObject({ started: 1, skipped: 1, refused: 1 });
   });
 
   it('starts nothing on a standby while a run of the lost mastership goes on, not from inside of it either', async () => {
@@ -226,19 +228,17 @@ describe('the gate', () => {
     elections.start();
     const goOn = deferred();
     const instance = {};
-    const seen: unknown[] = [];
-    const running = one.fire(instance, async () => {
+    const running = fire(one, instance, async () => {
       await goOn.promise;
-      expect(() => one.fire(instance, () => 'super', [])).toThrow('ZK_MASTERSHIP_LOST');
-      seen.push(one.fire({}, () => 'another instance', []));
+      expect(() => one.enter(instance, () => 'super', [])).toThrow('ZK_MASTERSHIP_LOST');
+      expect(() => one.enter({}, () => 'another instance', [])).toThrow('ZK_NOT_MASTER');
       one.call(instance, () => 'nested', []);
-    }, []);
+    });
     elections.election().lose({ kind: 'standby', master: 'other:1', rank: 0 }, 'cut off');
-    expect(one.fire({}, () => 'ran', [])).toBeUndefined();
+    expect(one.fire()).toBeUndefined();
     goOn.resolve();
     await running;
-    expect(seen).toEqual([undefined]);
-    expect(one.counts).toEqual({ started: 1, failed: 1, skipped: 2, held: 0, refused: 1 });
+    expect(one.counts).toEqual({ started: 1, failed: 1, skipped: 1, held: 0, refused: 2 });
   });
 
   it('keeps a mastership that is resigned while a run ignores its abort, and gives it up when nothing runs', async () => {
@@ -255,10 +255,10 @@ describe('the gate', () => {
     const election = elections.election();
     const token = election.tenure()?.token as bigint;
     let finish!: () => void;
-    const running = one.fire({}, () => new Promise<void>((resolve) => (finish = resolve)), []);
+    const running = fire(one, {}, () => new Promise<void>((resolve) => (finish = resolve)));
     await expect(election.resign()).rejects.toMatchObject({ code: 'ZK_RUN_IGNORES_ABORT' });
     expect(election.tenure()?.token).toBe(token);
-    expect(one.call({}, () => 'ran', [1])).toBe('ran');
+    expect(() => one.call({}, () => 'ran', [1])).toThrow('ZK_JOB_RUNNING');
     finish();
     await running;
     await election.resign();
@@ -269,10 +269,10 @@ describe('the gate', () => {
     const { job: one, elections } = job();
     elections.start();
     let late!: () => unknown;
-    await one.fire({}, () => {
+    await fire(one, {}, () => {
       const here = JobRun.current();
       late = () => insideRun(here as JobRun, () => one.call({}, () => 'ran', [1]));
-    }, []); // prettier-ignore
+    });
     one.gate.close();
     expect(late).toThrow('ZK_NOT_MASTER');
   });

@@ -5,6 +5,9 @@ import { GATE } from './inject.js';
 /** Which application's gate an instance belongs to. */
 const gates = new WeakMap<object, Gate>();
 
+/** Who wants to hear of instances that Nest makes after boot. */
+const strays = new WeakMap<Gate, (instance: object) => void>();
+
 const SLOT = Symbol('the gate, injected by Nest');
 const BIND = Symbol('bind this instance to a gate');
 
@@ -24,7 +27,9 @@ export function makeBindable(prototype: object): void {
       return gates.get(this);
     },
     set(this: object, gate: unknown) {
-      if (gate instanceof Gate) gates.set(this, gate);
+      if (!(gate instanceof Gate)) return;
+      gates.set(this, gate);
+      strays.get(gate)?.(this);
     },
   });
   Object.defineProperty(prototype, BIND, {
@@ -46,4 +51,9 @@ export function bindInstance(instance: object, gate: Gate): void {
 /** The gate that an instance is bound to. A mock in its place counts as none. */
 export function gateOf(instance: unknown): Gate | undefined {
   return typeof instance === 'object' && instance !== null ? gates.get(instance) : undefined;
+}
+
+/** Calls `tell` with each instance that Nest constructs from now on and injects this gate into. */
+export function onStray(gate: Gate, tell: (instance: object) => void): void {
+  strays.set(gate, tell);
 }

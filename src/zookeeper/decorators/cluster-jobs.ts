@@ -193,7 +193,7 @@ export class ClusterJobs {
     const identity = addedJob(options, run);
     const { name } = identity;
     if (this.gate.list().some((job) => job.identity.name === name)) throw new JobExistsError(name);
-    this.gate.job(identity).bind(undefined, (given) => run(given as JobRun));
+    this.gate.add(identity, (given) => run(given as JobRun));
     this.added.set(name, identity);
     this.elections.setJobs([...this.own()]);
   }

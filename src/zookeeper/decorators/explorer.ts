@@ -1,26 +1,28 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import { Gate } from '../gate/gate.js';
-import type { Method } from '../gate/gated-job.js';
+import type { GatedJob } from '../gate/gated-job.js';
 import { JobSetupError } from '../jobs/errors.js';
 import type { Elections } from '../mastership/election.js';
 import type { Observer } from '../support/observer.js';
-import { bindInstance, gateOf } from './binding.js';
+import { bindInstance, gateOf, onStray } from './binding.js';
 import { attachHooks, hasHooks } from './hook-explorer.js';
 import { identityOf } from './identity.js';
 import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './inject.js';
 import { guarded } from './guarded.js';
-import { asDirectCall, imitate } from './master-only.js';
 import { type Provided, providedBy, registeredKinds } from './providers.js';
 import { ruleProblems } from './rule-problems.js';
 import { scheduleOf } from './schedule-metadata.js';
-import { addedProblems, type FoundJob, minifiedNames, namingProblems, unregistered } from './setup-problems.js';
+import { ScheduleModuleHooks } from './schedule-module.js';
+import { addedProblems, DECORATOR, type FoundJob, minifiedNames, namingProblems, unregistered } from './setup-problems.js';
 
 /** Finds what the decorators have attached to the application's providers, and binds it to the gate. */
 @Injectable()
 export class Explorer implements OnModuleInit {
   private readonly found: FoundJob[] = [];
-  private readonly unwires: (() => void)[] = [];
+  private readonly byMethod = new Map<object, Map<PropertyKey, GatedJob>>();
+  private readonly told = new Set<string>();
+  private schedules: ScheduleModuleHooks | undefined;
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -29,60 +31,45 @@ export class Explorer implements OnModuleInit {
     @Inject(ELECTIONS) private readonly elections: Elections,
     @Inject(SETTINGS) private readonly settings: { readonly candidate: boolean },
     @Inject(OBSERVER) private readonly observer: Observer,
-  ) {}
+  ) {
+    // Nest calls hooks by falling distance, and global modules have the largest number there is: this one comes before them.
+    for (const module of modules.values()) if (module.providers.has(Explorer)) module.distance = Infinity;
+  }
 
   /**
-   * In a global module, so before the `onModuleInit` of any other: from here on every instance is bound. Tells the other replicas which jobs there
-   * are here.
+   * Before the `onModuleInit` of any other module, so before any ScheduleExplorer has looked for schedules: from here on every instance is bound, and what ScheduleModule
+   * registers comes to the gate. Tells the other replicas which jobs there are here.
    */
   onModuleInit(): void {
     const problems = this.bindAll();
     problems.push(...namingProblems(this.found), ...addedProblems(this.found, this.gate.list()), ...ruleProblems(this.found));
     if (this.settings.candidate) problems.push(...unregistered(this.found, registeredKinds(this.modules)));
+    this.schedules = new ScheduleModuleHooks({
+      modules: this.modules,
+      jobOf: (instance, key) => this.byMethod.get(instance)?.get(key),
+      tellHandle: (job, handle, instead) => this.tellHandle(job, handle, instead),
+    });
+    if (!this.schedules.attach())
+      problems.push('This version of @nestjs/schedule keeps schedules in a way that is not known here. Install @nestjs/schedule 6 or 12.');
     if (problems.length > 0) throw new JobSetupError(problems);
+    this.gate.wrapAdded = (identity, method) => this.schedules?.register(identity, method) ?? method;
+    onStray(this.gate, (instance) => this.tellStray(instance));
     this.tellWhatWasFound();
     // Also those that ClusterJobs has added by now.
     const scheduled = this.gate.list().filter(({ identity }) => identity.schedule !== undefined);
     this.elections.setJobs([...new Set(scheduled.map(({ identity }) => identity.name))]);
   }
 
-  /**
-   * Gives each scheduled method an own property on its instance, which other code's calls reach and the schedule's do not: ScheduleModule
-   * has read the method in its own `onModuleInit`. A claimed tick runs what ScheduleModule has read. Called after the last one.
-   */
-  wireDirectCalls(): void {
-    for (const { instance, method, job } of this.found) {
-      if (job.identity.schedule === undefined) continue;
-      const reached = (instance as Record<PropertyKey, unknown>)[method.key] as Method;
-      job.bind(instance, reached);
-      const direct: Method = function (this: unknown, ...args: unknown[]): unknown {
-        const self = this ?? instance;
-        if (reached === method.wrapper) return job.call(self, method.original, args);
-        return asDirectCall(method, () => reached.apply(self, args));
-      };
-      imitate(direct, reached);
-      if (Reflect.defineProperty(instance, method.key, { value: direct, configurable: true, writable: true, enumerable: false })) {
-        this.unwires.push(
-          () => void ((instance as Record<PropertyKey, unknown>)[method.key] === direct && Reflect.deleteProperty(instance, method.key)),
-        );
-      } else {
-        this.tell(
-          'warn',
-          'job.sealed',
-          `${job.identity.method}: the instance cannot be extended, so calls by other code count as the schedule's.`,
-          { job: job.identity.name },
-        );
-      }
-    }
-  }
-
-  /**
-   * Takes the own properties away again, so that another application in this process can use the same instance. No schedule fires any more, so
-   * every later call is other code's.
-   */
-  unwire(): void {
-    for (const unwire of this.unwires.splice(0)) unwire();
-    for (const { instance, method, job } of this.found) method.jobs.set(instance, this.gate.job({ ...job.identity, schedule: undefined }));
+  /** To be called when the application has started, and before any run starts. */
+  onStarted(): void {
+    this.schedules?.watchHandles();
+    if (this.schedules?.isTwice !== true) return;
+    this.tell(
+      'warn',
+      'boot.schedule-twice',
+      'ScheduleModule.forRoot() is imported twice. @MasterOnly jobs have one schedule nevertheless; every other method with a schedule fires twice. Import it once, in the root module.',
+      {},
+    );
   }
 
   private bindAll(): string[] {
@@ -117,6 +104,9 @@ export class Explorer implements OnModuleInit {
       const job = this.gate.job(identityOf(instance, method));
       method.jobs.set(instance, job);
       this.found.push({ instance, method, job, where });
+      if (job.identity.schedule === undefined) continue;
+      const byKey = this.byMethod.get(instance) ?? new Map<PropertyKey, GatedJob>();
+      this.byMethod.set(instance, byKey.set(method.key, job));
     }
     attachHooks(instance, this.gate);
     return [];
@@ -171,7 +161,7 @@ export class Explorer implements OnModuleInit {
     for (const { instance, method, job } of this.found) {
       const { cron } = scheduleOf((instance as Record<PropertyKey, unknown>)[method.key]) ?? {};
       const { name, rules } = job.identity;
-      if (cron === undefined || cron.initialDelayMs === 0 || rules.claim === 'none') continue;
+      if (cron === undefined || typeof cron.initialDelayMs !== 'number' || rules.claim === 'none') continue;
       this.tell(
         'warn',
         'job.initial-delay',
@@ -181,7 +171,37 @@ export class Explorer implements OnModuleInit {
     }
   }
 
-  private tell(level: 'info' | 'warn', event: string, message: string, fields: Readonly<Record<string, string | number>>): void {
+  /** Once for each handle of a job: whoever uses one in a loop has been told. Not while the application closes, when ScheduleModule stops what it has made. */
+  private tellHandle({ identity }: GatedJob, handle: string, instead: string): void {
+    const key = `${identity.name} ${handle}`;
+    if (this.gate.isClosed || this.told.has(key)) return;
+    this.told.add(key);
+    this.tell(
+      'warn',
+      'job.handle',
+      `CronJob.${handle}() has no effect on "${identity.name}", whose ticks are claimed in the cluster. Use ${instead}; or set claim: 'none'.`,
+      { job: identity.name, handle },
+    );
+  }
+
+  /** An instance that was made after boot: nobody has registered its schedules. */
+  private tellStray(instance: object): void {
+    for (const { what: method, overridden } of guarded.of(instance)) {
+      const { schedule, name, method: where } = identityOf(instance, method);
+      if (overridden || schedule === undefined || schedule === 'added' || this.told.has(where)) continue;
+      if (this.gate.list().some(({ identity, isBound }) => identity.method === where && isBound)) continue;
+      this.told.add(where);
+      this.tell(
+        'error',
+        'job.stray',
+        `${where} has ${DECORATOR[schedule]}, but its instance was made after the application had started (by ModuleRef.create, or in a module that is loaded lazily), so its schedule never fires. ` +
+          'Provide the class in a module that is imported at boot. Calls by other code go through the gate.',
+        { job: name },
+      );
+    }
+  }
+
+  private tell(level: 'info' | 'warn' | 'error', event: string, message: string, fields: Readonly<Record<string, string | number>>): void {
     this.observer.observe({ level, event, message, fields });
   }
 }

@@ -1,4 +1,5 @@
 import type { GatedJob, Method } from '../gate/gated-job.js';
+import { JobSetupError } from '../jobs/errors.js';
 import type { JobOptions } from '../jobs/job-options.js';
 import { Attached } from './attached.js';
 
@@ -29,3 +30,13 @@ export interface Guarded {
 
 /** Every `@MasterOnly` method. */
 export const guarded = new Attached<Guarded>();
+
+/** Compiled as standard decorators, a decorator gets a context object where Nest's kind gets the name of the method. */
+export function refuseStandardDecorators(decorator: string, key: unknown): void {
+  if (typeof key !== 'object' || key === null) return;
+  const { name } = key as { readonly name?: unknown };
+  throw new JobSetupError([
+    `${decorator} on ${String(name)}: this code was compiled with standard decorators, and Nest's decorators, like this one, are of the older kind. ` +
+      'Set "experimentalDecorators": true and "emitDecoratorMetadata": true in tsconfig.json (with SWC: "legacyDecorator" and "decoratorMetadata").',
+  ]);
+}

@@ -6,7 +6,7 @@ import { JobSetupError, UnboundError } from '../jobs/errors.js';
 import { electionNameProblem, nameProblem } from '../jobs/job-identity.js';
 import { JOB_OPTIONS, jobOptionProblem, type JobOptions } from '../jobs/job-options.js';
 import { gateOf, makeBindable } from './binding.js';
-import { guarded, type Guarded, type MasterOnlyOptions } from './guarded.js';
+import { guarded, type Guarded, type MasterOnlyOptions, refuseStandardDecorators } from './guarded.js';
 import { identityOf } from './identity.js';
 
 /** On the function, so that it survives decorators that wrap it and copy metadata, as those of Nest's ecosystem do. */
@@ -21,20 +21,23 @@ const NAMES = new Map<string, (value: string) => string | undefined>([
 /**
  * The method runs only on the master of its election.
  *
- * With `@Cron`, `@Interval` or `@Timeout`, above or below: on the master the schedule runs it with a `JobRun`; elsewhere the schedule does
- * nothing. What it throws is logged and never stops the schedule. Each tick of `@Cron` starts at most once in the cluster and gets one verdict;
- * when it is due is decided from the expression and the zone, and a fire of the schedule is only a hint. `claim: 'none'` leaves it at the mastership.
+ * With `@Cron`, `@Interval` or `@Timeout`, above or below: on the master the schedule runs it with a `JobRun` as its first argument; elsewhere nothing is called.
+ * What it throws is logged and never stops the schedule. Each tick of `@Cron` starts at most once in the cluster and gets one verdict;
+ * when it is due is decided from the expression and the zone. `claim: 'none'` leaves it at the mastership.
  *
  * Called by other code, and on methods without a schedule: on the master it runs with the arguments of the call (a scheduled method
- * that is called without any gets a `JobRun`); elsewhere it throws `NotMasterError`, and an `async` method rejects with it.
+ * that is called without any gets a `JobRun`); elsewhere it throws `NotMasterError`, and an `async` method rejects with it. While a scheduled method runs on
+ * this replica a call of it throws `JobRunningError`, unless its `overlap` is `'allow'`; such a call has no tick and no claim.
  *
- * Limits. A call by other code counts as the schedule's, and is skipped in silence elsewhere than on the master: until the application's
- * `onModuleInit` hooks have all run; by `super.method()` from outside of a run; of a method that was bound in the constructor; and through
- * another decorator's wrapper that calls on only later. The gate covers what happens until the method returns or its promise settles, not
- * what it leaves behind. A result with a `then` method is awaited.
+ * Decorators above, and whatever wraps what ScheduleModule registers (monitors), are called once for each run, on the replica that runs it. What is below is called again for
+ * each attempt of `retry`. The method decides about the verdict; what is above can fail a run, and not save it.
+ *
+ * A run lasts until the promise that the method returns has settled, the Observable has completed, or the generator is through; it does not cover what the method leaves
+ * behind. A method that is called by other code covers what it returns only if that has a `then` method.
  */
 export function MasterOnly(options: MasterOnlyOptions = {}): MethodDecorator {
   return (target, key, descriptor) => {
+    refuseStandardDecorators('@MasterOnly', key);
     const where = `${typeof target === 'function' ? `static ${target.name}` : target.constructor.name}.${String(key)}`;
     check(where, typeof target === 'function', descriptor, options);
     const original = descriptor.value as Method;
@@ -61,36 +64,18 @@ export function imitate(copy: Method, original: Method): void {
   Object.defineProperty(copy, 'length', { value: original.length, configurable: true });
 }
 
-/** The method that other code is calling at this moment; its wrapper takes the mark away as it starts. */
-let calledDirectly: Guarded | undefined;
-
-/** Calls `through`, below which the wrapper of `method` takes the call for other code's, not for the schedule's. */
-export function asDirectCall(method: Guarded, through: () => unknown): unknown {
-  calledDirectly = method;
-  try {
-    return through();
-  } finally {
-    calledDirectly = undefined;
-  }
-}
-
 function wrap(method: Guarded): Method {
   const { jobs, original } = method;
   return function (this: unknown, ...args: unknown[]): unknown {
     const job = jobs.get(this as object) ?? jobOf(this, method);
-    if (job === undefined) return unbound(method);
-    if (job.identity.schedule === undefined || calledDirectly === method) {
-      calledDirectly = undefined;
-      return job.call(this, original, args);
-    }
-    return job.fire(this, original, args);
+    return job === undefined ? unbound(method) : job.enter(this, original, args);
   };
 }
 
 function jobOf(instance: unknown, method: Guarded): GatedJob | undefined {
   const gate = gateOf(instance);
   if (gate === undefined) return undefined;
-  const job = gate.job(identityOf(instance as object, method));
+  const job = gate.jobOfStray(identityOf(instance as object, method));
   method.jobs.set(instance as object, job);
   return job;
 }

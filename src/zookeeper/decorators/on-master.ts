@@ -3,6 +3,7 @@ import { JobSetupError } from '../jobs/errors.js';
 import { electionNameProblem } from '../jobs/job-identity.js';
 import { Attached } from './attached.js';
 import { makeBindable } from './binding.js';
+import { refuseStandardDecorators } from './guarded.js';
 
 /** A method with `@OnMasterElected` or `@OnMasterLost`, and the elections that it listens to. */
 export interface Hook {
@@ -36,6 +37,7 @@ export function OnMasterLost(election?: string): MethodDecorator {
 
 function hook(decorator: string, hooks: Attached<Hook>, election: string | undefined): MethodDecorator {
   return (target, key, descriptor) => {
+    refuseStandardDecorators(decorator, key);
     const where = `${decorator} on ${target.constructor.name}.${String(key)}`;
     if (typeof target === 'function' || typeof descriptor?.value !== 'function')
       throw new JobSetupError([`${where}: only methods of providers can be hooks.`]);

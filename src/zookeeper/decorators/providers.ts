@@ -34,9 +34,17 @@ export interface RegisteredKinds {
 }
 
 export function registeredKinds(modules: ModulesContainer): RegisteredKinds | undefined {
+  let kinds: RegisteredKinds | undefined;
   for (const module of modules.values()) {
     const options = module.providers.get(SCHEDULE_MODULE_OPTIONS)?.instance as Partial<RegisteredKinds> | undefined;
-    if (options !== undefined) return { cronJobs: true, intervals: true, timeouts: true, ...options };
+    if (options === undefined) continue;
+    const { cronJobs = true, intervals = true, timeouts = true } = options;
+    // Imported twice: what one of them registers is registered.
+    kinds = {
+      cronJobs: cronJobs || kinds?.cronJobs === true,
+      intervals: intervals || kinds?.intervals === true,
+      timeouts: timeouts || kinds?.timeouts === true,
+    };
   }
-  return undefined;
+  return kinds;
 }

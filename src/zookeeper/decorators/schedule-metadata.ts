@@ -5,6 +5,8 @@ import type { ScheduleKind } from '../jobs/job-identity.js';
 const SCHEDULER_TYPE = 'SCHEDULER_TYPE';
 const SCHEDULER_NAME = 'SCHEDULER_NAME';
 const SCHEDULE_CRON_OPTIONS = 'SCHEDULE_CRON_OPTIONS';
+const SCHEDULE_INTERVAL_OPTIONS = 'SCHEDULE_INTERVAL_OPTIONS';
+const SCHEDULE_TIMEOUT_OPTIONS = 'SCHEDULE_TIMEOUT_OPTIONS';
 const KINDS: Readonly<Record<number, ScheduleKind>> = { 1: 'cron', 2: 'timeout', 3: 'interval' };
 
 /** The provider token of ScheduleModule's options; pinned by the same test. */
@@ -18,8 +20,8 @@ export interface CronMetadata {
   /** Minutes, or text such as `+05:30`. */
   readonly utcOffset: unknown;
   readonly waitForCompletion: boolean;
-  /** How long after the bootstrap the schedule starts to fire, milliseconds; 0: at once. */
-  readonly initialDelayMs: number;
+  /** How long after the bootstrap the schedule starts to fire, milliseconds, as it was given; undefined: at once. */
+  readonly initialDelayMs: unknown;
 }
 
 export interface ScheduleMetadata {
@@ -28,6 +30,8 @@ export interface ScheduleMetadata {
   readonly disabled: boolean;
   /** Undefined with `@Interval` and `@Timeout`. */
   readonly cron: CronMetadata | undefined;
+  /** What `@Interval` or `@Timeout` was given, as it was given: milliseconds. Undefined with `@Cron`. */
+  readonly durationMs: unknown;
 }
 
 /** The schedule that `@Cron`, `@Interval` or `@Timeout` has put on a method. */
@@ -41,7 +45,21 @@ export function scheduleOf(method: unknown): ScheduleMetadata | undefined {
     name: Reflect.getMetadata(SCHEDULER_NAME, method) as string | undefined,
     disabled: options['disabled'] === true,
     cron: kind === 'cron' ? cronOf(options) : undefined,
+    durationMs: durationOf(method, kind),
   };
+}
+
+/** Puts on a function what `@Cron` would: monitors name what they see by it. */
+export function markAsCron(method: object, options: Readonly<Record<string, unknown>>): void {
+  Reflect.defineMetadata(SCHEDULER_TYPE, 1, method);
+  Reflect.defineMetadata(SCHEDULER_NAME, options['name'], method);
+  Reflect.defineMetadata(SCHEDULE_CRON_OPTIONS, options, method);
+}
+
+function durationOf(method: object, kind: ScheduleKind): unknown {
+  if (kind === 'cron') return undefined;
+  const key = kind === 'interval' ? SCHEDULE_INTERVAL_OPTIONS : SCHEDULE_TIMEOUT_OPTIONS;
+  return (Reflect.getMetadata(key, method) as { readonly timeout?: unknown } | undefined)?.timeout;
 }
 
 function cronOf(options: Readonly<Record<string, unknown>>): CronMetadata {
@@ -51,6 +69,6 @@ function cronOf(options: Readonly<Record<string, unknown>>): CronMetadata {
     timeZone,
     utcOffset,
     waitForCompletion: waitForCompletion === true,
-    initialDelayMs: typeof initialDelay === 'number' ? initialDelay : 0,
+    initialDelayMs: initialDelay,
   };
 }

@@ -1,4 +1,4 @@
-import { RunTimeoutError } from '../jobs/errors.js';
+import { RunTimeoutError, UnfinishedResultError } from '../jobs/errors.js';
 import type { JobRules } from '../jobs/job-rules.js';
 import type { RunSignal } from '../jobs/run-signal.js';
 import { sleep } from '../support/abort.js';
@@ -28,6 +28,9 @@ export interface AttemptsParts {
   readonly overdue: (timeoutMs: number, sinceMs: number) => void;
 }
 
+/** Of `AttemptsParts`, what a time limit needs. */
+type LimitParts = Pick<AttemptsParts, 'clock' | 'job' | 'signal' | 'overdue'> & { readonly rules: Pick<JobRules, 'timeoutMs'> };
+
 /** How a run has ended. */
 export interface AttemptsResult {
   readonly outcome: 'ran' | 'failed' | 'interrupted';
@@ -45,15 +48,14 @@ const RETURNED: Settled = { kind: 'returned' };
 /**
  * Calls a method until it returns, is aborted, or has used up its attempts. `timeoutMs` covers all of them; when it strikes, the signal aborts and the run has
  * failed, but is over only when the method has settled. An abort for another reason (mastership, shutdown) ends the attempts; a method that returns nevertheless has
- * run. A method that is not async and needs no second attempt has ended when this returns, without a promise. Never throws or rejects.
+ * run. A method that is not async and needs no second attempt has ended when this returns, without a promise. Never throws or rejects. The caller cancels
+ * `limit` when nothing of the run goes on any more.
  */
-export function runAttempts(parts: AttemptsParts): AttemptsResult | Promise<AttemptsResult> {
-  const limit = new Limit(parts);
+export function runAttempts(parts: AttemptsParts, limit: Limit): AttemptsResult | Promise<AttemptsResult> {
   const settled = attemptOnce(parts, parts.firstAttempt);
   if (settled instanceof Promise) return goOn(parts, limit, settled);
   const result = judge(settled, parts.firstAttempt, limit, parts.signal);
   if (mayRetry(parts, result, limit)) return goOn(parts, limit, Promise.resolve(settled));
-  limit.cancel();
   return result;
 }
 
@@ -61,26 +63,20 @@ async function goOn(parts: AttemptsParts, limit: Limit, first: Promise<Settled>)
   let settled = await first;
   for (let attempt = parts.firstAttempt; ; attempt += 1) {
     const result = judge(settled, attempt, limit, parts.signal);
-    if (!mayRetry(parts, result, limit)) {
-      limit.cancel();
-      return result;
-    }
+    if (!mayRetry(parts, result, limit)) return result;
     await pause(parts, attempt, result.thrown);
     // The abort may have come during the pause.
-    if (parts.signal.signal.aborted) {
-      limit.cancel();
-      return judge(settled, attempt, limit, parts.signal);
-    }
+    if (parts.signal.signal.aborted) return judge(settled, attempt, limit, parts.signal);
     settled = await attemptOnce(parts, attempt + 1);
   }
 }
 
 /** The time limit of a run, with all its attempts. */
-class Limit {
+export class Limit {
   private timer: Timer | undefined;
   private struck = false;
 
-  constructor({ clock, job, rules: { timeoutMs }, signal, overdue }: AttemptsParts) {
+  constructor({ clock, job, rules: { timeoutMs }, signal, overdue }: LimitParts) {
     if (timeoutMs === undefined) return;
     this.timer = clock.after(timeoutMs, () => {
       // The overdue timer of a run whose mastership was lost meanwhile: that came first.
@@ -121,7 +117,9 @@ function judge(settled: Settled, attempt: number, limit: Limit, signal: RunSigna
   return { outcome: signal.signal.aborted ? 'interrupted' : 'failed', reason: undefined, attempt, thrown };
 }
 
-function mayRetry({ rules: { retry }, firstAttempt }: AttemptsParts, { outcome, attempt }: AttemptsResult, limit: Limit): boolean {
+function mayRetry({ rules: { retry }, firstAttempt }: AttemptsParts, { outcome, attempt, thrown }: AttemptsResult, limit: Limit): boolean {
+  // The method has done what it does; a second time would only do it twice.
+  if (thrown instanceof UnfinishedResultError) return false;
   return outcome === 'failed' && !limit.hasStruck && retry !== undefined && attempt - firstAttempt + 1 < retry.attempts;
 }
 

@@ -9,7 +9,7 @@ import type { Tick } from '../jobs/tick.js';
 import { Absent } from './absent.js';
 import { ClockGuard } from './clock-guard.js';
 import { ElectionGate, type GateParts } from './election-gate.js';
-import { GatedJob } from './gated-job.js';
+import { GatedJob, type Bound, type Method } from './gated-job.js';
 import { JobLoop } from './job-loop.js';
 import type { LoopParts } from './loop-parts.js';
 import { OwnRuns } from './own-runs.js';
@@ -31,6 +31,9 @@ export class Gate {
   private readonly loopParts: LoopParts | undefined;
   private readonly closing = new AbortController();
   private started = false;
+
+  /** What the schedule of an added job would call, given what calls its function: with whatever monitors wrap around that. */
+  wrapAdded: (identity: JobIdentity, method: Method) => Method = (_, method) => method;
 
   constructor(
     private readonly elections: Elections,
@@ -61,15 +64,31 @@ export class Gate {
     return made;
   }
 
-  /** The gated form of a job. Instances of one class share it. */
-  job(identity: JobIdentity): GatedJob {
+  /** The gated form of a job. Instances of one class share it. `bound`: how its runs come about, where that is known already. */
+  job(identity: JobIdentity, bound?: Bound): GatedJob {
     const key = keyOf(identity);
     const found = this.jobs.get(key);
     if (found !== undefined) return found;
     const job = new GatedJob(identity, this.election(identity.election), this.parts);
+    if (bound !== undefined) job.bind(bound);
     this.jobs.set(key, job);
     if (this.started) this.takeUp([job]);
     return job;
+  }
+
+  /** A job that is made at run time, and calls `method` for each run. */
+  add(identity: JobIdentity, method: Method): GatedJob {
+    let registered: Method | undefined;
+    const call: Method = (run) => job.around([run], () => job.enter(undefined, method, [run]));
+    // Not before it runs: monitors are in their places once the application has started.
+    const through: Bound['through'] = (run) => (registered ??= this.wrapAdded(identity, call))(run);
+    const job: GatedJob = this.job(identity, { instance: undefined, through });
+    return job;
+  }
+
+  /** The job of an instance that boot has not found: the one of its class where there is one, else only the gate, without a schedule. */
+  jobOfStray(identity: JobIdentity): GatedJob {
+    return this.jobs.get(keyOf(identity)) ?? this.job({ ...identity, schedule: undefined });
   }
 
   /** Every job made so far, with its counters. */
@@ -120,7 +139,7 @@ export class Gate {
   private takeUp(jobs: readonly GatedJob[]): void {
     const { loopParts } = this;
     if (loopParts === undefined || this.isClosed) return;
-    const scheduled = jobs.filter((job) => job.identity.schedule !== undefined && job.loop === undefined);
+    const scheduled = jobs.filter((job) => job.identity.schedule !== undefined && job.isBound && job.loop === undefined);
     for (const job of scheduled) job.loop = this.loopOf(job, loopParts);
     if (this.elections.claims.kind === 'process') for (const job of scheduled) job.loop?.look();
     else this.declare(scheduled);

@@ -1,21 +1,22 @@
 import { types } from 'node:util';
-import { MemoryCheckpoint, StoredCheckpoint, type Checkpoint } from '../jobs/checkpoint.js';
+import { JobRunningError } from '../jobs/errors.js';
 import type { JobIdentity } from '../jobs/job-identity.js';
-import { insideRun, JobRun } from '../jobs/job-run.js';
-import { checkProgress, Progress } from '../jobs/progress.js';
+import { JobRun } from '../jobs/job-run.js';
 import type { RunEntry } from '../jobs/record/job-record.js';
 import type { Finished } from '../jobs/record/plan.js';
-import type { RunSignal } from '../jobs/run-signal.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import { endOf } from '../jobs/tick.js';
 import type { HeldTenure } from '../mastership/election.js';
+import { invariant } from '../support/invariant.js';
+import { callDirectly } from './direct-call.js';
 import type { ElectionGate, GateParts } from './election-gate.js';
-import { beginWork, enter, execute, makeRun, outerRun, type Execution, type ExecutionParts, type Order } from './execution.js';
+import { execute, outerRun, runBehind, type Execution, type LiveRun } from './execution.js';
 import type { JobLoop } from './job-loop.js';
-import { endedByAbort, isThenable } from './outcome.js';
+import { endedByAbort } from './outcome.js';
 import { refusal } from './refusal.js';
-import { errorOf, reportEnd, reportOverdue, reportRetry, verdictOf } from './run-reports.js';
+import { RunOrders } from './run-orders.js';
+import { errorOf, reportEnd, verdictOf } from './run-reports.js';
 
 /** What a job has done on this replica since boot. Only grows. */
 export interface JobCounts {
@@ -23,21 +24,23 @@ export interface JobCounts {
   started: number;
   /** Runs that threw for another reason than their abort, or took too long. */
   failed: number;
-  /** Scheduled calls that did not start because this replica was not master. */
+  /** Fires of the schedule that started nothing because this replica was not master. */
   skipped: number;
-  /** Scheduled calls of a job without claims that did not start because it was running still, or was paused. */
+  /** Fires of the schedule of a job without claims that started nothing because it was running still, or was paused. */
   held: number;
-  /** Direct calls refused with `NotMasterError`. */
+  /** Direct calls refused with `NotMasterError`, or with `JobRunningError`. */
   refused: number;
 }
 
 /** The method as its author wrote it. */
 export type Method = (this: unknown, ...args: unknown[]) => unknown;
 
-/** The instance whose schedule fires, and the function that ScheduleModule calls on it: with the wrappers of other decorators. */
-interface Bound {
+/** How a run of the job comes about. */
+export interface Bound {
+  /** The one whose schedule it is; undefined for a job that was added at run time. */
   readonly instance: unknown;
-  readonly reached: Method;
+  /** Calls what the schedule would call: what ScheduleModule has registered, with the wrappers of monitors. The call comes to `around` and `enter`. */
+  readonly through: (run: JobRun) => unknown;
 }
 
 /** One job of one class, behind the gate of its election. */
@@ -52,114 +55,153 @@ export class GatedJob {
   private bound: Bound | undefined;
   /** Scheduled runs without a claim that go on. */
   private running = 0;
+  /** Calls by other code that go on. */
+  private called = 0;
   private queued: (() => void) | undefined;
-  private readonly memory = new MemoryCheckpoint();
+  private readonly orders: RunOrders;
 
   constructor(
     readonly identity: JobIdentity,
     readonly gate: ElectionGate,
     private readonly parts: GateParts,
-  ) {}
+  ) {
+    // A job that was removed is not brought back by what its last run keeps.
+    this.orders = new RunOrders(identity, gate, parts, () => !this.forgotten.signal.aborted);
+  }
 
-  /** Says on which instance a claimed tick or a trigger runs, and through which function. */
-  bind(instance: unknown, reached: Method): void {
-    this.bound = { instance, reached };
+  /** Says how a run comes about. Without this nothing is claimed: there would be nobody to do the work. */
+  bind(bound: Bound): void {
+    this.bound = bound;
+  }
+
+  /** True when a tick, or a trigger, can be carried out here. */
+  get isBound(): boolean {
+    return this.bound !== undefined;
+  }
+
+  /** True when ticks are claimed: then nothing that fires on this replica starts a run. */
+  get isClaimed(): boolean {
+    return this.identity.rules.claim === 'tick' && this.parts.store !== undefined;
+  }
+
+  /** True while the calling code belongs to a run of this job that has not reached its method yet. */
+  isUnderWay(args: readonly unknown[]): boolean {
+    const outer = runBehind(args);
+    return outer !== undefined && outer.method === this.identity.method && outer.passage?.isAhead === true;
   }
 
   /**
-   * A call by the schedule. On the master: with claims only a reason to look which ticks are due; else runs `method` with a `JobRun`, and
-   * what it throws is logged, never thrown. Elsewhere: counts, and returns undefined. Inside a run of the same method of the same instance it is
-   * that run's own call (its outer decorators, or `super.method()`), and passes as long as the run's mastership lasts.
+   * The timer of the schedule has fired. On the master: with claims only a reason to look which ticks are due; else a run starts, and what it throws is logged, never
+   * thrown. Elsewhere: counts, calls nothing, and returns undefined.
    */
-  fire(instance: unknown, method: Method, args: unknown[]): unknown {
+  fire(): unknown {
     const tenure = this.gate.ask();
-    if (tenure === undefined && this.gate.inProgress.isEmpty) {
+    if (tenure === undefined || this.bound === undefined) {
       this.counts.skipped += 1;
       return undefined;
     }
-    return this.fireOrPass(tenure, instance, method, args);
+    if (this.isClaimed) {
+      this.loop?.look();
+      return undefined;
+    }
+    return this.fireLocally(tenure, this.bound);
+  }
+
+  /** Calls the method with the decorators above `@MasterOnly`, for a run on its way to it. Any other call is just made. */
+  around(args: readonly unknown[], call: () => unknown): unknown {
+    const outer = runBehind(args);
+    return outer?.method === this.identity.method && outer.passage !== undefined ? outer.passage.around(call) : call();
+  }
+
+  /**
+   * A call has come to the method. Of a run that is on its way here, it is the run's: `method` is called with its `JobRun`, again for each attempt. Inside of a run of
+   * the same method of the same instance it is that run's own call (`super.method()`), and passes as long as the run's mastership lasts. Any other is by other code: see `call`.
+   */
+  enter(instance: unknown, method: Method, args: unknown[]): unknown {
+    const outer = this.identity.schedule === undefined ? undefined : runBehind(args);
+    if (outer === undefined || !this.isPartOf(outer, instance)) return this.call(instance, method, args);
+    const { passage } = outer;
+    const call = (run = JobRun.current()): unknown => {
+      run?.assertMaster();
+      return method.apply(instance, args[0] === undefined || args[0] instanceof JobRun ? [run, ...args.slice(1)] : args);
+    };
+    if (passage === undefined) return call();
+    if (passage.isAhead) outer.instance = instance;
+    return passage.enter(call);
   }
 
   /**
    * A call by other code. On the master: runs `method` with these arguments (a scheduled one that is called without any gets its
-   * `JobRun`), and returns or throws what it does. Elsewhere: `NotMasterError`, rejected if the method is async, else thrown.
+   * `JobRun`), and returns or throws what it does. Elsewhere: `NotMasterError`. While the job runs on this replica, unless its `overlap` is `'allow'`:
+   * `JobRunningError`. Both are rejections if the method is async, else thrown.
+   *
+   * It is a run without a claim, as of a job with `claim: 'none'`: no tick has it, listeners hear its verdict, the cluster keeps only a failure. While it goes on, ticks
+   * and triggers find the job running.
    */
   call(instance: unknown, method: Method, args: unknown[]): unknown {
     const outer = outerRun();
     const isInside = outer !== undefined && outer.gate === this.gate && outer.tenure.isValid();
     const tenure = isInside ? outer.tenure : this.gate.ask();
-    if (tenure === undefined) return this.refuse(method);
-    const order = this.order(tenure, { cause: 'direct', firstAttempt: 1, call: () => undefined });
-    const work = beginWork(order, tenure, this.execution(instance));
-    const run = makeRun(order, 1, work, this.parts.clock);
+    if (tenure === undefined) return this.refuse(method, refusal(this.identity.name, this.gate.election));
+    const { overlap } = this.identity.rules;
+    if (this.identity.schedule !== undefined && overlap !== 'allow' && this.isRunning && outer?.method !== this.identity.method)
+      return this.refuse(method, new JobRunningError(this.identity.name, overlap));
+    return this.runDirectly(tenure, instance, method, args);
+  }
+
+  private runDirectly(tenure: HeldTenure, instance: unknown, method: Method, args: unknown[]): unknown {
+    const isScheduled = this.identity.schedule !== undefined;
+    const order = this.orders.make(tenure, { cause: 'direct', firstAttempt: 1 });
     this.counts.started += 1;
-    const end = (thrown?: unknown): void => {
-      if (thrown !== undefined && !endedByAbort(thrown, run.signal)) this.counts.failed += 1;
-      work.end(run);
-    };
-    const passed = this.identity.schedule !== undefined && args[0] === undefined ? [run, ...args.slice(1)] : args;
-    try {
-      const result = insideRun(run, () => (enter(), method.apply(instance, passed)));
-      if (!isThenable(result)) {
-        end();
-        return result;
-      }
-      return Promise.resolve(result).then(
-        (value) => (end(), value),
-        (thrown: unknown) => {
-          end(thrown);
-          throw thrown;
-        },
-      );
-    } catch (thrown) {
-      end(thrown);
-      throw thrown;
-    }
+    this.calls(1);
+    const call = (run: JobRun): unknown => method.apply(instance, isScheduled && args[0] === undefined ? [run, ...args.slice(1)] : args);
+    return callDirectly(order, tenure, this.orders.execution(instance), call, (execution) => {
+      const { outcome, thrown, run } = execution;
+      if (outcome !== 'ran' && !endedByAbort(thrown, run.signal)) this.counts.failed += 1;
+      this.calls(-1);
+      if (isScheduled) this.noteLocally(execution);
+      this.runQueued();
+    });
+  }
+
+  private calls(change: 1 | -1): void {
+    this.called += change;
+    this.loop?.runs.calls(this.called, this.parts.clock.wallMs());
   }
 
   /** Starts a run that was claimed. `ended` is called in the turn in which it stops to count as work in progress. */
   start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, ended: (finished: Finished) => void): void {
     const { tick } = entry;
-    const { instance, reached } = this.bound ?? { instance: undefined, reached: () => undefined };
-    const order = this.order(tenure, {
+    const { bound } = this;
+    invariant(bound !== undefined, 'a run was claimed that nobody can carry out');
+    const order = this.orders.make(tenure, {
       cause: entry.cause,
       scheduledTime: tick && new Date(tick.dueMs),
       nominalTime: tick && schedule?.nominalTime(tick),
       input,
       firstAttempt: Math.max(1, entry.starts),
-      call: (run) => reached.call(instance, run),
     });
     this.counts.started += 1;
-    void execute(order, tenure, this.execution(instance), (execution) => {
+    void execute({ ...order, through: bound.through }, tenure, this.orders.execution(bound.instance), (execution) => {
       this.ended(execution);
       ended(this.finished(entry, execution));
     });
   }
 
-  private fireOrPass(tenure: HeldTenure | undefined, instance: unknown, method: Method, args: unknown[]): unknown {
-    const outer = outerRun();
-    if (outer !== undefined && outer.method === this.identity.method && (outer.instance === instance || !outer.hasEntered)) {
-      outer.hasEntered = true;
-      const run = JobRun.current();
-      run?.assertMaster();
-      return method.apply(instance, args[0] === undefined ? [run, ...args.slice(1)] : args);
-    }
-    if (tenure === undefined || this.gate.ask() === undefined) {
-      this.counts.skipped += 1;
-      return undefined;
-    }
-    if (this.loop !== undefined && this.identity.rules.claim === 'tick') {
-      this.loop.look();
-      return undefined;
-    }
-    return this.fireLocally(tenure, instance, method);
+  private isPartOf({ method, instance: own, passage }: LiveRun, instance: unknown): boolean {
+    return method === this.identity.method && (own === instance || passage?.isAhead === true);
+  }
+
+  /** Whether a run, or a call by other code, goes on in this process. */
+  private get isRunning(): boolean {
+    return this.running > 0 || this.called > 0 || (this.loop?.runs.live.length ?? 0) > 0;
   }
 
   /** Without a claim: the local mastership is the only question, besides pause and overlap as known here. */
-  private fireLocally(tenure: HeldTenure, instance: unknown, method: Method): unknown {
+  private fireLocally(tenure: HeldTenure, bound: Bound): unknown {
     const { loop } = this;
     if (loop?.cache.isRead === false) {
-      loop.afterRead(instance, () => void this.fire(instance, method, []));
+      loop.afterRead(this, () => void this.fire());
       return undefined;
     }
     if (loop?.cache.isPaused === true) {
@@ -167,32 +209,29 @@ export class GatedJob {
       return undefined;
     }
     const { overlap } = this.identity.rules;
-    if (this.running > 0 && overlap !== 'allow') {
-      if (overlap === 'queue-latest' && this.queued === undefined) this.queued = () => void this.fire(instance, method, []);
+    if (this.isRunning && overlap !== 'allow') {
+      if (overlap === 'queue-latest' && this.queued === undefined) this.queued = () => void this.fire();
       else this.counts.held += 1;
       return undefined;
     }
-    return this.runLocally(tenure, instance, method);
+    return this.runLocally(tenure, bound);
   }
 
-  private runLocally(tenure: HeldTenure, instance: unknown, method: Method): Promise<void> | undefined {
+  private runLocally(tenure: HeldTenure, { instance, through }: Bound): Promise<void> | undefined {
     this.running += 1;
     this.counts.started += 1;
-    const order = this.order(tenure, {
-      cause: 'schedule',
-      scheduledTime: this.latestTick(),
-      firstAttempt: 1,
-      call: (run) => (enter(), method.call(instance, run)),
-    });
-    return execute(order, tenure, this.execution(instance), (execution) => {
+    const order = this.orders.make(tenure, { cause: 'schedule', scheduledTime: this.latestTick(), firstAttempt: 1 });
+    return execute({ ...order, through }, tenure, this.orders.execution(instance), (execution) => {
       this.running -= 1;
       this.ended(execution);
       this.noteLocally(execution);
-    })?.then(() => {
-      const { queued } = this;
-      this.queued = undefined;
-      queued?.();
-    });
+    })?.then(() => this.runQueued());
+  }
+
+  private runQueued(): void {
+    const { queued } = this;
+    this.queued = undefined;
+    queued?.();
   }
 
   /** The tick that a fire is for, where ticks are not claimed because there is nobody to claim them from (the testing kit). */
@@ -217,60 +256,8 @@ export class GatedJob {
     reportEnd(this.parts.observer, this.gate.election.key, execution);
   }
 
-  private order(
-    tenure: HeldTenure,
-    given: Pick<Order, 'cause' | 'scheduledTime' | 'nominalTime' | 'input' | 'firstAttempt' | 'call'>,
-  ): Order {
-    const { name } = this.identity;
-    const { store, clock, observer } = this.parts;
-    const progress = store && new Progress({ store, job: name, tenure, clock, observer, mayCreate: () => this.mayCreate });
-    return {
-      ...given,
-      job: name,
-      checkpoint: (signal) => this.checkpoint(tenure, signal),
-      progress: (fraction, note) => {
-        if (progress === undefined) checkProgress(name, fraction, note);
-        else progress.report(fraction, note);
-      },
-      over: () => progress?.end(),
-      overdue: (timeoutMs, sinceMs) => {
-        reportOverdue(this.parts.observer, { job: name, election: this.gate.election.key, token: tenure.token, timeoutMs, sinceMs });
-      },
-      retrying: (thrown, attempt, delayMs) => {
-        reportRetry(this.parts.observer, { job: name, election: this.gate.election.key, token: tenure.token, thrown, attempt, delayMs });
-      },
-    };
-  }
-
-  private checkpoint(tenure: HeldTenure, signal: RunSignal): Checkpoint {
-    const { store, clock } = this.parts;
-    const { name } = this.identity;
-    return store === undefined
-      ? this.memory
-      : new StoredCheckpoint({
-          store,
-          job: name,
-          election: this.gate.election.key,
-          tenure,
-          signal,
-          clock,
-          mayCreate: () => this.mayCreate,
-        });
-  }
-
-  private execution(instance: unknown): ExecutionParts {
-    const { rules, method } = this.identity;
-    return { gate: this.gate, clock: this.parts.clock, rules, instance, method };
-  }
-
-  /** A job that was removed is not brought back by what its last run keeps. */
-  private get mayCreate(): boolean {
-    return !this.forgotten.signal.aborted;
-  }
-
-  private refuse(method: Method): unknown {
+  private refuse(method: Method, error: Error): unknown {
     this.counts.refused += 1;
-    const error = refusal(this.identity.name, this.gate.election);
     if (types.isAsyncFunction(method)) return Promise.reject(error);
     throw error;
   }

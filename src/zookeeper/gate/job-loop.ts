@@ -49,7 +49,7 @@ export class JobLoop {
     private readonly job: LoopJob,
     private readonly gate: ElectionGate,
     private readonly parts: LoopParts,
-    private readonly runs: OwnRuns = new OwnRuns(),
+    readonly runs: OwnRuns = new OwnRuns(),
   ) {
     runs.onEnd = this.look;
     this.electionDigest = createHash('sha256').update(gate.election.key).digest('base64url').slice(0, 11);
@@ -208,6 +208,7 @@ export class JobLoop {
       nowMs: this.parts.clock.wallMs(),
       tenure: tenure && { member: tenure.ground?.member ?? 'this process', election: this.electionDigest, token: tenure.token },
       address: this.parts.address,
+      isCalled: this.runs.isCalled,
       live: new Set(this.runs.live.map(({ claim }) => claim)),
       finished: this.runs.finished,
       reports: this.runs.reports,

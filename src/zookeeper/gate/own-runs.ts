@@ -12,9 +12,24 @@ export class OwnRuns {
   onEnd: () => void = () => undefined;
   private readonly going = new Map<string, RunEntry>();
   private freed: number | undefined;
+  private called = 0;
   private ended: readonly Finished[] = [];
   private noted: readonly StoredVerdict[] = [];
   private readonly waiting = new Set<() => void>();
+
+  /** Whether a call by other code goes on, which has no claim. */
+  get isCalled(): boolean {
+    return this.called > 0;
+  }
+
+  /** So many calls by other code go on. `nowMs`: by this replica's wall clock. */
+  calls(count: number, nowMs: number): void {
+    const hasEnded = count < this.called;
+    this.called = count;
+    if (!hasEnded) return;
+    this.freed = nowMs;
+    this.onEnd();
+  }
 
   /** Claimed runs. */
   get finished(): readonly Finished[] {

@@ -18,6 +18,36 @@ export class RunTimeoutError extends ClusterCronError {
   }
 }
 
+/** A run whose method was never called: something around it did not call on. Nothing was done. */
+export class NotCalledError extends ClusterCronError {
+  constructor(job: string) {
+    super(
+      'ZK_RUN_NOT_CALLED',
+      `The method of "${job}" was not called: a decorator above @MasterOnly, or what wraps the schedule, returned without calling on. Put what decides whether the method runs below @MasterOnly.`,
+    );
+  }
+}
+
+/** A run has returned something that stands for work still to be done, and that only its author could do. Counts as failed, and is not tried again. */
+export class UnfinishedResultError extends ClusterCronError {
+  constructor(what: string) {
+    super(
+      'ZK_RUN_UNFINISHED',
+      `The method returned ${what}, which nobody will call, so nobody knows whether its work is done. Do the work in the method, and return nothing or a promise.`,
+    );
+  }
+}
+
+/** A scheduled method was called by other code while it ran already, and its `overlap` is not `'allow'`. This call did not run. */
+export class JobRunningError extends ClusterCronError {
+  constructor(job: string, overlap: string) {
+    super(
+      'ZK_JOB_RUNNING',
+      `"${job}" is running on this replica, and its overlap is '${overlap}', so this call did not run it a second time. Call it again later, or ask for a run with ClusterJobs.trigger.`,
+    );
+  }
+}
+
 /** A checkpoint, or a progress note, that cannot be kept. Nothing was sent. */
 export class BadCheckpointError extends ClusterCronError {
   constructor(job: string, why: string) {

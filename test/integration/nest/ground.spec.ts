@@ -99,10 +99,22 @@ describe('ScheduleModule', () => {
       timeZone: undefined,
       utcOffset: 330,
       waitForCompletion: false,
-      initialDelayMs: 0,
+      initialDelayMs: undefined,
     });
-    expect(scheduleOf(Jobs.prototype.often)).toEqual({ kind: 'interval', name: 'often', disabled: false, cron: undefined });
-    expect(scheduleOf(Jobs.prototype.once)).toEqual({ kind: 'timeout', name: undefined, disabled: false, cron: undefined });
+    expect(scheduleOf(Jobs.prototype.often)).toEqual({
+      kind: 'interval',
+      name: 'often',
+      disabled: false,
+      cron: undefined,
+      durationMs: 1_000_000,
+    });
+    expect(scheduleOf(Jobs.prototype.once)).toEqual({
+      kind: 'timeout',
+      name: undefined,
+      disabled: false,
+      cron: undefined,
+      durationMs: 1_000_000,
+    });
     expect(scheduleOf(Jobs.prototype.plain)).toBeUndefined();
   });
 

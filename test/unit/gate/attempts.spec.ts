@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runAttempts, type AttemptsParts, type AttemptsResult } from '../../../src/zookeeper/gate/attempts.js';
+import { Limit, runAttempts, type AttemptsParts, type AttemptsResult } from '../../../src/zookeeper/gate/attempts.js';
 import { RunAbortedError, RunTimeoutError } from '../../../src/zookeeper/jobs/errors.js';
 import { RunSignal } from '../../../src/zookeeper/jobs/run-signal.js';
 import type { HeldTenure } from '../../../src/zookeeper/mastership/election.js';
@@ -23,8 +23,8 @@ function setUp(rules: AttemptsParts['rules']): {
     signal,
     retries,
     overdue,
-    run: (once, firstAttempt = 1) =>
-      runAttempts({
+    run: (once, firstAttempt = 1) => {
+      const parts: AttemptsParts = {
         clock,
         job: 'job',
         rules,
@@ -33,7 +33,13 @@ function setUp(rules: AttemptsParts['rules']): {
         once,
         overdue: (_, sinceMs) => overdue.push(sinceMs),
         retrying: (thrown, attempt, delayMs) => retries.push(`${attempt} ${(thrown as Error).message} ${delayMs >= 0}`),
-      }),
+      };
+      const limit = new Limit(parts);
+      const result = runAttempts(parts, limit);
+      if (result instanceof Promise) return result.finally(() => limit.cancel());
+      limit.cancel();
+      return result;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
-import { execute, type Order } from '../../../src/zookeeper/gate/execution.js';
+import { execute, type Order, runBehind } from '../../../src/zookeeper/gate/execution.js';
 import { JobEvents } from '../../../src/zookeeper/jobs/job-events.js';
 import type { JobRun } from '../../../src/zookeeper/jobs/job-run.js';
 import { Belief } from '../../../src/zookeeper/mastership/belief.js';
@@ -120,11 +120,14 @@ function setUp() {
       over: () => undefined,
       retrying: () => undefined,
       overdue: () => undefined,
-      call: (run) =>
-        new Promise<void>((resolve, reject) => {
-          calls.push({ run, end: resolve, fail: () => reject(new Error('no luck')) });
-          if (options.heeds !== false) run.signal.addEventListener('abort', () => reject(run.signal.reason as Error));
-        }),
+      through: (first) =>
+        runBehind([first])?.passage?.enter(
+          (run = first) =>
+            new Promise<void>((resolve, reject) => {
+              calls.push({ run, end: resolve, fail: () => reject(new Error('no luck')) });
+              if (options.heeds !== false) run.signal.addEventListener('abort', () => reject(run.signal.reason as Error));
+            }),
+        ),
     };
     const retry = options.retries === undefined ? undefined : { attempts: options.retries + 1, backoffMs: 1_000, maxBackoffMs: undefined };
     const parts = { gate, clock, rules: { timeoutMs: undefined, retry }, instance: {}, method: 'A.b' };

@@ -146,13 +146,12 @@ export class LoneReplica {
 
   /** What `ClusterJobs.add` does. */
   add(): GatedJob {
-    this.job = this.gate.job(this.identity);
-    this.job.bind(this, (run) => this.work(run as JobRun));
+    this.job = this.gate.add(this.identity, (run) => this.work(run as JobRun));
     return this.job;
   }
 
   /** A call by the schedule, for jobs without claims. */
-  readonly fire = (): void => void this.job.fire(this, (run) => this.work(run as JobRun), []);
+  readonly fire = (): void => void this.job.fire();
 
   /** So many seconds (or other steps) pass, one at a time. */
   async pass(steps: number, stepMs = 1_000): Promise<void> {

@@ -66,7 +66,8 @@ function rerunsOf({ onInterrupted }: JobRules): number {
 function mayGoOn(draft: Draft, entry: RunEntry): boolean {
   if (isOnHold(draft, entry)) return false;
   const others = draft.active.filter((each) => each !== entry && !isAbandoned(draft, each));
-  if (others.length > 0 && draft.situation.rules.overlap !== 'allow') return false;
+  const { isCalled, rules } = draft.situation;
+  if ((others.length > 0 || isCalled) && rules.overlap !== 'allow') return false;
   return draft.mayStart();
 }
 

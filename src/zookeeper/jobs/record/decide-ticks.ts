@@ -66,7 +66,7 @@ function runAll(draft: Draft, due: DueTicks, office: Office): boolean {
 /** Never two runs at once that make up for the past, also where runs may overlap. */
 function mayCatchUp(draft: Draft): boolean {
   const { rules, mayCatchUp } = draft.situation;
-  const isInTheWay = draft.active.some(({ cause }) => rules.overlap !== 'allow' || cause === 'misfire' || cause === 'rerun');
+  const isInTheWay = rules.overlap === 'allow' ? draft.active.some(({ cause }) => cause === 'misfire' || cause === 'rerun') : !draft.isFree;
   if (isInTheWay) return false;
   if (!mayCatchUp) draft.waitsForPace = true;
   return mayCatchUp && draft.mayStart();
@@ -80,7 +80,7 @@ function passOnTime(draft: Draft, due: DueTicks, office: Office): void {
   const { overlap } = draft.situation.rules;
   if (draft.start !== undefined && overlap !== 'allow') return;
   for (let ticks = due.all(); ticks !== undefined; ticks = due.all()) {
-    const isFree = draft.active.length === 0;
+    const { isFree } = draft;
     const entry = draft.newEntry(office, { tick: ticks.first, trigger: undefined, cause: 'schedule' });
     if ((isFree || overlap === 'allow') && hasRoomForRun(draft.record, entry)) {
       if (!draft.mayStart()) return;

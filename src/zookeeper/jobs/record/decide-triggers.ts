@@ -5,11 +5,11 @@ import { hasRoomForRun } from './room.js';
 export function startTriggers(draft: Draft, office: Office): void {
   const { overlap } = draft.situation.rules;
   for (const trigger of draft.record.triggers) {
-    if (draft.active.length > 0 && overlap === 'skip') {
+    if (!draft.isFree && overlap === 'skip') {
       draft.refuse(trigger, 'overlap');
       continue;
     }
-    if (draft.active.length > 0 && overlap === 'queue-latest') return;
+    if (!draft.isFree && overlap === 'queue-latest') return;
     const triggers = draft.record.triggers.filter((id) => id !== trigger);
     const entry = draft.newEntry(office, { tick: undefined, trigger, cause: 'trigger' });
     if (!hasRoomForRun({ ...draft.record, triggers }, entry) || !draft.mayStart()) return;

@@ -53,6 +53,11 @@ export class Draft {
     return this.current.running.filter(({ member }) => member !== '');
   }
 
+  /** Nothing is in the way of a run that must not overlap. */
+  get isFree(): boolean {
+    return this.active.length === 0 && !this.situation.isCalled;
+  }
+
   /** True when this run could be put down now; false, and more to do later, when the plan has its start already. */
   mayStart(): boolean {
     if (this.start === undefined) return true;

@@ -35,6 +35,8 @@ export interface Situation {
   readonly address: string;
   /** Claims whose runs go on in this process. */
   readonly live: ReadonlySet<string>;
+  /** Whether a call by other code goes on in this process: it has no claim, and is in the way of runs as one that has. */
+  readonly isCalled: boolean;
   readonly finished: readonly Finished[];
   /** Verdicts that need no entry in `running`: failures of runs without a claim. */
   readonly reports: readonly StoredVerdict[];

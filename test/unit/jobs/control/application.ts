@@ -22,9 +22,9 @@ export class Application {
     const election = { key: 'Accounts:1.0', master: () => Promise.resolve({ address: '10.0.0.1:10', isThis: true }) };
     const gate = {
       list: () => this.names.map((name) => ({ identity: { name, schedule: 'cron' }, gate: { election } })),
-      job: ({ name }: JobIdentity) => {
+      add: ({ name }: JobIdentity, run: (given: unknown) => unknown) => {
         this.names.push(name);
-        return { bind: (_: unknown, run: (given: unknown) => unknown) => void this.runs.set(name, run) };
+        this.runs.set(name, run);
       },
       forget: ({ name }: JobIdentity) => void this.names.splice(this.names.indexOf(name), 1),
     } as unknown as GateOfJobs;

@@ -149,6 +149,7 @@ export class Replica {
       nowMs: nowMs + this.skewMs,
       tenure: this.isMaster ? { member: this.member, election: 'election', token: 1n } : undefined,
       address: this.member,
+      isCalled: false,
       live: new Set(this.live.keys()),
       finished: this.finished,
       reports: [],

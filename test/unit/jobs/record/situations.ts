@@ -115,6 +115,7 @@ export function situation(seconds: number, { record, rules, ...rest }: Changes =
     succeededMs: undefined,
     gone: new Set(),
     freedMs: undefined,
+    isCalled: false,
     mayCatchUp: true,
     newClaim: 'new-claim',
     ...rest,

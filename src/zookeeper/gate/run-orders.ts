@@ -1,0 +1,55 @@
+import { MemoryCheckpoint, StoredCheckpoint, type Checkpoint } from '../jobs/checkpoint.js';
+import type { JobIdentity } from '../jobs/job-identity.js';
+import { checkProgress, Progress } from '../jobs/progress.js';
+import type { RunSignal } from '../jobs/run-signal.js';
+import type { HeldTenure } from '../mastership/election.js';
+import type { ElectionGate, GateParts } from './election-gate.js';
+import type { ExecutionParts, Order } from './execution.js';
+import { reportOverdue, reportRetry } from './run-reports.js';
+
+/** Makes what the runs of one job need: their checkpoint, their progress, and who is told of what happens to them. */
+export class RunOrders {
+  private readonly memory = new MemoryCheckpoint();
+
+  constructor(
+    private readonly identity: JobIdentity,
+    private readonly gate: ElectionGate,
+    private readonly parts: GateParts,
+    /** Whether a node may be made for what a run keeps. */
+    private readonly mayCreate: () => boolean,
+  ) {}
+
+  make(
+    tenure: HeldTenure,
+    given: Pick<Order, 'cause' | 'scheduledTime' | 'nominalTime' | 'input' | 'firstAttempt'>,
+  ): Omit<Order, 'through'> {
+    const { name } = this.identity;
+    const { store, clock, observer } = this.parts;
+    const progress = store && new Progress({ store, job: name, tenure, clock, observer, mayCreate: this.mayCreate });
+    const told = { job: name, election: this.gate.election.key, token: tenure.token };
+    return {
+      ...given,
+      job: name,
+      checkpoint: (signal) => this.checkpoint(tenure, signal),
+      progress: (fraction, note) => {
+        if (progress === undefined) checkProgress(name, fraction, note);
+        else progress.report(fraction, note);
+      },
+      over: () => progress?.end(),
+      overdue: (timeoutMs, sinceMs) => reportOverdue(observer, { ...told, timeoutMs, sinceMs }),
+      retrying: (thrown, attempt, delayMs) => reportRetry(observer, { ...told, thrown, attempt, delayMs }),
+    };
+  }
+
+  execution(instance: unknown): ExecutionParts {
+    const { rules, method } = this.identity;
+    return { gate: this.gate, clock: this.parts.clock, rules, instance, method };
+  }
+
+  private checkpoint(tenure: HeldTenure, signal: RunSignal): Checkpoint {
+    const { store, clock } = this.parts;
+    const { key } = this.gate.election;
+    if (store === undefined) return this.memory;
+    return new StoredCheckpoint({ store, job: this.identity.name, election: key, tenure, signal, clock, mayCreate: this.mayCreate });
+  }
+}
