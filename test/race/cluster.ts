@@ -4,15 +4,16 @@ import type { Fault, Who } from './faults.js';
 import { EMPTY_BACKUP, Ensemble, type Backup } from './model/ensemble.js';
 import { Operator } from './model/operator.js';
 import type { ClockFault } from './model/process.js';
-import { Replica } from './model/replica.js';
+import { Replica, type ReplicaKind } from './model/replica.js';
 import type { World } from './model/world.js';
 
-export const SESSION_TIMEOUT_MS = 4_000;
 export const TICK_MS = 500;
 
 /** The cluster that a search runs, and the bug that may be planted in it. */
 export interface ClusterOptions {
   readonly clocks: readonly ClockFault[];
+  /** One for each clock. */
+  readonly kinds: readonly ReplicaKind[];
   readonly checksAreLocal?: boolean;
   readonly sameAddress?: boolean;
   readonly tamper?: (session: Session, address: string) => Session;
@@ -112,7 +113,7 @@ export class Cluster {
       case 'cut':
         return connection?.cut({ upLost: fault.upLost });
       case 'silence':
-        return connection?.silence((SESSION_TIMEOUT_MS * 2) / 3);
+        return connection?.silence((replica.options.sessionTimeoutMs * 2) / 3);
       case 'resign':
         return this.callOn(fault.who, (one) => one.election.resign());
       case 'end session':
@@ -187,7 +188,7 @@ export class Cluster {
     this.lives += 1;
     const clock = clocks[index]!;
     return new Replica(name, this.world, this.ensemble, {
-      ...{ address: this.addressOf(index), sessionTimeoutMs: SESSION_TIMEOUT_MS, clock },
+      ...{ address: this.addressOf(index), clock, ...this.options.kinds[index]! },
       ...(tamper === undefined ? {} : { tamper }),
     });
   }
@@ -196,10 +197,24 @@ export class Cluster {
     return `10.0.0.${this.options.sameAddress === true ? 1 : index + 1}:8080`;
   }
 
-  /** Who holds the election node, by what the ensemble has committed. */
+  /** Who holds its election's node, by what the ensemble has committed. With several elections there may be several; this is the first. */
   get holder(): Replica | undefined {
-    const owner = this.ensemble.committed.find(this.operator.path)?.owner;
-    return this.replicas.find((replica) => replica.sessions.current()?.id === owner);
+    return this.replicas.find((replica) => this.holds(replica));
+  }
+
+  holds(replica: Replica): boolean {
+    const session = replica.sessions.current();
+    return session !== undefined && this.ensemble.committed.find(replica.election.path)?.owner === session.id;
+  }
+
+  /** The longest of the replicas' session timeouts. */
+  get sessionTimeoutMs(): number {
+    return Math.max(...this.options.kinds.map((kind) => kind.sessionTimeoutMs));
+  }
+
+  /** Whether replicas campaign in both scopes: then at most one of all their elections may have a master. */
+  get mixesScopes(): boolean {
+    return new Set(this.options.kinds.map((kind) => kind.scope)).size > 1;
   }
 
   /** One backup a second or so, for a restore from an older state. */

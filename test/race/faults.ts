@@ -7,7 +7,7 @@ export type Who = 'master' | number;
 export type Edit =
   | { readonly edit: 'delete node' | 'persistent node' | 'delete record' | 'delete tenure' | 'delete places' | 'wipe' }
   | { readonly edit: 'write node'; readonly as: 'replica 0' | 'replica 1' | 'replica 2' | 'nobody' | '' }
-  | { readonly edit: 'write record'; readonly as: 'nonsense' | 'resigned' | 'what it was before' };
+  | { readonly edit: 'write record'; readonly as: 'nonsense' | 'resigned' | 'impatient' | 'what it was before' };
 
 export type Fault =
   | { readonly kind: 'freeze' | 'suspend' | 'unreachable' | 'crash' | 'stop'; readonly who: Who; readonly forMs: number }
@@ -58,7 +58,7 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .constantFrom('nonsense' as const, 'resigned' as const, 'what it was before' as const)
+      .constantFrom('nonsense' as const, 'resigned' as const, 'impatient' as const, 'what it was before' as const)
       .map((as): Edit => ({ edit: 'write record', as })),
   },
 );

@@ -1,6 +1,6 @@
 import type { HeldTenure } from '../../src/zookeeper/mastership/election.js';
 import { leaseMsOf } from '../../src/zookeeper/mastership/timing.js';
-import { SESSION_TIMEOUT_MS, type Cluster } from './cluster.js';
+import type { Cluster } from './cluster.js';
 import type { Replica } from './model/replica.js';
 
 /** What must hold at every instant (safety.md of the project calls them I1, I3 and I4), and was broken. */
@@ -19,8 +19,6 @@ const TOLD_WITHIN_MS = 60;
 /** Far more than three replicas need in the worst second: more is a loop that never waits. */
 const MOST_TRANSACTIONS_A_SECOND = 200;
 
-const RESTORE_GRACE_MS = leaseMsOf(SESSION_TIMEOUT_MS) * 1.05;
-
 export interface JudgeOptions {
   /** Asks a replica whether it is master, as an application does. */
   readonly isMaster: (replica: Replica) => boolean;
@@ -29,6 +27,11 @@ export interface JudgeOptions {
    * begins; in general a replica knows its own tokens at least.
    */
   readonly tokensOutliveRestore: boolean;
+}
+
+/** Of one election, or of two scopes of one service. */
+function excludeEachOther(one: Replica, other: Replica): boolean {
+  return one.election.key === other.election.key || one.options.scope !== other.options.scope;
 }
 
 /** Looks at every replica as often as anything can have changed, by the replica's own clocks. */
@@ -50,14 +53,25 @@ export class Judge {
     this.countTransactions();
     const masters = this.cluster.replicas.filter((replica) => !replica.process.dead && this.options.isMaster(replica));
     if (this.inRestore()) return;
-    if (masters.length > 1) throw new Violation(`I1: ${masters.map(({ name }) => name).join(' and ')} are master at the same instant`);
+    for (const [i, one] of masters.entries()) {
+      const other = masters.slice(i + 1).find((another) => excludeEachOther(one, another));
+      if (other !== undefined) throw new Violation(`I1: ${one.name} and ${other.name} are master at the same instant`);
+    }
     for (const replica of this.cluster.replicas) if (!replica.process.dead) this.takeTenure(replica);
-    for (const handed of this.handed) this.judge(handed, masters[0]);
+    for (const handed of this.handed) this.judge(handed, masters);
   }
 
-  /** Who is master at this instant. */
-  master(): Replica | undefined {
-    return this.cluster.replicas.find((replica) => replica.process.running && replica.election.isMaster());
+  /** Who is master at this instant; of different elections there may be several. */
+  masters(): Replica[] {
+    return this.cluster.replicas.filter((replica) => replica.process.running && replica.election.isMaster());
+  }
+
+  /** The elections that should have a master and have none. While the scopes are mixed, one master is enough. */
+  vacant(): string[] {
+    const masters = this.masters();
+    if (this.cluster.mixesScopes) return masters.length > 0 ? [] : ['any'];
+    const running = this.cluster.replicas.filter((replica) => replica.process.running);
+    return [...new Set(running.map((replica) => replica.election.key))].filter((key) => masters.every((one) => one.election.key !== key));
   }
 
   private countTransactions(): void {
@@ -79,6 +93,7 @@ export class Judge {
     this.seen.add(tenure.id);
     const { restored } = this.cluster;
     for (const known of this.tokens) {
+      if (known.by.election.key !== replica.election.key) continue;
       const mustKnow = known.restored === restored || known.by === replica || this.options.tokensOutliveRestore;
       if (mustKnow && tenure.token <= known.token) {
         throw new Violation(`I3: ${replica.name} was handed token ${tenure.token} after ${known.by.name} had ${known.token}`);
@@ -92,16 +107,16 @@ export class Judge {
    * time have run out.
    */
   private inRestore(): boolean {
-    const { restored, world } = this.cluster;
-    return restored?.kind === 'older' && world.nowMs < restored.servesAtMs + RESTORE_GRACE_MS;
+    const { restored, world, sessionTimeoutMs } = this.cluster;
+    return restored?.kind === 'older' && world.nowMs < restored.servesAtMs + leaseMsOf(sessionTimeoutMs) * 1.05;
   }
 
-  private judge(handed: Handed, master: Replica | undefined): void {
+  private judge(handed: Handed, masters: readonly Replica[]): void {
     const { tenure, replica } = handed;
     if (replica.process.dead || handed.told) return this.drop(handed);
     if (!tenure.isValid()) return this.judgeInvalid(handed);
-    if (master !== undefined && master !== replica)
-      throw new Violation(`I4: a run of ${replica.name} hears "master" while ${master.name} is`);
+    const master = masters.find((one) => one !== replica && excludeEachOther(one, replica));
+    if (master !== undefined) throw new Violation(`I4: a run of ${replica.name} hears "master" while ${master.name} is`);
     const current = replica.election.tenure();
     if (current !== undefined && current.id !== tenure.id)
       throw new Violation(`I4: a run of ${tenure.id} hears "master" under ${current.id}`);

@@ -9,6 +9,12 @@ const SEARCHES: Readonly<Record<string, SearchOptions>> = {
   'faults come so close together that one meets the effects of another': { dense: true },
   'wall clocks jump': { wallClocks: true, operators: true },
   'the ensemble restarts, as it was, older or empty': { restarts: true },
+  'the replicas differ in their session timeouts and versions, and operators do what they like': {
+    timeouts: true,
+    versions: true,
+    operators: true,
+  },
+  'a deploy changes the electionScope': { timeouts: true, versions: true, scopes: true },
 };
 
 describe('one master at most, tokens that grow, runs that are told, and a master again in time', () => {

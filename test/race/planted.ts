@@ -1,6 +1,8 @@
 import { electionZnodes } from '../../src/zookeeper/mastership/election.znodes.js';
 import type { Session } from '../../src/zookeeper/session/session.js';
 import type { ReadOptions, Stat } from '../../src/zookeeper/wire/operations.js';
+import { encodeRecord } from '../../src/zookeeper/mastership/record.js';
+import { leaseMsOf } from '../../src/zookeeper/mastership/timing.js';
 import { ROOT, SERVICE, VERSION } from './model/replica.js';
 
 interface Found {
@@ -40,5 +42,17 @@ export function takesAddressForOwner(session: Session, address: string): Session
   return rereading(session, ZNODES.node, ({ data, stat }) => ({
     data,
     stat: data.toString() === address ? { ...stat, ephemeralOwner: session.id } : stat,
+  }));
+}
+
+/** Plants a bug: a winner that knows nothing of its predecessor takes the predecessor's lease to be as long as its own. */
+export function takesUnknownForAlike(session: Session): Session {
+  const leaseMs = leaseMsOf(session.timeoutMs);
+  return rereading(session, ZNODES.record, ({ data, stat }) => ({
+    data:
+      data.length > 0
+        ? data
+        : encodeRecord({ tenure: 'unknown', address: 'unknown', state: 'held', leaseMs, unprovenMs: 0, floor: 0n }, stat.version),
+    stat,
   }));
 }

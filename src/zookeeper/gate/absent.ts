@@ -1,7 +1,7 @@
 import type { RunEntry } from '../jobs/record/job-record.js';
 import type { JobStore, MemberView } from '../jobs/record/job-store.js';
 import type { Clock } from '../support/clock.js';
-import { MAX_LEASE_MS, waitMsFor } from '../mastership/timing.js';
+import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../mastership/timing.js';
 
 /** How many names of absent replicas are remembered; a forgotten one is waited for anew. */
 const MAX_REMEMBERED = 1_000;
@@ -26,7 +26,7 @@ const SHARED_MS = 200;
  *
  * The member node of a replica lives with its session. For a run under an earlier tenure of the *same* election that is enough: this master believes,
  * so its predecessor does not any more. For a run under another election (another version's master) the end of the session does not
- * prove the end of belief; its lease, which is at most `MAX_LEASE_MS`, has passed when the node has been away for that long.
+ * prove the end of belief; its lease, which is at most `LONGEST_OLD_LEASE_MS`, has passed when the node has been away for that long.
  */
 export class Absent {
   private readonly sinceMs = new Map<string, number>();
@@ -52,7 +52,7 @@ export class Absent {
       }
       const sinceMs = this.sinceMs.get(entry.member) ?? this.clock.nowMs();
       this.remember(entry.member, sinceMs);
-      const leftMs = entry.election === election ? 0 : sinceMs + waitMsFor(MAX_LEASE_MS) - this.clock.nowMs();
+      const leftMs = entry.election === election ? 0 : sinceMs + waitMsFor(LONGEST_OLD_LEASE_MS) - this.clock.nowMs();
       (leftMs <= 0 ? gone : waiting).add(entry.member);
       if (leftMs > 0) lookAgainInMs = Math.min(lookAgainInMs ?? leftMs, leftMs);
     }

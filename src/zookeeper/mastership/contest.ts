@@ -185,7 +185,7 @@ export class Contest {
 
   private async attempt(read: RecordRead): Promise<void> {
     const { scene } = this;
-    if (read.record !== undefined) scene.memory.sawRecord(read.record);
+    scene.memory.sawRecord(read);
     if (scene.memory.standsBack(read, scene.address)) {
       report(
         scene,
@@ -196,7 +196,7 @@ export class Contest {
       return this.standBack();
     }
     // The epoch is judged after the win, which alone knows the present one.
-    const proof = scene.memory.proofOf(read, scene.keeper.lengthMs, read.stat.mzxid);
+    const proof = scene.memory.proofOf(read, read.stat.mzxid);
     await this.contend(this.plan(read.stat.version, read.record?.floor, proof.waitMs), Promise.resolve(read));
   }
 
@@ -208,7 +208,8 @@ export class Contest {
   private async attemptAhead({ record, version }: KnownRecord): Promise<void> {
     const { scene } = this;
     const reading = readRecord(scene.session, scene.znodes).catch(() => undefined);
-    await this.contend(this.plan(version + 1, record.floor, scene.memory.unproven(scene.keeper.lengthMs, record, '').waitMs), reading);
+    // What the win replaces may be another's win, made meanwhile: until the reading is here, the predecessor may be anybody.
+    await this.contend(this.plan(version + 1, record.floor, scene.memory.unknown(record, '').waitMs), reading);
   }
 
   private plan(recordVersion: number, recordFloor: bigint | undefined, unprovenMs: number): Attempt {
@@ -235,11 +236,10 @@ export class Contest {
     const read = await reading;
     // What the win replaced: the same node at the same version. Anything else proves nothing.
     const replaced = read?.stat.version === attempt.recordVersion && read.stat.czxid === won.recordCzxid ? read : undefined;
-    const ownMs = scene.keeper.lengthMs;
     const proof =
       replaced === undefined
-        ? scene.memory.unproven(ownMs, attempt.record, 'the record moved before the win')
-        : scene.memory.proofOf(replaced, ownMs, won.czxid);
+        ? scene.memory.unknown(undefined, 'the record moved before the win')
+        : scene.memory.proofOf(replaced, won.czxid);
     const reign = new Reign(scene, withFloor(won, replaced?.record?.floor ?? 0n), proof);
     this.reign = reign;
     this.isGoing = false;

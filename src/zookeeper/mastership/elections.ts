@@ -97,7 +97,9 @@ class ElectionSet implements Elections {
 
   setJobs(names: readonly string[]): void {
     this.jobs = [...names];
-    this.round?.turnstile.update(this.member()).catch((thrown: unknown) => {
+    const { round } = this;
+    if (round === undefined) return;
+    round.turnstile.update(this.member(round.keeper.lengthMs)).catch((thrown: unknown) => {
       this.observer.observe({
         level: 'debug',
         event: 'membership.not-told',
@@ -118,9 +120,9 @@ class ElectionSet implements Elections {
     return this.stopping;
   }
 
-  private member(): Member {
+  private member(leaseMs: number): Member {
     const { address, version, scope, candidate } = this.options;
-    return { address, version, scope, candidate, jobs: this.jobs };
+    return { address, version, scope, candidate, leaseMs, jobs: this.jobs };
   }
 
   private async stopOnce(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
@@ -145,8 +147,8 @@ class ElectionSet implements Elections {
     const checkedPath = options.rootPath === '' ? '/' : options.rootPath;
     const keeper = new LeaseKeeper(session, clock, checkedPath, lengthMs);
     const { rootPath, service } = options;
-    const member = this.member();
-    const turnstile = new ScopeTurnstile({ session, clock, observer, rootPath, service, member, id: this.newId(), leaseMs: lengthMs });
+    const member = this.member(lengthMs);
+    const turnstile = new ScopeTurnstile({ session, clock, observer, rootPath, service, member, id: this.newId() });
     const turnstileOver = turnstile.run(() => {
       round.mayCampaign = true;
       for (const one of this.candidates.values()) this.begin(one);

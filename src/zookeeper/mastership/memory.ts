@@ -1,7 +1,7 @@
 import type { Clock } from '../support/clock.js';
 import type { Stat } from '../wire/operations.js';
-import { provesResignation, type ElectionRecord, type RecordRead } from './record.js';
-import { waitMsFor } from './timing.js';
+import { isAsWritten, provesResignation, type ElectionRecord, type RecordRead } from './record.js';
+import { MAX_LEASE_MS, waitMsFor } from './timing.js';
 import { maxOf } from './token.js';
 
 /** What must be waited for before a won node is believed, and why. */
@@ -10,13 +10,22 @@ export interface Proof {
   readonly why: string;
 }
 
+/** A tenure as this replica first saw it in a record that was as written. */
+interface SeenTenure {
+  readonly id: string;
+  readonly leaseMs: number;
+  readonly unprovenMs: number;
+  /** Monotonic. */
+  readonly seenAtMs: number;
+}
+
 /** What a candidate remembers of an election from session to session; lost with the process, and safe to lose. */
 export class Memory {
   /** The highest fencing token of this election that this replica has held or read. */
   tokenSeen = 0n;
+  /** The longest lease that any record seen here has named. */
   private leaseSeenMs = 0;
-  /** The last tenure seen, as its record was when it was first seen. */
-  private tenureSeen: Pick<ElectionRecord, 'tenure' | 'leaseMs' | 'unprovenMs'> | undefined;
+  private seen: SeenTenure | undefined;
   private lastNodeCzxid = 0n;
   private ended: { readonly tenureId: string; readonly recordVersion: number; readonly untilMs: number } | undefined;
   private edit: { readonly address: string; readonly after: string } | undefined;
@@ -32,10 +41,13 @@ export class Memory {
    * Replicas may be configured with different session timeouts, hence leases. A tenure never changes its lease and never
    * lengthens its wait, so what was seen first counts: a later edit by hand makes nobody wait for longer.
    */
-  sawRecord(record: ElectionRecord): void {
-    if (record.tenure === this.tenureSeen?.tenure) return;
-    this.tenureSeen = record;
+  sawRecord(read: RecordRead): void {
+    const { record } = read;
+    if (record === undefined || record.tenure === this.seen?.id) return;
     this.leaseSeenMs = Math.max(this.leaseSeenMs, record.leaseMs);
+    if (!isAsWritten(read)) return;
+    const { tenure, leaseMs, unprovenMs } = record;
+    this.seen = { id: tenure, leaseMs, unprovenMs, seenAtMs: this.clock.nowMs() };
   }
 
   /**
@@ -65,12 +77,28 @@ export class Memory {
     return this.edit !== undefined;
   }
 
-  /** The wait when the predecessor's end is not proven; `record` may be its own. */
-  unproven(ownLeaseMs: number, record: ElectionRecord | undefined, why: string): Proof {
-    const seen = record !== undefined && record.tenure === this.tenureSeen?.tenure ? this.tenureSeen : record;
-    const leaseMs = Math.max(ownLeaseMs, this.leaseSeenMs, seen?.leaseMs ?? 0);
+  /**
+   * The wait for a predecessor that may be anybody: the longest lease there can be, be it longer than this replica's own. `record` is one that is
+   * not known to be the predecessor's. It counts nevertheless where it says more: a master of an older version of this library,
+   * whose record does not prove itself, may believe for longer.
+   */
+  unknown(record: ElectionRecord | undefined, why: string): Proof {
+    const seen = record !== undefined && record.tenure === this.seen?.id ? this.seen : record;
+    const leaseMs = Math.max(MAX_LEASE_MS, this.leaseSeenMs, seen?.leaseMs ?? 0);
     const unprovenMs = Math.min(record?.unprovenMs ?? 0, seen?.unprovenMs ?? 0);
     return { waitMs: Math.max(waitMsFor(leaseMs), unprovenMs), why };
+  }
+
+  /**
+   * The wait for the very tenure that this record names: for its lease, and for what is left of the wait that it had inherited. That wait has begun,
+   * at the latest, when this replica saw the tenure for the first time.
+   */
+  private unended(record: ElectionRecord, why: string): Proof {
+    const seen = record.tenure === this.seen?.id ? this.seen : undefined;
+    const leaseMs = seen?.leaseMs ?? record.leaseMs;
+    const sinceMs = seen === undefined ? 0 : this.clock.nowMs() - seen.seenAtMs;
+    const inheritedMs = Math.min(record.unprovenMs, seen?.unprovenMs ?? record.unprovenMs) - sinceMs;
+    return { waitMs: Math.max(waitMsFor(leaseMs), inheritedMs), why };
   }
 
   /**
@@ -78,18 +106,25 @@ export class Memory {
    * that was ever acknowledged was sent before its node vanished, hence before the win; so its belief ends within its lease
    * of the win, whatever session timeouts, ticks and pings did. Only three things need no wait: a resignation, an end within this
    * very process, and what is left of an inherited wait.
+   *
+   * Whose lease? The replicas' leases differ with their session timeouts. A record that is as written names the last tenure there was, since every win
+   * replaces it, and that tenure's own lease. Anything else leaves the predecessor unknown.
    */
-  proofOf(read: RecordRead, ownLeaseMs: number, wonCzxid: bigint): Proof {
+  proofOf(read: RecordRead, wonCzxid: bigint): Proof {
     const { record, stat } = read;
-    if (record === undefined) return this.unproven(ownLeaseMs, record, 'nothing is known of a predecessor');
+    if (record === undefined) return this.unknown(record, 'nothing is known of a predecessor');
     // A win writes the record in the node's own transaction, so a node younger than the record's last write was not won by us.
-    if (this.lastNodeCzxid > stat.mzxid) return this.unproven(ownLeaseMs, record, 'the last holder was a participant that keeps no record');
+    if (this.lastNodeCzxid > stat.mzxid) return this.unknown(record, 'the last holder was a participant that keeps no record');
     if (provesResignation(read, wonCzxid)) return { waitMs: record.unprovenMs, why: `${record.address} has resigned` };
     const { ended } = this;
     if (ended?.tenureId === record.tenure && ended.recordVersion === stat.version) {
       return { waitMs: Math.max(0, ended.untilMs - this.clock.nowMs()), why: 'the predecessor was this process, and has ended' };
     }
-    return this.unproven(ownLeaseMs, record, `the end of ${record.address}'s tenure is not proven`);
+    if (isAsWritten(read)) return this.unended(record, `the end of ${record.address}'s tenure is not proven`);
+    return this.unknown(
+      record,
+      `the record that names ${record.address} was not written by a master of this version of the library, or was edited`,
+    );
   }
 
   /** The address that a hand-over prefers now, if any: the record's word, or an edit that its master did not live to carry out. */

@@ -1,5 +1,5 @@
 import type { Stat } from '../wire/operations.js';
-import { MAX_LEASE_MS, waitMsFor } from './timing.js';
+import { LONGEST_OLD_LEASE_MS, waitMsFor } from './timing.js';
 
 /**
  * The election's persistent memory: who won last, whether that tenure is over, and the floor of the fencing tokens.
@@ -28,29 +28,52 @@ export interface ElectionRecord {
 export interface RecordRead {
   /** Undefined when the data is not a record: nothing is known of a predecessor then. */
   readonly record: ElectionRecord | undefined;
+  /** The version of the node that its writer meant to make; undefined when that was an older version of this library. */
+  readonly writtenAs: number | undefined;
   readonly stat: Stat;
 }
 
 const MAX_FLOOR_DIGITS = 40;
 
-export function encodeRecord(record: ElectionRecord): Buffer {
+/**
+ * `writtenAs` is the version that the node has after this write, one more than the version that the write is conditional on. Undefined when the record
+ * is passed on by somebody who does not know it to be as its master wrote it.
+ */
+export function encodeRecord(record: ElectionRecord, writtenAs: number | undefined): Buffer {
   const { floor, ...rest } = record;
-  return Buffer.from(JSON.stringify({ ...rest, floor: floor.toString() }));
+  return Buffer.from(JSON.stringify({ ...rest, floor: floor.toString(), writtenAs }));
+}
+
+export function readRecordFrom(data: Buffer, stat: Stat): RecordRead {
+  const parsed = parsedObject(data);
+  const writtenAs = parsed?.['writtenAs'];
+  return { record: parsed && recordOf(parsed), writtenAs: typeof writtenAs === 'number' ? writtenAs : undefined, stat };
+}
+
+/**
+ * Whether what the record says of its tenure can be relied on: it is as a master of this library wrote it, in the one node there was. Each write names
+ * the version that it makes, and is conditional on the version before. So a record that was edited, put back from an earlier time, or made anew from
+ * a copy has another version than the one it names. (Not for whoever corrects that as well.)
+ */
+export function isAsWritten({ record, writtenAs, stat }: RecordRead): boolean {
+  return record !== undefined && writtenAs === stat.version;
+}
+
+function parsedObject(data: Buffer): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(data.toString('utf8'));
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
  * Undefined for anything that a master of this library would not have written: the caller then knows nothing and waits.
  * Durations are clamped, so that an edit by hand can make nobody wait for ever.
  */
-export function decodeRecord(data: Buffer): ElectionRecord | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(data.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-  if (typeof parsed !== 'object' || parsed === null) return undefined;
-  const { tenure, address, state, leaseMs, unprovenMs, floor, successor } = parsed as Record<string, unknown>;
+function recordOf(parsed: Record<string, unknown>): ElectionRecord | undefined {
+  const { tenure, address, state, leaseMs, unprovenMs, floor, successor } = parsed;
   if (typeof tenure !== 'string' || typeof address !== 'string') return undefined;
   if (state !== 'held' && state !== 'resigned') return undefined;
   if (!isDuration(leaseMs) || !isDuration(unprovenMs)) return undefined;
@@ -59,8 +82,8 @@ export function decodeRecord(data: Buffer): ElectionRecord | undefined {
     tenure,
     address,
     state,
-    leaseMs: Math.min(leaseMs, MAX_LEASE_MS),
-    unprovenMs: Math.min(unprovenMs, waitMsFor(MAX_LEASE_MS)),
+    leaseMs: Math.min(leaseMs, LONGEST_OLD_LEASE_MS),
+    unprovenMs: Math.min(unprovenMs, waitMsFor(LONGEST_OLD_LEASE_MS)),
     floor: BigInt(floor),
     ...(isSuccessor(successor) ? { successor } : {}),
   };

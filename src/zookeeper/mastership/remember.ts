@@ -1,5 +1,5 @@
 import type { NodeView } from './node-watch.js';
-import { encodeRecord, type ElectionRecord, type RecordRead } from './record.js';
+import { encodeRecord, isAsWritten, type ElectionRecord, type RecordRead } from './record.js';
 import { report, type Scene } from './scene.js';
 import { floorAbove, tokenOf } from './token.js';
 import { readRecord } from './win.js';
@@ -19,7 +19,7 @@ export async function remember(scene: Scene, node: NodeView): Promise<KnownRecor
   const read = await readRecord(scene.session, scene.znodes);
   if (read?.record?.state !== 'held' || node.stat.version === 0) return undefined;
   const { record, stat } = read;
-  memory.sawRecord(record);
+  memory.sawRecord(read);
   const named = node.text.trim();
   memory.sawEdit(named === record.address ? undefined : { address: named, after: record.tenure });
   const token = tokenOf(record.floor, node.stat.czxid);
@@ -34,7 +34,9 @@ export async function remember(scene: Scene, node: NodeView): Promise<KnownRecor
 /** The ensemble counts from lower again (restored empty or older): what this replica has seen must stay below. */
 async function raiseFloor(scene: Scene, read: RecordRead, record: ElectionRecord, czxid: bigint): Promise<void> {
   const floor = floorAbove(record.floor, scene.memory.tokenSeen, czxid);
-  await scene.session.set(scene.znodes.record, encodeRecord({ ...record, floor }), read.stat.version);
+  // Whoever edited the record has not become its master by this.
+  const writtenAs = isAsWritten(read) ? read.stat.version + 1 : undefined;
+  await scene.session.set(scene.znodes.record, encodeRecord({ ...record, floor }, writtenAs), read.stat.version);
   const fields = { floor: String(floor) };
   report(scene, 'warn', 'floor-raised', `raised the floor of the fencing tokens to ${floor}, above a token seen earlier.`, fields);
 }

@@ -19,7 +19,7 @@ export async function resign(scene: Scene, holding: Holding, unprovenMs: number)
     {
       kind: 'set',
       path: znodes.record,
-      data: encodeRecord({ ...holding.record, state: 'resigned', unprovenMs }),
+      data: encodeRecord({ ...holding.record, state: 'resigned', unprovenMs }, holding.recordVersion + 1),
       version: holding.recordVersion,
     },
     { kind: 'delete', path: tenure, version: ANY_VERSION },

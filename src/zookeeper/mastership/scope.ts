@@ -4,12 +4,12 @@ import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import { invariant } from '../support/invariant.js';
 import type { Observer } from '../support/observer.js';
-import { Membership, type Member } from '../recipes/membership/membership.js';
+import { Membership, type Member, type OlderMember } from '../recipes/membership/membership.js';
 import type { Session } from '../session/session.js';
 import { isZooKeeperError } from '../wire/errors.js';
 import { withParents } from './election.znodes.js';
 import { makeParents } from './parents.js';
-import { waitMsFor } from './timing.js';
+import { LONGEST_OLD_LEASE_MS, MAX_LEASE_MS, waitMsFor } from './timing.js';
 import { Wake } from './wake.js';
 
 /** Before a member's node that was deleted by hand is made again: so that somebody who wipes the tree gets to the end of it. */
@@ -25,20 +25,31 @@ export interface ScopeParts {
   /** Who this replica is when it joins. */
   readonly member: Member;
   readonly id: string;
-  readonly leaseMs: number;
 }
 
 /**
  * Keeps this replica a member of its service, and holds its campaign back while an older member campaigns in the other
  * `electionScope`: the two scopes elect at different nodes, so both could have a master. Of two that meet, the older goes on; so
- * during a deploy that changes the scope the new replicas wait until the last old one has gone, and then for as long as that
- * one could have believed.
+ * during a deploy that changes the scope the new replicas wait until the last old one has gone, and then for as long as any
+ * of them could have believed.
+ *
+ * A replica that starts when the last old one has just gone meets nobody. So the folder of the members keeps the scope in which the service
+ * campaigns: written before anybody campaigns in it, and after the wait for the other one. Whoever finds the other scope there waits as if it had
+ * met a member. An empty folder says nothing and need not: where everything was deleted, the election's record is gone as well, and its
+ * winner waits for the longest lease.
  */
 export class ScopeTurnstile {
   private readonly membership: Membership;
   private readonly wake: Wake;
   private readonly stopping = new AbortController();
   private failures = 0;
+  /** Whether it has met older members of the other scope. */
+  private yielded = false;
+  /** Since when none of them has been there. */
+  private clearSinceMs: number | undefined;
+  /** The longest lease that one of them can have. Those that were not met count with the longest that there is. */
+  private rivalLeaseMs = MAX_LEASE_MS;
+  private reported = false;
   private readonly unsubscribe: () => void;
 
   constructor(private readonly parts: ScopeParts) {
@@ -55,22 +66,17 @@ export class ScopeTurnstile {
   async run(mayCampaign: () => void): Promise<void> {
     const { signal } = this.stopping;
     let cleared = false;
-    let yielded = false;
     while (!signal.aborted) {
       try {
         if (cleared && !this.membership.isMember) await sleep(this.parts.clock, REJOIN_PAUSE_MS, signal);
         await this.join();
-        const rivals = cleared ? 0 : await this.rivals();
+        const leftMs = cleared ? undefined : await this.leftToWait();
         this.failures = 0;
-        if (rivals > 0) {
-          if (!yielded) this.report(rivals);
-          yielded = true;
-        } else if (!cleared) {
-          if (yielded) await sleep(this.parts.clock, waitMsFor(this.parts.leaseMs), signal);
+        if (leftMs === 0) {
           cleared = true;
           mayCampaign();
         }
-        await this.wake.wait(signal);
+        await this.wake.wait(signal, leftMs === 0 ? undefined : leftMs);
       } catch (thrown) {
         await this.pause(thrown);
       }
@@ -123,24 +129,64 @@ export class ScopeTurnstile {
     }
   }
 
-  /** How many older members campaign in the other scope. Watched only while there are any. */
-  private async rivals(): Promise<number> {
-    const { member } = this.parts;
+  /**
+   * 0: nothing stands against a campaign. Undefined: an older member does, and rings when it goes. Else for how long the last of them could still
+   * believe that it is master, although its node has gone: nobody knows when its last renewal was acknowledged, but it was before that.
+   */
+  private async leftToWait(): Promise<number | undefined> {
+    const { member, clock } = this.parts;
     if (!member.candidate) return 0;
-    const other = member.scope === 'version' ? 'service' : 'version';
+    const [rivals, inForce] = await Promise.all([this.rivals(), this.scopeInForce()]);
+    if (rivals.length > 0) {
+      if (!this.reported) this.report(rivals.length);
+      this.clearSinceMs = undefined;
+      return undefined;
+    }
+    this.clearSinceMs ??= clock.nowMs();
+    const isSameScope = !this.yielded && (inForce.scope === undefined || inForce.scope === member.scope);
+    const leftMs = isSameScope ? 0 : this.clearSinceMs + waitMsFor(this.rivalLeaseMs) - clock.nowMs();
+    if (leftMs > 0) return leftMs;
+    // Refused when another replica has written it meanwhile: then this one looks again.
+    if (inForce.scope !== member.scope) await this.parts.session.set(this.folder, Buffer.from(member.scope), inForce.version);
+    return 0;
+  }
+
+  /** The scope in which the service campaigns, as far as its members have told. */
+  private async scopeInForce(): Promise<{ readonly scope: 'version' | 'service' | undefined; readonly version: number }> {
+    const { data, stat } = await this.parts.session.get(this.folder);
+    const text = data.toString('utf8');
+    return { scope: text === 'version' || text === 'service' ? text : undefined, version: stat.version };
+  }
+
+  /** The older members that campaign in the other scope. Watched only while there are any. */
+  private async rivals(): Promise<readonly OlderMember[]> {
+    const other = this.otherScope;
     const others = (await this.membership.list()).filter((found) => found.kind === other);
-    if (others.length === 0) return 0;
+    if (others.length === 0) return [];
     const rivals = await this.membership.older(others);
-    if (rivals.length === 0) return 0;
-    const seen = (await this.membership.list(this.ring)).filter((found) => rivals.some((rival) => rival.name === found.name));
-    return seen.length;
+    if (rivals.length === 0) return [];
+    const present = new Set((await this.membership.list(this.ring)).map(({ name }) => name));
+    this.met(rivals);
+    return rivals.filter(({ name }) => present.has(name));
+  }
+
+  /** A member that does not tell its lease may be of an older version of this library, whose leases were longer. */
+  private met(rivals: readonly OlderMember[]): void {
+    this.yielded = true;
+    const leases = rivals.map(({ leaseMs = LONGEST_OLD_LEASE_MS }) => Math.min(leaseMs, LONGEST_OLD_LEASE_MS));
+    this.rivalLeaseMs = Math.max(this.rivalLeaseMs, ...leases);
+  }
+
+  private get otherScope(): 'version' | 'service' {
+    return this.parts.member.scope === 'version' ? 'service' : 'version';
   }
 
   private readonly ring = (): void => this.wake.ring();
 
   private report(rivals: number): void {
+    this.reported = true;
     const { observer, member, service } = this.parts;
-    const other = member.scope === 'version' ? 'service' : 'version';
+    const other = this.otherScope;
     observer.observe({
       level: 'warn',
       event: 'mastership.scope-conflict',

@@ -20,7 +20,7 @@ export async function seal(scene: Scene, holding: Holding): Promise<Lease | unde
   try {
     await session.multi([
       { kind: 'check', path: znodes.node, version: holding.nodeVersion },
-      { kind: 'set', path: znodes.record, data: encodeRecord(record), version: holding.recordVersion },
+      { kind: 'set', path: znodes.record, data: encodeRecord(record, holding.recordVersion + 1), version: holding.recordVersion },
     ]);
   } catch (thrown) {
     if (!isZooKeeperError(thrown, 'bad-version', 'no-node')) throw thrown;

@@ -6,7 +6,7 @@ import type { ElectionZnodes } from './election.znodes.js';
 import type { LeaseKeeper } from './lease.js';
 import type { Lease } from './mastership.state.js';
 import type { NodeView, NodeWatch } from './node-watch.js';
-import { decodeRecord, encodeRecord, type ElectionRecord, type RecordRead } from './record.js';
+import { encodeRecord, readRecordFrom, type ElectionRecord, type RecordRead } from './record.js';
 
 /** A won node. */
 export interface Win {
@@ -54,7 +54,7 @@ function operationsOf(znodes: ElectionZnodes, attempt: Attempt): Op[] {
   const operations: Op[] = [
     { kind: 'create', path: znodes.node, data, mode: 'ephemeral' },
     { kind: 'set', path: znodes.node, data, version: 0 },
-    { kind: 'set', path: znodes.record, data: encodeRecord(attempt.record), version: attempt.recordVersion },
+    { kind: 'set', path: znodes.record, data: encodeRecord(attempt.record, attempt.recordVersion + 1), version: attempt.recordVersion },
     { kind: 'create', path: znodes.tenure(attempt.tenureId), data, mode: 'ephemeral' },
   ];
   if (attempt.place !== undefined) operations.push({ kind: 'delete', path: attempt.place, version: -1 });
@@ -140,7 +140,7 @@ async function wonAfterAll(session: Session, znodes: ElectionZnodes, attempt: At
 export async function readRecord(session: Session, znodes: ElectionZnodes): Promise<RecordRead | undefined> {
   try {
     const { data, stat } = await session.get(znodes.record);
-    return { record: decodeRecord(data), stat };
+    return readRecordFrom(data, stat);
   } catch (thrown) {
     if (isZooKeeperError(thrown, 'no-node')) return undefined;
     throw thrown;

@@ -185,7 +185,7 @@ describe('the members', () => {
     await using replicas = new Replicas(server.connectString);
     const { ground } = await tenureOf(replicas.add());
     const folder = `${replicas.rootPath}/members/Bank`;
-    const member = { address: 'b:1', version: '1', scope: 'version', candidate: true } as const;
+    const member = { address: 'b:1', version: '1', scope: 'version', candidate: true, leaseMs: 1_000 } as const;
     const told = async (id: string): Promise<unknown> =>
       (JSON.parse((await admin.read(`${folder}/version~${id}`)) ?? '{}') as { jobs?: unknown }).jobs;
 

@@ -53,11 +53,12 @@ export class Operator {
   }
 
   /** What is there at each edit is kept, so that a later one can put it back. */
-  private recordAs(as: 'nonsense' | 'resigned' | 'what it was before'): Buffer {
+  private recordAs(as: 'nonsense' | 'resigned' | 'impatient' | 'what it was before'): Buffer {
     const now = this.ensemble.committed.find(ZNODES.record)?.data ?? Buffer.alloc(0);
     const before = this.recordBefore ?? now;
     this.recordBefore = now;
     if (as === 'what it was before') return before;
+    if (as === 'impatient') return Buffer.from(now.toString().replace(/"(leaseMs|unprovenMs)":[\d.]+/g, '"$1":0'));
     return as === 'nonsense' ? Buffer.from('{"tenure":7') : Buffer.from(now.toString().replace('"held"', '"resigned"'));
   }
 

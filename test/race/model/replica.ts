@@ -11,10 +11,16 @@ export const ROOT = '/soa';
 export const SERVICE = 'Search';
 export const VERSION = '1';
 
-/** What a replica is made of, and which bug is planted in it. */
-export interface ReplicaOptions {
-  readonly address: string;
+/** In what the replicas of one service may differ: by their configuration, by a deploy that is under way. */
+export interface ReplicaKind {
   readonly sessionTimeoutMs: number;
+  readonly version: string;
+  readonly scope: 'version' | 'service';
+}
+
+/** What a replica is made of, and which bug is planted in it. */
+export interface ReplicaOptions extends ReplicaKind {
+  readonly address: string;
   readonly clock: ClockFault;
   /** Puts something between the elections and their sessions. */
   readonly tamper?: (session: Session, address: string) => Session;
@@ -45,7 +51,7 @@ export class Replica {
     );
     let ids = 0;
     this.elections = createElections({
-      ...{ sessions: this.sessions, rootPath: ROOT, service: SERVICE, version: VERSION, scope: 'version' },
+      ...{ sessions: this.sessions, rootPath: ROOT, service: SERVICE, version: options.version, scope: options.scope },
       ...{ address: options.address, candidate: true, clock: this.process },
       observer: { observe: (observation) => this.observe(observation) },
       newId: () => `${name}-${(ids += 1)}`.replaceAll(' ', ''),

@@ -1,14 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeRecord, encodeRecord, provesResignation, type ElectionRecord } from '../../../src/zookeeper/mastership/record.js';
-import { MAX_LEASE_MS, waitMsFor } from '../../../src/zookeeper/mastership/timing.js';
+import {
+  encodeRecord,
+  isAsWritten,
+  provesResignation,
+  readRecordFrom,
+  type ElectionRecord,
+} from '../../../src/zookeeper/mastership/record.js';
+import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../../../src/zookeeper/mastership/timing.js';
 import { statOf } from './stats.js';
+
+const decodeRecord = (data: Buffer): ElectionRecord | undefined => readRecordFrom(data, statOf({})).record;
 
 const record: ElectionRecord = { tenure: 't1', address: '10.0.0.1:80', state: 'held', leaseMs: 3_333.25, unprovenMs: 0, floor: 0n };
 
 describe('the record', () => {
   it('reads back what was written', () => {
-    const durations = fc.double({ min: 0, max: MAX_LEASE_MS, noNaN: true, noDefaultInfinity: true }).map((ms) => ms + 0);
+    const durations = fc.double({ min: 0, max: LONGEST_OLD_LEASE_MS, noNaN: true, noDefaultInfinity: true }).map((ms) => ms + 0);
     const records = fc.record({
       tenure: fc.string(),
       address: fc.string({ unit: 'grapheme' }),
@@ -21,7 +29,7 @@ describe('the record', () => {
     fc.assert(
       fc.property(records, successors, (one, successor) => {
         const whole: ElectionRecord = successor === undefined ? one : { ...one, successor };
-        expect(decodeRecord(encodeRecord(whole))).toEqual(whole);
+        expect(decodeRecord(encodeRecord(whole, 1))).toEqual(whole);
       }),
     );
   });
@@ -64,8 +72,8 @@ describe('the record', () => {
   }
 
   it('can make nobody wait longer than for the longest lease, whatever was written into it', () => {
-    const read = decodeRecord(encodeRecord({ ...record, leaseMs: 1e15, unprovenMs: Number.MAX_VALUE }));
-    expect(read).toMatchObject({ leaseMs: MAX_LEASE_MS, unprovenMs: waitMsFor(MAX_LEASE_MS) });
+    const read = decodeRecord(encodeRecord({ ...record, leaseMs: 1e15, unprovenMs: Number.MAX_VALUE }, 1));
+    expect(read).toMatchObject({ leaseMs: LONGEST_OLD_LEASE_MS, unprovenMs: waitMsFor(LONGEST_OLD_LEASE_MS) });
   });
 
   it('leaves a successor out that is malformed', () => {
@@ -76,30 +84,47 @@ describe('the record', () => {
   });
 });
 
+describe('a record is as it was written', () => {
+  const whether = (writtenAs: number | undefined, version: number): boolean =>
+    isAsWritten(readRecordFrom(encodeRecord(record, writtenAs), statOf({ version })));
+
+  it('when its node has the version that its writer made', () => {
+    expect(whether(7, 7)).toBe(true);
+  });
+
+  it('and not when it was edited, put back, copied to a new node, or written by an older version of this library', () => {
+    expect([whether(7, 8), whether(7, 6), whether(1, 0), whether(undefined, 7)]).toEqual([false, false, false, false]);
+  });
+
+  it('and not when it is none', () => {
+    expect(isAsWritten(readRecordFrom(Buffer.from('{"writtenAs":7}'), statOf({ version: 7 })))).toBe(false);
+  });
+});
+
 describe('a resignation', () => {
   const resigned: ElectionRecord = { ...record, state: 'resigned' };
 
   it('is proven by the transaction that wrote it and took the tenure node away', () => {
-    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(true);
+    expect(provesResignation({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(true);
   });
 
   it('is not proven by an edit of the record by hand, before or after the tenure node went', () => {
-    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 5n }) }, 20n)).toBe(false);
-    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 12n }) }, 20n)).toBe(false);
+    expect(provesResignation({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 5n }) }, 20n)).toBe(false);
+    expect(provesResignation({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 12n }) }, 20n)).toBe(false);
   });
 
   it('is not proven by a record that was created with the word in it', () => {
-    expect(provesResignation({ record: resigned, stat: statOf({ czxid: 9n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(false);
+    expect(provesResignation({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 9n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(false);
   });
 
   it('is not proven by a record of a tenure in force, nor by garbage', () => {
     const stat = statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n });
-    expect(provesResignation({ record, stat }, 20n)).toBe(false);
-    expect(provesResignation({ record: undefined, stat }, 20n)).toBe(false);
+    expect(provesResignation({ writtenAs: 3, record, stat }, 20n)).toBe(false);
+    expect(provesResignation({ writtenAs: 3, record: undefined, stat }, 20n)).toBe(false);
   });
 
   it('is not proven when it comes from an earlier epoch of the ensemble: it may be a snapshot put back', () => {
     const stat = statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n });
-    expect(provesResignation({ record: resigned, stat }, (1n << 32n) + 20n)).toBe(false);
+    expect(provesResignation({ writtenAs: 3, record: resigned, stat }, (1n << 32n) + 20n)).toBe(false);
   });
 });

@@ -8,6 +8,8 @@ export interface Member {
   readonly version: string;
   readonly scope: 'version' | 'service';
   readonly candidate: boolean;
+  /** For how long an acknowledged write lets it believe that it is master. Members of older versions of this library do not tell. */
+  readonly leaseMs: number;
   /** The names of its jobs; undefined when they are too many to be told. */
   readonly jobs?: readonly string[] | undefined;
 }
@@ -18,12 +20,29 @@ export interface MemberNode {
   readonly kind: 'version' | 'service' | 'observer';
 }
 
+/** A member that joined before this one. */
+export interface OlderMember {
+  readonly name: string;
+  /** Undefined when it does not tell: it is of an older version of this library. */
+  readonly leaseMs: number | undefined;
+}
+
 /** ZooKeeper takes 1 MiB for a node; this leaves others room. */
 const MAX_MEMBER_BYTES = 256 * 1_024;
 
 function encode(member: Member): Buffer {
   const data = Buffer.from(JSON.stringify(member));
   return data.length <= MAX_MEMBER_BYTES ? data : Buffer.from(JSON.stringify({ ...member, jobs: undefined }));
+}
+
+function leaseMsIn(data: Buffer): number | undefined {
+  try {
+    const { leaseMs } = JSON.parse(data.toString('utf8')) as { leaseMs?: unknown };
+    return typeof leaseMs === 'number' && leaseMs >= 0 ? leaseMs : undefined;
+  } catch {
+    // Edited by hand, or no object at all.
+    return undefined;
+  }
 }
 
 function parseMember(name: string): MemberNode | undefined {
@@ -99,12 +118,21 @@ export class Membership {
     return names.map(parseMember).filter((member) => member !== undefined);
   }
 
-  /** Which of `members` joined before this one. */
-  async older(members: readonly MemberNode[]): Promise<MemberNode[]> {
+  /** Which of `members` joined before this one, with what they tell. One that leaves meanwhile is left out. */
+  async older(members: readonly MemberNode[]): Promise<OlderMember[]> {
     const own = await this.session.exists(this.path);
-    if (own === undefined) return [...members];
-    const stats = await Promise.all(members.map((member) => this.session.exists(`${this.folder}/${member.name}`)));
-    return members.filter((_, i) => (stats[i]?.czxid ?? own.czxid) < own.czxid);
+    const found = await Promise.all(members.map((member) => this.read(member)));
+    return found.filter((one) => one !== undefined).filter((one) => own === undefined || one.czxid < own.czxid);
+  }
+
+  private async read({ name }: MemberNode): Promise<(OlderMember & { readonly czxid: bigint }) | undefined> {
+    try {
+      const { data, stat } = await this.session.get(`${this.folder}/${name}`);
+      return { name, leaseMs: leaseMsIn(data), czxid: stat.czxid };
+    } catch (thrown) {
+      if (isZooKeeperError(thrown, 'no-node')) return undefined;
+      throw thrown;
+    }
   }
 
   close(): void {
