@@ -18,7 +18,7 @@ import {
   validateSync,
   type ValidationError,
 } from 'class-validator';
-import { electionNameProblem, nameProblem } from './jobs/job-identity.js';
+import { electionNameProblem, nameProblem } from './support/names.js';
 import { messageOf } from './support/errors.js';
 import { parseConnectString } from './wire/connect-string.js';
 

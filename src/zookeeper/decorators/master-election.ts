@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { Election, Elections } from '../mastership/election.js';
+import { electionNameProblem } from '../support/names.js';
 import type { Mastership, Tenure } from '../mastership/mastership.state.js';
 import type { ClusterMember } from '../mastership/members.js';
-import { electionNameProblem } from '../jobs/job-identity.js';
 import { ClusterCronError, jsonFacts } from '../support/errors.js';
+import type { Mastership } from '../mastership/mastership.state.js';
+import { ClusterCronError } from '../support/errors.js';
 import { ELECTIONS } from './inject.js';
 
 /**

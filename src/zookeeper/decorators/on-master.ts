@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { JobSetupError } from '../jobs/errors.js';
-import { electionNameProblem } from '../jobs/job-identity.js';
+import { electionNameProblem } from '../support/names.js';
 import { Attached } from './attached.js';
 import { makeBindable } from './binding.js';
 import { refuseStandardDecorators } from './guarded.js';

@@ -22,26 +22,6 @@ export interface JobIdentity {
   readonly cron: ScheduleSpec | undefined;
 }
 
-/** The longest name of a job or an election; both become names of znodes. */
-export const MAX_NAME_LENGTH = 200;
-
-/** What is wrong with `name` as the name of a job or an election, as a clause; undefined when it is fine. */
-export function nameProblem(name: string): string | undefined {
-  if (name.trim() === '') return 'it is empty';
-  if (name.length > MAX_NAME_LENGTH) return `it has ${name.length} characters, at most ${MAX_NAME_LENGTH} are allowed`;
-  if (name === '.' || name === '..') return 'ZooKeeper reserves it';
-  // ZooKeeper forbids these in paths (ZooKeeper Programmer's Guide, "Data model"); "/" would be a path of its own.
-  // oxlint-disable-next-line no-control-regex
-  if (/[/\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/u.test(name))
-    return 'it contains "/" or a character that ZooKeeper does not allow in names';
-  return undefined;
-}
-
-/** As `nameProblem`, for what is put together with colons into the key of an election: service, version and the election's own name. */
-export function electionNameProblem(name: string): string | undefined {
-  return name.includes(':') ? 'it contains ":", which separates service, version and election' : nameProblem(name);
-}
-
 /**
  * True for a class name as a minifier writes it ("t", "Te", "$1"): a job named after it changes its name with the next build, and with it
  * everything that is kept under that name.

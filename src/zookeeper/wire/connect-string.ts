@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { ClusterCronError } from '../support/errors.js';
+import { znodeNameProblem } from '../support/names.js';
 
 /** One member of the ensemble, as written in the connect string. `host` is a name or an address, without brackets. */
 export interface Server {
@@ -68,4 +69,6 @@ function checkChroot(chroot: string): void {
   if (names.some((name) => name === '' || name === '.' || name === '..')) {
     throw new ConnectStringError(`the chroot ${JSON.stringify(chroot)} has an empty or relative part`);
   }
+  const problem = names.map(znodeNameProblem).find((each) => each !== undefined);
+  if (problem !== undefined) throw new ConnectStringError(`the chroot ${JSON.stringify(chroot)} cannot be a path: ${problem}`);
 }

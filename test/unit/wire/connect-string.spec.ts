@@ -31,6 +31,7 @@ describe('names the entry that it does not understand', () => {
     ['zk1/a//b', /the chroot/],
     ['zk1/a/../b', /the chroot/],
     ['zk1/a/', /the chroot/],
+    ['zk1/a/😀', /the chroot "\/a\/😀" cannot be a path/],
   ])('%s', (text, problem) => {
     expect(() => parseConnectString(text)).toThrow(ConnectStringError);
     expect(() => parseConnectString(text)).toThrow(problem);

@@ -1,5 +1,5 @@
 import { isObject, milliseconds, must, oneOf, received, whole, type Check } from '../../support/checks.js';
-import { nameProblem } from '../job-identity.js';
+import { nameProblem } from '../../support/names.js';
 import { MAX_VERDICTS } from '../record/verdict.js';
 import { BadOrderError } from './errors.js';
 
