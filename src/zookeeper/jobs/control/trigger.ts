@@ -29,8 +29,8 @@ export interface TriggerOptions {
   readonly input?: unknown;
   /**
    * Names the request, for at most 100 characters: asked for again with the same key it is not run a second time, and has the same answer. Only one that was
-   * taken back, refused or lost before it started is asked for anew (with its first input). Keys are forgotten with the oldest triggers of the job. Default:
-   * random.
+   * taken back, refused or lost before it started is asked for anew (with its first input, as long as that is kept). A key is remembered for a week, and among the
+   * newest 100 000 requests for the job, whichever ends first; and not beyond `remove`. Default: random.
    */
   readonly idempotencyKey?: string | undefined;
   /** `'accepted'`: until a master has started it. `'done'`: until the run has ended, however it did. Default `'accepted'`. */
@@ -108,7 +108,9 @@ async function ask({ store, address, changed }: ControlParts, job: string, id: s
     case 'added':
       return tell();
     case 'exists':
-      if (await askAgain(store, job, id)) tell();
+      // What has not run may be removed between the two looks: then it is new after all.
+      const asked = await askAgain(store, job, id);
+      if (asked === 'asked' || (asked === 'gone' && (await store.addTrigger(job, node)) === 'added')) tell();
       return;
     case 'full':
       throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
@@ -122,11 +124,12 @@ async function ask({ store, address, changed }: ControlParts, job: string, id: s
   }
 }
 
-/** One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again. False: it did not have to. */
-async function askAgain(store: ControlParts['store'], job: string, id: string): Promise<boolean> {
+/** One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again. `'stands'`: it did not have to. */
+async function askAgain(store: ControlParts['store'], job: string, id: string): Promise<'asked' | 'stands' | 'gone'> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const standing = await store.loadStanding(job, id);
-    if (standing === undefined || !hasNotRun(standing)) return false;
+    if (standing === undefined) return 'gone';
+    if (!hasNotRun(standing)) return 'stands';
     const { view } = standing;
     if (!hasRoomForTrigger(view.record, id)) throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
     const record = { ...view.record, triggers: [...view.record.triggers, id] };
@@ -134,7 +137,7 @@ async function askAgain(store: ControlParts['store'], job: string, id: string): 
     const control = await store.loadControl(job);
     const told = control && { control: { view: control, control: control.control } };
     if (await write(store, job, { view, record, verdicts: [], triggers: [{ id, state: 'waiting' }], ground: undefined, ...told }))
-      return true;
+      return 'asked';
   }
   throw new JobContendedError(job, MAX_TRIES);
 }

@@ -1,7 +1,7 @@
 import { floorOf } from '../record/floor.js';
 import type { JobRecord } from '../record/job-record.js';
 import type { JobControl, JobStore } from '../record/job-store.js';
-import { MAX_VERDICTS, NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
+import { identityOf, MAX_VERDICTS, NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
 import type { RunCause } from '../run-cause.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { keptSchedule } from '../schedule/kept.js';
@@ -24,11 +24,11 @@ export interface JobVerdict {
   readonly scheduledTime?: Date | undefined;
   /** The same in the job's zone, as the schedule names it: `2026-03-29T02:30:00`. */
   readonly nominalTime?: string | undefined;
-  /** When the last tick of the row was due; undefined for a single one. */
+  /** When the last tick of the row was due, or, where runs have no ticks, when the last of them started; undefined for a single one. */
   readonly until?: Date | undefined;
-  /** How many ticks share it; 1 for a single one and for a trigger. */
+  /** How many ticks, or runs, share it; 1 for a single one and for a trigger. Ticks that nobody ran, and runs that failed in one way, one after the other. */
   readonly count: number;
-  /** Why the run was started. This and what follows is known of runs only. */
+  /** Why the run was started. This and what follows is known of runs only; of a row it is that of the first. */
   readonly cause?: RunCause | undefined;
   /** How often the method was called for it, over all starts. */
   readonly attempt?: number | undefined;
@@ -92,16 +92,6 @@ export async function keptVerdicts(store: JobStore, job: string, record: JobReco
   const log = await store.loadLog(job);
   const known = new Set(log.map(identityOf));
   return [...log, ...record.recent.filter((verdict) => !known.has(identityOf(verdict)))];
-}
-
-function identityOf({ tick, trigger, startedMs, outcome }: StoredVerdict): string {
-  return JSON.stringify([
-    tick?.dueMs,
-    tick?.nominalMs,
-    trigger,
-    tick === undefined && trigger === undefined ? startedMs : undefined,
-    outcome,
-  ]);
 }
 
 /** Ticks that fell due since the job was paused. They get this verdict when it is resumed. */

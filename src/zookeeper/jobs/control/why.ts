@@ -53,7 +53,8 @@ function noSlotsInWords(job: string, tickMs: number, { record }: JobView, contro
       ? ` It is paused by ${pausedBy(control)?.by ?? 'an unknown replica'} since ${at(record.pausedMs, undefined)}.`
       : '';
   const started = kept.find(
-    ({ startedMs, durationMs = 0 }) => startedMs !== undefined && startedMs <= tickMs && tickMs <= startedMs + durationMs,
+    ({ startedMs, durationMs = 0, until }) =>
+      startedMs !== undefined && startedMs <= tickMs && tickMs <= (until?.dueMs ?? startedMs) + durationMs,
   );
   return `${head}${paused}${started === undefined ? '' : ` ${verdictInWords(started, undefined)}`}`;
 }

@@ -49,7 +49,9 @@ const REASONS: Readonly<Record<VerdictReason, string>> = {
 
 /** A verdict about a tick as a sentence. */
 export function verdictInWords(verdict: StoredVerdict, timeZone: string | undefined): string {
-  return `${outcomeInWords(verdict, timeZone)}${rangeInWords(verdict, timeZone)}`;
+  const row = rangeInWords(verdict, timeZone);
+  const text = outcomeInWords(verdict, timeZone);
+  return row === '' || /[.!?]$/.test(text) ? `${text}${row}` : `${text}.${row}`;
 }
 
 function outcomeInWords(verdict: StoredVerdict, timeZone: string | undefined): string {
@@ -85,6 +87,8 @@ function runInWords({ by, startedMs, cause, attempt, token }: StoredVerdict, tim
 }
 
 function rangeInWords({ tick, until, count }: StoredVerdict, timeZone: string | undefined): string {
-  if (tick === undefined || until === undefined) return '';
+  if (until === undefined) return '';
+  // Of runs that have no tick (claim: 'none') the last one's start ends the row.
+  if (tick === undefined) return ` So were ${count} runs, the last one started at ${at(until.dueMs, timeZone)}.`;
   return ` So were ${count} ticks, from ${at(tick.dueMs, timeZone)} to ${at(until.dueMs, timeZone)}.`;
 }

@@ -6,8 +6,10 @@ import { withParents } from '../../mastership/election.znodes.js';
  * ```
  * <root>/jobs/<service>/<job>                 the record (record-codec.ts); every decision is a compare-and-set of it
  * <root>/jobs/<service>/<job>/control         what versions declare and operators have ordered (control-codec.ts); watched by the master
- * <root>/jobs/<service>/<job>/verdicts        the log of older verdicts (verdict-log.ts)
+ * <root>/jobs/<service>/<job>/verdicts        the youngest segment of the log of older verdicts (verdict-log.ts)
+ * <root>/jobs/<service>/<job>/log/<segment>   the segments before it, which nobody changes any more (zookeeper-log.ts)
  * <root>/jobs/<service>/<job>/triggers/<id>   a trigger, from the request to its end (trigger-codec.ts)
+ * <root>/jobs/<service>/<job>/keys/<bucket>/<id>   that the trigger was asked for, and later what became of it (zookeeper-keys.ts)
  * <root>/jobs/<service>/<job>/checkpoint      JSON of the job's own
  * <root>/jobs/<service>/<job>/progress        JSON: how far the present run is
  * ```
@@ -25,6 +27,8 @@ export interface JobZnodes {
   record(job: string): string;
   control(job: string): string;
   verdicts(job: string): string;
+  segments(job: string): string;
+  keys(job: string): string;
   triggers(job: string): string;
   trigger(job: string, id: string): string;
   note(job: string, note: 'checkpoint' | 'progress'): string;
@@ -40,6 +44,8 @@ export function jobZnodes({ rootPath, service }: { readonly rootPath: string; re
     record: (job) => `${folder}/${job}`,
     control: (job) => `${folder}/${job}/control`,
     verdicts: (job) => `${folder}/${job}/verdicts`,
+    segments: (job) => `${folder}/${job}/log`,
+    keys: (job) => `${folder}/${job}/keys`,
     triggers: (job) => `${folder}/${job}/triggers`,
     trigger: (job, id) => `${folder}/${job}/triggers/${id}`,
     note: (job, note) => `${folder}/${job}/${note}`,

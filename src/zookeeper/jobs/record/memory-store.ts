@@ -14,6 +14,7 @@ import {
 import { hasRoomForTrigger } from './room.js';
 import { encodeTrigger } from './trigger-codec.js';
 import { appendToLog, place } from './verdict-log.js';
+import { KEY_RETENTION_MS, MAX_KEYS } from './zookeeper-keys.js';
 import type { StoredVerdict } from './verdict.js';
 
 interface Kept {
@@ -21,10 +22,12 @@ interface Kept {
   control: ControlView;
   log: readonly StoredVerdict[];
   readonly triggers: Map<string, TriggerNode>;
+  /** What became of older ones, without their input. */
+  readonly answers: Map<string, TriggerNode>;
   readonly notes: Map<string, string>;
 }
 
-/** How many triggers that are over are kept for each job. */
+/** How many triggers that are over are kept for each job with their input. */
 const MAX_KEPT_TRIGGERS = 100;
 
 /** The decisions about the jobs of one process, for as long as it lives: for `standalone`. */
@@ -45,7 +48,7 @@ export class MemoryJobStore implements JobStore {
     if (change.control !== undefined && kept.control.version !== change.control.view.version) return { kind: 'moved' };
     const { record, moved } = place(change.record, change.verdicts);
     kept.view = { ...kept.view, record, version: kept.view.version + 1 };
-    if (moved.length > 0) kept.log = appendToLog(kept.log, moved);
+    if (moved.length > 0) kept.log = appendToLog(kept.log, moved, record);
     for (const { id, state, verdict } of change.triggers) {
       const trigger = kept.triggers.get(id);
       if (trigger === undefined) continue;
@@ -63,7 +66,7 @@ export class MemoryJobStore implements JobStore {
   async create(job: string, record: JobRecord, control: JobControl): Promise<void> {
     if (this.kept.has(job)) return;
     const view = { record, version: 0, createdMs: this.parts.clock.wallMs(), czxid: ++this.made };
-    this.kept.set(job, { view, control: { control, version: 0 }, log: [], triggers: new Map(), notes: new Map() });
+    this.kept.set(job, { view, control: { control, version: 0 }, log: [], triggers: new Map(), answers: new Map(), notes: new Map() });
     this.tell(`control ${job}`);
   }
 
@@ -92,12 +95,11 @@ export class MemoryJobStore implements JobStore {
     encodeTrigger(trigger);
     const kept = this.kept.get(job);
     if (kept === undefined) return 'no job';
-    if (kept.triggers.has(trigger.id)) return 'exists';
+    if (kept.triggers.has(trigger.id) || kept.answers.has(trigger.id)) return 'exists';
     const { record } = kept.view;
     if (record.triggers.length >= MAX_WAITING_TRIGGERS || !hasRoomForTrigger(record, trigger.id)) return 'full';
     kept.triggers.set(trigger.id, trigger);
-    for (const [id, { state }] of kept.triggers)
-      if (kept.triggers.size > MAX_KEPT_TRIGGERS && (state === 'ended' || state === 'refused')) kept.triggers.delete(id);
+    removeOld(kept, trigger.atMs);
     kept.view = { ...kept.view, record: { ...record, triggers: [...record.triggers, trigger.id] }, version: kept.view.version + 1 };
     kept.control = { ...kept.control, version: kept.control.version + 1 };
     this.tell(`control ${job}`);
@@ -105,12 +107,13 @@ export class MemoryJobStore implements JobStore {
   }
 
   async loadTrigger(job: string, id: string): Promise<TriggerNode | undefined> {
-    return this.kept.get(job)?.triggers.get(id);
+    const kept = this.kept.get(job);
+    return kept?.triggers.get(id) ?? kept?.answers.get(id);
   }
 
   async loadStanding(job: string, id: string): Promise<Standing | undefined> {
     const kept = this.kept.get(job);
-    const trigger = kept?.triggers.get(id);
+    const trigger = await this.loadTrigger(job, id);
     return kept && trigger && { view: kept.view, trigger };
   }
 
@@ -164,6 +167,20 @@ export class MemoryJobStore implements JobStore {
 
   private tell(what: string): void {
     for (const listener of this.listeners.get(what) ?? []) listener();
+  }
+}
+
+/** As in ZooKeeper: what has not run may be asked for anew, so nothing is kept of it; of what has run the answer is, for as long. */
+function removeOld({ triggers, answers }: Kept, nowMs: number): void {
+  for (const [id, trigger] of triggers) {
+    if (triggers.size <= MAX_KEPT_TRIGGERS) break;
+    if (trigger.state !== 'ended' && trigger.state !== 'refused') continue;
+    triggers.delete(id);
+    if (trigger.state === 'ended') answers.set(id, { ...trigger, input: undefined });
+  }
+  for (const [id, { atMs }] of answers) {
+    if (answers.size <= MAX_KEYS && atMs > nowMs - KEY_RETENTION_MS) break;
+    answers.delete(id);
   }
 }
 

@@ -1,5 +1,7 @@
 import { messageOf } from '../../support/errors.js';
-import { compareTicks } from '../tick.js';
+import { keptSchedule } from '../schedule/kept.js';
+import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
+import { compareTicks, endOf } from '../tick.js';
 import type { JobRecord, RunEntry } from './job-record.js';
 import { expected } from './packed.js';
 import { encodeAtAnySize, MAX_RECENT } from './record-codec.js';
@@ -28,9 +30,23 @@ export function place(
   return fits ? { record: whole, moved: [] } : { record: { ...record, recent: [] }, moved: recent };
 }
 
-/** The log with these verdicts at its end: the newest `MAX_VERDICTS` of them all, or as many as `MAX_LOG_BYTES` holds. */
-export function appendToLog(log: readonly StoredVerdict[], moved: readonly StoredVerdict[]): readonly StoredVerdict[] {
-  const newest = [...log, ...moved.map(withinLimits)].slice(-MAX_VERDICTS);
+/**
+ * The log with these verdicts at its end: the newest `MAX_VERDICTS` of them all, or as many as `MAX_LOG_BYTES` holds. One that tells of a failure like the last one's, by the
+ * schedule of `record` the very next one, adds to that entry: in an incident failures would push out everything else.
+ */
+export function appendToLog(
+  log: readonly StoredVerdict[],
+  moved: readonly StoredVerdict[],
+  record?: Pick<JobRecord, 'schedule'>,
+): readonly StoredVerdict[] {
+  const whole = [...log];
+  for (const verdict of moved.map(withinLimits)) {
+    const last = whole.at(-1);
+    const grown = last && record && rowOfFailures(last, verdict, record);
+    if (grown === undefined) whole.push(verdict);
+    else whole[whole.length - 1] = grown;
+  }
+  const newest = whole.slice(-MAX_VERDICTS);
   if (encodeLogAtAnySize(newest).length <= MAX_LOG_BYTES) return newest;
   // Each counted with a signer of its own: at least as much as it takes in the list.
   let bytes = 0;
@@ -91,18 +107,52 @@ function withAdded(
   const merged = [...kept];
   for (const verdict of added) {
     const last = merged.at(-1);
-    if (last !== undefined && areAlike(last, verdict) && !isBetween(running, last, verdict))
-      merged[merged.length - 1] = { ...last, until: verdict.until ?? verdict.tick, count: last.count + verdict.count };
-    else merged.push(verdict);
+    const grown = last && rowOfUnrun(last, verdict, running);
+    if (grown === undefined) merged.push(verdict);
+    else merged[merged.length - 1] = grown;
   }
   return merged;
 }
 
-function areAlike(a: StoredVerdict, b: StoredVerdict): boolean {
-  if (a.outcome !== 'missed' && a.outcome !== 'skipped') return false;
+function rowOfUnrun(last: StoredVerdict, next: StoredVerdict, running: readonly RunEntry[]): StoredVerdict | undefined {
+  if (last.outcome !== 'missed' && last.outcome !== 'skipped') return undefined;
   // What was claimed, and given back unstarted, has a cause. Its verdict comes later than those of the ticks behind it.
-  if (a.cause !== undefined || b.cause !== undefined) return false;
-  if (a.tick === undefined || b.tick === undefined || compareTicks(a.tick, b.tick) >= 0) return false;
+  if (last.cause !== undefined || next.cause !== undefined) return undefined;
+  if (last.tick === undefined || next.tick === undefined || compareTicks(last.tick, next.tick) >= 0) return undefined;
+  if (!isToldAlike(last, next) || isBetween(running, last, next)) return undefined;
+  return { ...last, until: next.until ?? next.tick, count: last.count + next.count };
+}
+
+/**
+ * Ticks of one schedule without any between them, which another verdict could be about; or runs that have no tick, whose row then ends with the start of the last one.
+ * When and for how long it ran is told of the first.
+ */
+function rowOfFailures(last: StoredVerdict, next: StoredVerdict, { schedule }: Pick<JobRecord, 'schedule'>): StoredVerdict | undefined {
+  if (last.outcome !== 'failed' || last.trigger !== undefined || next.trigger !== undefined) return undefined;
+  if (!isToldAlike(last, next) || last.cause !== next.cause || last.attempt !== next.attempt || next.until !== undefined) return undefined;
+  const grown = { ...last, count: last.count + next.count };
+  if (last.tick === undefined || next.tick === undefined) {
+    const hasNoTicks = last.tick === undefined && next.tick === undefined && next.startedMs !== undefined;
+    return hasNoTicks ? { ...grown, until: endOf(Math.round(next.startedMs)) } : undefined;
+  }
+  const following = schedule && parsed(schedule)?.next(last.until ?? last.tick);
+  return following !== undefined && compareTicks(following, next.tick) === 0 ? { ...grown, until: next.tick } : undefined;
+}
+
+/** Schedules are read once, not for each failure; a process has as many as it has jobs. */
+const schedules = new Map<string, Schedule | undefined>();
+const MAX_SCHEDULES = 1_000;
+
+function parsed(spec: ScheduleSpec): Schedule | undefined {
+  const key = JSON.stringify([spec.cronTime, spec.timeZone]);
+  if (!schedules.has(key)) {
+    if (schedules.size >= MAX_SCHEDULES) schedules.clear();
+    schedules.set(key, keptSchedule(spec).schedule);
+  }
+  return schedules.get(key);
+}
+
+function isToldAlike(a: StoredVerdict, b: StoredVerdict): boolean {
   return a.outcome === b.outcome && a.reason === b.reason && a.by === b.by && a.token === b.token && a.error === b.error;
 }
 

@@ -73,6 +73,17 @@ export const NO_RUN: StoredVerdict = {
   error: undefined,
 };
 
+/** What an entry is about, whatever has been added to it since: the first of its ticks, its trigger, or when its first run started. */
+export function identityOf({ tick, trigger, startedMs, outcome }: StoredVerdict): string {
+  return JSON.stringify([
+    tick?.dueMs,
+    tick?.nominalMs,
+    trigger,
+    tick === undefined && trigger === undefined ? startedMs : undefined,
+    outcome,
+  ]);
+}
+
 /** How many are kept for each job. */
 export const MAX_VERDICTS = 100;
 export const MAX_LOG_BYTES = 65_536;

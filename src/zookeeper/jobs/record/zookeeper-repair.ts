@@ -1,4 +1,5 @@
 import type { Session } from '../../session/session.js';
+import { compareAndSet } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import type { JobZnodes } from './job.znodes.js';
@@ -6,7 +7,7 @@ import type { JobRecord } from './job-record.js';
 import type { TriggerEnd, TriggerNode } from './job-store.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
-import { childrenOf, getOrUndefined } from './zookeeper-write.js';
+import { childrenOf, getOrUndefined } from './zookeeper-nodes.js';
 
 /**
  * Puts `record` in place of one that cannot be read. The triggers below it that wait or run are ended before: as long as the record cannot be read nobody
@@ -26,7 +27,7 @@ export async function repair(
   try {
     for (const id of await childrenOf(session, znodes.triggers(job)))
       await endTrigger(session, znodes.trigger(job, id), { kind: 'check', path, version }, end);
-    await session.set(path, encodeRecord(record), version);
+    await session.multi(compareAndSet(path, encodeRecord(record), version));
     return 'repaired';
   } catch (thrown) {
     if (isZooKeeperError(thrown, 'bad-version', 'no-node')) return 'readable';

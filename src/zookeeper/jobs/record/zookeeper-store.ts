@@ -5,6 +5,7 @@ import type { Clock } from '../../support/clock.js';
 import { ClusterCronError } from '../../support/errors.js';
 import { invariant } from '../../support/invariant.js';
 import type { Observer } from '../../support/observer.js';
+import { UNCOMPARABLE } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import { connected } from './connection.js';
@@ -25,12 +26,12 @@ import {
 import { jobZnodes, type JobZnodes } from './job.znodes.js';
 import { watchForAbsence, watchNode } from './node-watches.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
-import { decodeTrigger } from './trigger-codec.js';
-import { decodeLog } from './verdict-log.js';
 import type { StoredVerdict } from './verdict.js';
 import { repair } from './zookeeper-repair.js';
-import { addTrigger, createIfMissing, loadStanding } from './zookeeper-triggers.js';
-import { childrenOf, getOrUndefined, RecordWriter, type WriteParts } from './zookeeper-write.js';
+import { loadLog } from './zookeeper-log.js';
+import { childrenOf, createIfMissing, getOrUndefined } from './zookeeper-nodes.js';
+import { addTrigger, loadStanding, loadTrigger } from './zookeeper-triggers.js';
+import { RecordWriter, type WriteParts } from './zookeeper-write.js';
 
 /** What the store needs. */
 export interface ZookeeperJobStoreParts {
@@ -50,6 +51,7 @@ export class UnreadableNodeError extends ClusterCronError {
 
 const EMPTY = Buffer.alloc(0);
 const MAX_ROUNDS = 20;
+const REMOVED_AT_ONCE = 200;
 
 /**
  * The decisions about the jobs of one service, in ZooKeeper. Without a session every method rejects at once (`ZK_NOT_CONNECTED`), but for `write`, which answers
@@ -77,6 +79,7 @@ export class ZookeeperJobStore implements JobStore {
     const { record, problem } = decodeRecord(read.data);
     if (record === undefined) return { view: undefined, problem };
     const { version, ctimeMs, czxid } = read.stat;
+    if (version === ANY_VERSION) return { view: undefined, problem: `${UNCOMPARABLE}; write its present data again by hand` };
     return { view: { record, version, createdMs: ctimeMs, czxid }, problem: undefined };
   }
 
@@ -135,8 +138,7 @@ export class ZookeeperJobStore implements JobStore {
   }
 
   async loadLog(job: string): Promise<readonly StoredVerdict[]> {
-    const read = await getOrUndefined(await this.session(), this.znodes.verdicts(job));
-    return (read && decodeLog(read.data).verdicts) ?? [];
+    return loadLog(await this.session(), this.znodes, job);
   }
 
   async jobs(): Promise<readonly string[]> {
@@ -148,8 +150,7 @@ export class ZookeeperJobStore implements JobStore {
   }
 
   async loadTrigger(job: string, id: string): Promise<TriggerNode | undefined> {
-    const read = await getOrUndefined(await this.session(), this.znodes.trigger(job, id));
-    return read && decodeTrigger(read.data).trigger;
+    return loadTrigger(await this.session(), this.znodes, job, id);
   }
 
   async loadStanding(job: string, id: string): Promise<Standing | undefined> {
@@ -267,8 +268,17 @@ function creation(path: string, data: Buffer): Op {
   return { kind: 'create', path, data, mode: 'persistent' };
 }
 
+/** Many leaves at once where they are many, as the ids of triggers are. */
 async function removeTree(session: Session, path: string): Promise<void> {
-  for (const name of await childrenOf(session, path)) await removeTree(session, `${path}/${name}`);
+  const names = await childrenOf(session, path);
+  for (let from = 0; from < names.length; from += REMOVED_AT_ONCE) {
+    const children = names.slice(from, from + REMOVED_AT_ONCE).map((name) => `${path}/${name}`);
+    const removals = children.map((child): Op => ({ kind: 'delete', path: child, version: ANY_VERSION }));
+    const removed = await session.multi(removals).catch((thrown: unknown) => {
+      if (!isZooKeeperError(thrown, 'not-empty', 'no-node')) throw thrown;
+    });
+    if (removed === undefined) for (const child of children) await removeTree(session, child);
+  }
   await session.delete(path, ANY_VERSION).catch((thrown: unknown) => {
     if (!isZooKeeperError(thrown, 'no-node')) throw thrown;
   });

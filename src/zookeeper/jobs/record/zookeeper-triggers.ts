@@ -1,19 +1,25 @@
 import type { Session } from '../../session/session.js';
+import { compareAndSet } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { reattached } from './connection.js';
 import { encodeControl } from './control-codec.js';
 import { isForgotten } from './forgotten.js';
-import { MAX_WAITING_TRIGGERS, type JobRecord } from './job-record.js';
+import { MAX_WAITING_TRIGGERS } from './job-record.js';
 import { EMPTY_CONTROL, type Standing, type TriggerNode } from './job-store.js';
 import type { JobZnodes } from './job.znodes.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { hasRoomForTrigger } from './room.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
 import { place } from './verdict-log.js';
-import { childrenOf, getOrUndefined, logOperation, type WriteParts } from './zookeeper-write.js';
+import { archive, findKey, forgetKey, remembering, removeOldKeys } from './zookeeper-keys.js';
+import { logOperations } from './zookeeper-log.js';
+import { childrenOf, createIfMissing, getOrUndefined } from './zookeeper-nodes.js';
+import type { WriteParts } from './zookeeper-write.js';
 
-/** How many nodes of triggers that are over are kept for each job, so that a repeated request finds its answer. */
+/** How many triggers that are over are kept for each job with their input; of older ones the id and the answer are (zookeeper-keys.ts). */
 export const MAX_KEPT_TRIGGERS = 100;
+/** How many one call removes at most. */
+const MAX_REMOVALS = 20;
 const MAX_ROUNDS = 50;
 
 /**
@@ -45,15 +51,17 @@ export async function addTrigger(
       }
       const known = await getOrUndefined(session, path);
       if (known !== undefined) return replyLost && known.data.equals(data) ? 'added' : 'exists';
+      if ((await findKey(session, znodes, job, trigger.id)) !== undefined) return 'exists';
       if (record.triggers.length >= MAX_WAITING_TRIGGERS || !hasRoomForTrigger(record, trigger.id)) return 'full';
       const placed = place({ ...record, triggers: [...record.triggers, trigger.id] }, []);
       await session.multi([
         { kind: 'create', path, data, mode: 'persistent' },
-        { kind: 'set', path: znodes.record(job), data: encodeRecord(placed.record), version: read.stat.version },
-        { kind: 'set', path: znodes.control(job), data: control.data, version: control.stat.version },
-        ...(placed.moved.length === 0 ? [] : [await logOperation(session, parts, job, placed.moved)]),
+        ...compareAndSet(znodes.record(job), encodeRecord(placed.record), read.stat.version),
+        ...compareAndSet(znodes.control(job), control.data, control.stat.version),
+        ...(await remembering(session, znodes, job, trigger, undefined)),
+        ...(placed.moved.length === 0 ? [] : await logOperations(session, parts, job, placed.moved, placed.record)),
       ]);
-      void removeOld(session, znodes, job).catch(() => undefined);
+      void removeOld(session, znodes, job, trigger.atMs).catch(() => undefined);
       return 'added';
     } catch (thrown) {
       if (isZooKeeperError(thrown) && thrown.outcomeUnknown) {
@@ -67,15 +75,10 @@ export async function addTrigger(
   return 'contended';
 }
 
-/** Makes a node unless it is there. True: made. */
-export async function createIfMissing(session: Session, path: string, data: Buffer): Promise<boolean> {
-  try {
-    await session.create(path, data, 'persistent');
-    return true;
-  } catch (thrown) {
-    if (isZooKeeperError(thrown, 'node-exists')) return false;
-    throw thrown;
-  }
+/** What is known of a trigger: its node, or what was kept of it when that went. */
+export async function loadTrigger(session: Session, znodes: JobZnodes, job: string, id: string): Promise<TriggerNode | undefined> {
+  const read = await getOrUndefined(session, znodes.trigger(job, id));
+  return read === undefined ? (await findKey(session, znodes, job, id))?.trigger : decodeTrigger(read.data).trigger;
 }
 
 /**
@@ -86,36 +89,63 @@ export async function loadStanding(session: Session, znodes: JobZnodes, job: str
   const path = znodes.trigger(job, id);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const [before, record, after] = await Promise.all([path, znodes.record(job), path].map((each) => getOrUndefined(session, each)));
-    if (before?.stat.version === after?.stat.version && before?.stat.czxid === after?.stat.czxid) return standingOf(after, record);
+    if (before?.stat.version !== after?.stat.version || before?.stat.czxid !== after?.stat.czxid) continue;
+    // What has no node of its own any more changes no more.
+    const trigger = after === undefined ? (await findKey(session, znodes, job, id))?.trigger : decodeTrigger(after.data).trigger;
+    return standingOf(trigger, record);
   }
   return undefined;
 }
 
 type Read = Awaited<ReturnType<typeof getOrUndefined>>;
 
-function standingOf(node: Read, read: Read): Standing | undefined {
-  if (node === undefined || read === undefined) return undefined;
-  const { trigger } = decodeTrigger(node.data);
+function standingOf(trigger: TriggerNode | undefined, read: Read): Standing | undefined {
+  if (trigger === undefined || read === undefined) return undefined;
   const { record } = decodeRecord(read.data);
   const { version, ctimeMs, czxid } = read.stat;
-  return trigger && record && { view: { record, version, createdMs: ctimeMs, czxid }, trigger };
+  return record && { view: { record, version, createdMs: ctimeMs, czxid }, trigger };
 }
 
-/** Best effort: what is left is removed with the next trigger. Only nodes that are still as they were read, before the record was, are removed. */
-async function removeOld(session: Session, znodes: JobZnodes, job: string): Promise<void> {
+/**
+ * Best effort: what is left is removed with the next trigger. The oldest that are over go, as they were read, before the record was. One that was refused or forgotten
+ * before it started has not run and may be asked for anew, so nothing of it is kept; of the others the answer is.
+ */
+async function removeOld(session: Session, znodes: JobZnodes, job: string, nowMs: number): Promise<void> {
+  await removeOldKeys(session, znodes, job, nowMs);
   const names = await childrenOf(session, znodes.triggers(job));
   if (names.length <= MAX_KEPT_TRIGGERS) return;
-  const nodes = await Promise.all(names.map(async (name) => ({ name, read: await getOrUndefined(session, znodes.trigger(job, name)) })));
-  const read = await getOrUndefined(session, znodes.record(job));
-  const { record } = read === undefined ? { record: undefined } : decodeRecord(read.data);
-  if (record === undefined) return;
-  const over = nodes
-    .flatMap((node) => (node.read !== undefined && isOver(record, node.read.data) ? [{ name: node.name, ...node.read.stat }] : []))
+  const stats = await Promise.all(names.map(async (name) => ({ name, stat: await session.exists(znodes.trigger(job, name)) })));
+  const oldest = stats
+    .flatMap(({ name, stat }) => (stat === undefined ? [] : [{ name, czxid: stat.czxid }]))
     .toSorted((a, b) => Number(a.czxid - b.czxid));
-  for (const { name, version } of over.slice(0, names.length - MAX_KEPT_TRIGGERS)) await session.delete(znodes.trigger(job, name), version);
+  const spare = names.length - MAX_KEPT_TRIGGERS;
+  let removed = 0;
+  for (const { name } of oldest) {
+    if (removed >= Math.min(spare, MAX_REMOVALS)) return;
+    if (await removeOne(session, znodes, job, name)) removed += 1;
+  }
 }
 
-function isOver(record: JobRecord, data: Buffer): boolean {
-  const { trigger } = decodeTrigger(data);
-  return trigger === undefined || trigger.state === 'ended' || trigger.state === 'refused' || isForgotten(record, trigger);
+/** False: it is not over, or has moved meanwhile. */
+async function removeOne(session: Session, znodes: JobZnodes, job: string, name: string): Promise<boolean> {
+  const path = znodes.trigger(job, name);
+  const node = await getOrUndefined(session, path);
+  const read = await getOrUndefined(session, znodes.record(job));
+  const { record } = read === undefined ? { record: undefined } : decodeRecord(read.data);
+  if (node === undefined || record === undefined) return false;
+  const { trigger } = decodeTrigger(node.data);
+  const { version } = node.stat;
+  try {
+    if (trigger?.state === 'ended' || (trigger?.state === 'started' && isForgotten(record, trigger))) {
+      await archive(session, znodes, job, trigger, { kind: 'delete', path, version });
+      return true;
+    }
+    if (trigger !== undefined && trigger.state !== 'refused' && !isForgotten(record, trigger)) return false;
+    await forgetKey(session, znodes, job, name);
+    await session.delete(path, version);
+    return true;
+  } catch (thrown) {
+    if (!isZooKeeperError(thrown, 'no-node', 'bad-version', 'node-exists')) throw thrown;
+    return false;
+  }
 }

@@ -1,18 +1,23 @@
 import type { Session, Sessions } from '../../session/session.js';
 import { isZooKeeperError } from '../../wire/errors.js';
+import { compareAndSet, versionAfter } from '../../wire/compare-and-set.js';
 import type { Op } from '../../wire/operations.js';
 import { encodeControl } from './control-codec.js';
 import type { JobZnodes } from './job.znodes.js';
 import type { JobRecord, JobView } from './job-record.js';
-import type { Change, TriggerNode, WriteResult } from './job-store.js';
+import type { Change, WriteResult } from './job-store.js';
 import { connected, NotConnectedError, reattached } from './connection.js';
 import { encodeRecord } from './record-codec.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
-import { appendToLog, decodeLog, encodeLog, place } from './verdict-log.js';
+import { place } from './verdict-log.js';
 import type { StoredVerdict } from './verdict.js';
+import { logOperations } from './zookeeper-log.js';
+import { getOrUndefined } from './zookeeper-nodes.js';
 
 /** How often a write is made anew because something beside the record (its log, a trigger's node) has moved. */
 const MAX_ROUNDS = 10;
+/** Bytes of triggers in one transaction beyond which those that end in it lose their input. */
+const MAX_ENDED_INPUTS = 131_072;
 const MAYBE_WRITTEN = { kind: 'moved', maybeWritten: true } as const;
 
 /** What every write needs. */
@@ -25,8 +30,12 @@ export interface WriteParts {
 
 interface Prepared {
   readonly operations: readonly Op[];
-  readonly recordIndex: number;
-  readonly controlIndex: number | undefined;
+  /** Those before are the checks of the tenure. */
+  readonly recordFrom: number;
+  /** Up to here it is the record that is written; the last of these answers with its stat. */
+  readonly recordTo: number;
+  /** And up to here the control node that goes with it. */
+  readonly controlTo: number;
 }
 
 /**
@@ -49,7 +58,8 @@ export class RecordWriter {
       let prepared: Prepared | undefined;
       try {
         prepared = await this.prepare(session, job, change, record, moved);
-        const result = (await session.multi(prepared.operations))[prepared.recordIndex];
+        if (prepared === undefined) return replyLost ? MAYBE_WRITTEN : { kind: 'moved' };
+        const result = (await session.multi(prepared.operations))[prepared.recordTo - 1];
         if (result?.kind !== 'set') throw new TypeError('a transaction answered without the stat of the record');
         const { stat } = result;
         return { kind: 'written', view: { record, version: stat.version, createdMs: stat.ctimeMs, czxid: stat.czxid } };
@@ -87,35 +97,39 @@ export class RecordWriter {
     change: Change,
     record: JobRecord,
     moved: readonly StoredVerdict[],
-  ): Promise<Prepared> {
+  ): Promise<Prepared | undefined> {
     const { znodes } = this.parts;
     const checks = change.ground?.startChecks() ?? [];
-    const operations: Op[] = [
-      ...checks,
-      { kind: 'set', path: znodes.record(job), data: encodeRecord(record), version: change.view.version },
-    ];
-    let controlIndex: number | undefined;
-    if (change.control !== undefined) {
-      const { view, control } = change.control;
-      controlIndex = operations.length;
-      operations.push({ kind: 'set', path: znodes.control(job), data: encodeControl(control), version: view.version });
-    }
-    if (moved.length > 0) operations.push(await logOperation(session, this.parts, job, moved));
-    for (const trigger of change.triggers) operations.push(...(await this.triggerOperation(session, job, trigger)));
-    return { operations, recordIndex: checks.length, controlIndex };
+    const { view, control } = change;
+    const operations: Op[] = [...checks, ...compareAndSet(znodes.record(job), encodeRecord(record), view.version)];
+    const recordTo = operations.length;
+    if (control !== undefined) operations.push(...compareAndSet(znodes.control(job), encodeControl(control.control), control.view.version));
+    const controlTo = operations.length;
+    if (moved.length > 0) operations.push(...(await logOperations(session, this.parts, job, moved, record)));
+    const triggers = await this.triggerOperations(session, job, change.triggers);
+    return triggers && { operations: [...operations, ...triggers], recordFrom: checks.length, recordTo, controlTo };
   }
 
-  /** A trigger whose node is gone, or was written over by hand, has nobody left to be told. */
-  private async triggerOperation(
-    session: Session,
-    job: string,
-    { id, state, verdict }: { readonly id: string; readonly state: TriggerNode['state']; readonly verdict?: StoredVerdict },
-  ): Promise<Op[]> {
-    const path = this.parts.znodes.trigger(job, id);
-    const read = await getOrUndefined(session, path);
-    const { trigger } = read === undefined ? { trigger: undefined } : decodeTrigger(read.data);
-    if (read === undefined || trigger === undefined) return [];
-    return [{ kind: 'set', path, data: encodeTrigger({ ...trigger, state, verdict }), version: read.stat.version }];
+  /**
+   * A trigger whose node is gone, or was written over by hand, has nobody left to be told; but it cannot be made to wait again (undefined). Together they stay far below
+   * what ZooKeeper takes in one request, 1 MiB: of those that have ended the inputs, which nobody reads any more, go when they are much.
+   */
+  private async triggerOperations(session: Session, job: string, changes: Change['triggers']): Promise<readonly Op[] | undefined> {
+    const operations: Op[] = [];
+    let inputs = 0;
+    for (const { id, state, verdict } of changes) {
+      const path = this.parts.znodes.trigger(job, id);
+      const read = await getOrUndefined(session, path);
+      const { trigger } = read === undefined ? { trigger: undefined } : decodeTrigger(read.data);
+      if (read === undefined || trigger === undefined) {
+        if (state === 'waiting') return undefined;
+        continue;
+      }
+      inputs += read.data.length;
+      const input = state === 'ended' && inputs > MAX_ENDED_INPUTS ? undefined : trigger.input;
+      operations.push(...compareAndSet(path, encodeTrigger({ ...trigger, input, state, verdict }), read.stat.version));
+    }
+    return operations;
   }
 
   /** What became of a write whose reply was lost; undefined: it did not happen. */
@@ -126,8 +140,9 @@ export class RecordWriter {
       const read = await getOrUndefined(session, path);
       if (read === undefined || read.stat.czxid !== view.czxid) return undefined;
       const { version, ctimeMs, czxid } = read.stat;
-      if (version > view.version + 1) return MAYBE_WRITTEN;
-      if (version < view.version + 1 || !read.data.equals(encodeRecord(record))) return undefined;
+      if (version === view.version) return undefined;
+      if (version !== versionAfter(view.version)) return MAYBE_WRITTEN;
+      if (!read.data.equals(encodeRecord(record))) return undefined;
       return { kind: 'written', view: { record, version, createdMs: ctimeMs, czxid } };
     } catch (thrown) {
       if (!isZooKeeperError(thrown)) throw thrown;
@@ -136,46 +151,11 @@ export class RecordWriter {
   }
 }
 
-/** Puts what has left the record at the end of the log, which is made where it is missing. */
-export async function logOperation(
-  session: Session,
-  { znodes, logLost }: Pick<WriteParts, 'znodes' | 'logLost'>,
-  job: string,
-  moved: readonly StoredVerdict[],
-): Promise<Op> {
-  const path = znodes.verdicts(job);
-  const read = await getOrUndefined(session, path);
-  const decoded = read === undefined ? undefined : decodeLog(read.data);
-  if (decoded?.problem !== undefined) logLost(job, decoded.problem);
-  const data = encodeLog(appendToLog(decoded?.verdicts ?? [], moved));
-  return read === undefined ? { kind: 'create', path, data, mode: 'persistent' } : { kind: 'set', path, data, version: read.stat.version };
-}
-
 /** What the refusal of a transaction says: the tenure, the record (or the control node that goes with it), or something beside them. */
 function refusalOf(thrown: unknown, prepared: Prepared | undefined): 'refused' | 'moved' | 'beside' {
   if (!isZooKeeperError(thrown, 'no-node', 'bad-version', 'node-exists') || prepared === undefined) throw thrown;
   const at = thrown.details.opIndex;
   if (at === undefined) throw thrown;
-  if (at < prepared.recordIndex) return 'refused';
-  return at === prepared.recordIndex || at === prepared.controlIndex ? 'moved' : 'beside';
-}
-
-/** The node, or undefined when there is none. */
-export async function getOrUndefined(session: Session, path: string): Promise<Awaited<ReturnType<Session['get']>> | undefined> {
-  try {
-    return await session.get(path);
-  } catch (thrown) {
-    if (isZooKeeperError(thrown, 'no-node')) return undefined;
-    throw thrown;
-  }
-}
-
-/** The names of what is below a node; none when there is no node. */
-export async function childrenOf(session: Session, path: string): Promise<readonly string[]> {
-  try {
-    return (await session.children(path)).names;
-  } catch (thrown) {
-    if (isZooKeeperError(thrown, 'no-node')) return [];
-    throw thrown;
-  }
+  if (at < prepared.recordFrom) return 'refused';
+  return at < prepared.controlTo ? 'moved' : 'beside';
 }

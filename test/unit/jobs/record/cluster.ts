@@ -36,13 +36,22 @@ export class SharedRecord {
   readonly starts = new Map<number | string, number>();
   readonly triggers = new Set<string>();
 
-  constructor(readonly schedule: Every) {}
+  constructor(readonly schedule: Every) {
+    const schedules = new Map([
+      [1_000, '* * * * * *'],
+      [3_000, '*/3 * * * * *'],
+    ]);
+    // What no expression can say is what this replica cannot read.
+    const cronTime = schedules.get(schedule.stepMs) ?? `every ${schedule.stepMs} ms`;
+    const { record } = this.view;
+    this.view = { ...this.view, record: { ...record, schedule: record.schedule && { ...record.schedule, cronTime } } };
+  }
 
   write(view: JobView, record: JobRecord, verdicts: readonly StoredVerdict[]): boolean {
     if (view.version !== this.view.version) return false;
     const placed = place(record, verdicts);
     this.check(placed.record);
-    if (placed.moved.length > 0) this.log = appendToLog(this.log, placed.moved);
+    if (placed.moved.length > 0) this.log = appendToLog(this.log, placed.moved, placed.record);
     encodeLog(this.log);
     this.checkApart([...this.log, ...placed.record.recent, ...placed.record.running]);
     const data = encodeRecord(placed.record);

@@ -4,13 +4,17 @@ import { MAX_RECORD_BYTES, type JobRecord } from '../../../../src/zookeeper/jobs
 import { encodeRecord, MAX_RECENT } from '../../../../src/zookeeper/jobs/record/record-codec.js';
 import { appendToLog, decodeLog, encodeLog, place, ROOMY_RECORD_BYTES } from '../../../../src/zookeeper/jobs/record/verdict-log.js';
 import { MAX_ERROR_LENGTH, MAX_LOG_BYTES, MAX_VERDICTS, type StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
+import { endOf } from '../../../../src/zookeeper/jobs/tick.js';
 import { LONGEST_RECORD, longestEntry, uuid, verdicts } from './arbitraries.js';
-import { emptyRecord, entry, inShort, second } from './situations.js';
+import { emptyRecord, entry, inShort, second, spec } from './situations.js';
 
 const nothing = { reason: undefined, until: undefined, count: 1, trigger: undefined, cause: undefined, attempt: undefined } as const;
 const unknown = { startedMs: undefined, durationMs: undefined, by: 'me:1', token: undefined, error: undefined } as const;
 const plain = { ...nothing, ...unknown, outcome: 'ran', tick: second(1) } satisfies StoredVerdict;
 const ran = (n: number, change: Partial<StoredVerdict> = {}): StoredVerdict => ({ ...plain, tick: second(n), ...change });
+const failed = (n: number, change: Partial<StoredVerdict> = {}): StoredVerdict =>
+  ran(n, { outcome: 'failed', cause: 'schedule', attempt: 1, startedMs: 999_700 + n * 1_000, durationMs: 80, token: 5n, ...change });
+const everySecond: JobRecord = { ...emptyRecord, schedule: { ...spec, sinceMs: undefined } };
 const missed = (n: number, change: Partial<StoredVerdict> = {}): StoredVerdict => ran(n, { outcome: 'missed', reason: 'late', ...change });
 
 describe('verdicts in the record', () => {
@@ -140,6 +144,36 @@ describe('the log', () => {
     );
     expect(log.length).toBe(MAX_VERDICTS);
     expect(inShort([log[0] ?? plain, log.at(-1) ?? plain])).toEqual(['ran 5', 'ran 104']);
+  });
+
+  it('has one entry for runs in a row that failed in one way', () => {
+    let log: readonly StoredVerdict[] = [];
+    for (let n = 1; n <= 500; n += 1) log = appendToLog(log, [failed(n, { error: 'no money' })], everySecond);
+    expect(inShort(log)).toEqual(['failed 1..500 x500']);
+    expect(log).toMatchObject([{ startedMs: failed(1).startedMs, durationMs: 80 }]);
+    expect(decodeLog(encodeLog(log)).verdicts).toEqual(log);
+    const apart = [
+      failed(501, { error: 'no disk' }),
+      failed(502, { error: 'no disk', token: 6n }),
+      failed(503, { error: 'no disk', token: 6n, attempt: 2 }),
+      failed(504, { error: 'no disk', token: 6n, attempt: 2, cause: 'misfire' }),
+    ];
+    expect(inShort(appendToLog(log, apart, everySecond)).slice(1)).toEqual(['failed 501', 'failed 502', 'failed 503', 'failed 504']);
+  });
+
+  it('has failures apart when a tick lies between them, and when the schedule does not say that none does', () => {
+    expect(inShort(appendToLog([failed(1)], [failed(3), failed(4)], everySecond))).toEqual(['failed 1', 'failed 3..4 x2']);
+    expect(appendToLog([failed(1)], [failed(2)], { schedule: { ...spec, cronTime: 'nonsense', sinceMs: undefined } }).length).toBe(2);
+    expect(inShort(appendToLog([failed(1), ran(2)], [failed(3)], everySecond))).toEqual(['failed 1', 'ran 2', 'failed 3']);
+  });
+
+  it('has one entry for failures of runs that have no tick, up to the start of the last', () => {
+    const at = (n: number): StoredVerdict => failed(n, { tick: undefined, startedMs: n * 1_000 });
+    const log = appendToLog([at(1)], [at(2), at(3)], emptyRecord);
+    expect(log).toEqual([{ ...at(1), count: 3, until: endOf(3_000) }]);
+    expect(decodeLog(encodeLog(log)).verdicts).toEqual(log);
+    const ofTriggers = [at(1), at(2)].map((verdict, n) => ({ ...verdict, trigger: `t${n}` }));
+    expect(appendToLog([], ofTriggers, emptyRecord).length).toBe(2);
   });
 
   it('is short for a row of plain runs', () => {

@@ -1,0 +1,93 @@
+import type { JobRecord, RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
+import { jobZnodes } from '../../../src/zookeeper/jobs/record/job.znodes.js';
+import type { Change, JobControl, JobStore, TriggerNode } from '../../../src/zookeeper/jobs/record/job-store.js';
+import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
+import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
+import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
+import { systemClock } from '../../../src/zookeeper/support/clock.js';
+import type { Op } from '../../../src/zookeeper/wire/operations.js';
+import { ObservedSessions } from '../session/observed-sessions.js';
+
+export const JOB = 'payouts';
+export const EMPTY: JobRecord = {
+  schedule: { cronTime: '* * * * * *', timeZone: 'UTC', sinceMs: undefined },
+  cursor: undefined,
+  running: [],
+  triggers: [],
+  pausedMs: undefined,
+  resumedMs: undefined,
+  recent: [],
+  succeededMs: undefined,
+  alarmedMs: undefined,
+};
+export const CONTROL: JobControl = { declared: [], inForce: { from: 'code', version: '1' }, audit: [] };
+
+/** A store of its own below a root of its own, and what its session has written: the bytes of paths and data in its transactions. */
+export interface StoreScene extends AsyncDisposable {
+  readonly store: ZookeeperJobStore;
+  readonly session: Session;
+  readonly znodes: ReturnType<typeof jobZnodes>;
+  written(): number;
+}
+
+export async function openStore(connectString: string, rootPath: string): Promise<StoreScene> {
+  const observed = await ObservedSessions.start(connectString);
+  const session = observed.supervisor.current();
+  if (session === undefined) throw new Error('There is no session.');
+  let written = 0;
+  const counting = new Proxy(session, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key, target);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) => {
+        if (key === 'multi') written += (args[0] as readonly Op[]).reduce((sum, op) => sum + sizeOf(op), 0);
+        return (value as (...of: unknown[]) => unknown).apply(target, args);
+      };
+    },
+  });
+  const sessions = { current: () => counting, onSession: () => () => undefined } as unknown as Sessions;
+  const service = 'Bank';
+  return {
+    store: new ZookeeperJobStore({ sessions, rootPath, service, clock: systemClock, observer: { observe: () => undefined } }),
+    session,
+    znodes: jobZnodes({ rootPath, service }),
+    written: () => written,
+    [Symbol.asyncDispose]: () => observed[Symbol.asyncDispose](),
+  };
+}
+
+function sizeOf(op: Op): number {
+  return op.path.length + ('data' in op ? op.data.length : 0);
+}
+
+export function tickAt(second: number): { dueMs: number; nominalMs: number } {
+  return { dueMs: second * 1_000, nominalMs: second * 1_000 };
+}
+
+export function entryOf(second: number): RunEntry {
+  const run = { cause: 'schedule', starts: 1, startedMs: second * 1_000, member: 'version~00000000-0000-4000-8000-000000000000' } as const;
+  return { claim: `claim-${second}`, tick: tickAt(second), trigger: undefined, election: 'abcdefgh', token: 4_294_967_299n, ...run };
+}
+
+export function verdictOf(second: number, error?: string): StoredVerdict {
+  const none = { reason: undefined, until: undefined, trigger: undefined } as const;
+  const run = {
+    cause: 'schedule',
+    attempt: 1,
+    startedMs: second * 1_000,
+    durationMs: 1,
+    by: '10.0.0.1:9090',
+    token: 4_294_967_299n,
+  } as const;
+  return { ...none, ...run, outcome: error === undefined ? 'ran' : 'failed', tick: tickAt(second), count: 1, error };
+}
+
+export function triggerOf(id: string, change: Partial<TriggerNode> = {}): TriggerNode {
+  return { id, input: { amount: 7 }, by: 'anna', atMs: 5, state: 'waiting', verdict: undefined, ...change };
+}
+
+export async function changeOf(store: JobStore, record: Partial<JobRecord>, more: Partial<Change> = {}): Promise<Change> {
+  const { view } = await store.load(JOB);
+  if (view === undefined) throw new Error('There is no record.');
+  return { view, record: { ...view.record, ...record }, verdicts: [], triggers: [], ground: undefined, ...more };
+}
