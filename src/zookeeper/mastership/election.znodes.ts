@@ -3,7 +3,7 @@
  *
  * ```
  * <root>/master/services/<key>              ephemeral, data host:port: whoever creates it is elected (format fixed, shared with others)
- * <root>/elections/<key>                    persistent, the record (record.ts)
+ * <root>/elections/<key>                    persistent, the record (record.ts), until no replica of its version lives (prune.ts)
  * <root>/elections/<key>/tenure-<id>        ephemeral, the tenure in force
  * <root>/elections/<key>/line/<address>~<id>-<sequence>   ephemeral, the standbys
  * ```

@@ -8,6 +8,7 @@ import { Candidate } from './candidate.js';
 import type { Election, Elections } from './election.js';
 import { electionZnodes } from './election.znodes.js';
 import { LeaseKeeper } from './lease.js';
+import { Pruner } from './prune.js';
 import { ScopeTurnstile } from './scope.js';
 import { notConnected } from './errors.js';
 import { readClusterMembers, type ClusterMember } from './members.js';
@@ -28,6 +29,8 @@ export interface ElectionsOptions {
   readonly clock?: Clock;
   /** Random ids; a seam for reproducible searches. */
   readonly newId?: () => string;
+  /** How often what former versions have left is looked for, milliseconds. Default `PRUNE_EVERY_MS`; a seam for tests. */
+  readonly pruneEveryMs?: number;
 }
 
 /** However long the rest took: the attempt to close the session gets this. */
@@ -48,6 +51,8 @@ interface Round {
   readonly keeper: LeaseKeeper;
   readonly turnstile: ScopeTurnstile;
   readonly turnstileOver: Promise<void>;
+  /** Aborted when nothing is to be removed over this session any more. */
+  readonly pruning: AbortController;
   mayCampaign: boolean;
 }
 
@@ -153,7 +158,10 @@ class ElectionSet implements Elections {
       round.mayCampaign = true;
       for (const one of this.candidates.values()) this.begin(one);
     });
-    const round: Round = { session, keeper, turnstile, turnstileOver, mayCampaign: false };
+    const pruning = new AbortController();
+    const pruner = new Pruner({ session, clock, observer, rootPath, service, version: options.version });
+    void pruner.run(pruning.signal, () => [...this.candidates.values()].some((one) => one.isMaster()), options.pruneEveryMs);
+    const round: Round = { session, keeper, turnstile, turnstileOver, pruning, mayCampaign: false };
     this.round = round;
     for (const one of this.candidates.values()) this.begin(one);
     const onEnded = (): void => {
@@ -177,6 +185,7 @@ class ElectionSet implements Elections {
     const { round } = this;
     if (round === undefined) return;
     this.round = undefined;
+    round.pruning.abort(reason);
     round.turnstile.close(reason);
     round.keeper.close();
     await Promise.all([...this.candidates.values()].map((candidate) => candidate.sessionEnded(reason)));
