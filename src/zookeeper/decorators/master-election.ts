@@ -5,8 +5,6 @@ import { electionNameProblem } from '../support/names.js';
 import type { Mastership, Tenure } from '../mastership/mastership.state.js';
 import type { ClusterMember } from '../mastership/members.js';
 import { ClusterCronError, jsonFacts } from '../support/errors.js';
-import type { Mastership } from '../mastership/mastership.state.js';
-import { ClusterCronError } from '../support/errors.js';
 import { ELECTIONS } from './inject.js';
 
 /**

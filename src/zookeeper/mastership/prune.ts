@@ -5,7 +5,7 @@ import type { Observer } from '../support/observer.js';
 import type { Session } from '../session/session.js';
 import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION, type Op, type Stat } from '../wire/operations.js';
-import { decodeRecord } from './record.js';
+import { readRecordFrom } from './record.js';
 
 /** How often a master looks, and how long nothing may have happened to an election before its nodes go: far longer than any lease and the wait for one. */
 export const PRUNE_EVERY_MS = 60_000;
@@ -104,7 +104,7 @@ export class Pruner {
     if (read === undefined || node !== undefined || (lineStat?.numChildren ?? 0) > 0) return undefined;
     if (read.stat.numChildren !== (lineStat === undefined ? 0 : 1)) return undefined;
     // Empty: nobody has ever won. What cannot be read may have had a floor.
-    if (read.data.length > 0 && decodeRecord(read.data)?.floor !== 0n) return undefined;
+    if (read.data.length > 0 && readRecordFrom(read.data, read.stat).record?.floor !== 0n) return undefined;
     const removals: Op[] = [
       ...(lineStat === undefined ? [] : [{ kind: 'delete', path: line, version: ANY_VERSION } as const]),
       { kind: 'delete', path: record, version: read.stat.version },

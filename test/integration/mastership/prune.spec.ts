@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createElections } from '../../../src/zookeeper/mastership/elections.js';
 import { Pruner } from '../../../src/zookeeper/mastership/prune.js';
-import { decodeRecord, encodeRecord } from '../../../src/zookeeper/mastership/record.js';
+import { encodeRecord, readRecordFrom } from '../../../src/zookeeper/mastership/record.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import { createSessions } from '../../../src/zookeeper/session/sessions.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
@@ -145,10 +145,10 @@ describe('what the elections of former versions have left', () => {
       await again.elections.stop(10_000);
       // As after the ensemble came back with less than it had.
       const session = young.sessions.current() as Session;
-      const { data } = await session.get(`${rootPath}/elections/Bank:a1`);
-      const record = decodeRecord(data);
+      const { data, stat } = await session.get(`${rootPath}/elections/Bank:a1`);
+      const { record } = readRecordFrom(data, stat);
       if (record === undefined) throw new Error('There is no record.');
-      await session.set(`${rootPath}/elections/Bank:a1`, encodeRecord({ ...record, floor: 5n }), -1);
+      await session.set(`${rootPath}/elections/Bank:a1`, encodeRecord({ ...record, floor: 5n }, undefined), -1);
       for (let look = 0; look < 3; look += 1) await pruner.look();
       expect(await electionsIn(rootPath)).toEqual(['Bank:a1', 'Bank:b2']);
     } finally {
