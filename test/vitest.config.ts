@@ -1,16 +1,32 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The kinds of tests, and how long a test or hook of each may take: against hangs only, never part of what a test shows. */
 const KINDS = {
-  unit: { include: ['test/unit/**/*.spec.ts', 'test/*.spec.ts', 'test/support/**/*.spec.ts'], testTimeout: 60_000 },
-  race: { include: ['test/race/**/*.spec.ts'], testTimeout: 180_000 },
-  contract: { include: ['test/contract/**/*.spec.ts'], testTimeout: 120_000 },
-  integration: { include: ['test/integration/**/*.spec.ts'], testTimeout: 180_000 },
-  e2e: { include: ['test/e2e/**/*.spec.ts'], testTimeout: 300_000 },
-  docs: { include: ['test/docs/**/*.spec.ts'], testTimeout: 300_000 },
-  types: { include: ['test/types/**/*.spec.ts'], testTimeout: 120_000 },
+  unit: { include: ['test/unit/**/*.spec.ts', 'test/*.spec.ts', 'test/support/**/*.spec.ts'], testTimeout: 600_000 },
+  race: { include: ['test/race/**/*.spec.ts'], testTimeout: 600_000 },
+  contract: { include: ['test/contract/**/*.spec.ts'], testTimeout: 600_000 },
+  integration: { include: ['test/integration/**/*.spec.ts'], testTimeout: 600_000 },
+  e2e: { include: ['test/e2e/**/*.spec.ts'], testTimeout: 900_000 },
+  docs: { include: ['test/docs/**/*.spec.ts'], testTimeout: 900_000 },
+  types: { include: ['test/types/**/*.spec.ts'], testTimeout: 600_000 },
 };
+
+/** Files that take long come first, so that none is left over at the end: those that wait, then those that calculate. */
+const FIRST = ['test/e2e/package.spec.ts', 'test/e2e/', 'test/integration/mastership/', 'test/integration/', 'test/unit/jobs/'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const found = FIRST.findIndex((start) => moduleId.includes(`/${start}`));
+      return found === -1 ? FIRST.length : found;
+    };
+    // What the base knows decides among the rest: how long each took last time, or how large it is.
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   root: join(import.meta.dirname, '..'),
@@ -18,10 +34,13 @@ export default defineConfig({
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
     pool: 'forks',
-    maxWorkers: 3,
+    // More than there are processors: most files spend their time waiting for sessions to end and processes to start.
+    maxWorkers: Math.max(6, availableParallelism()),
+    sequence: { sequencer: LongestFirst },
+    maxConcurrency: 10,
     projects: Object.entries(KINDS).map(([name, { include, testTimeout }]) => ({
       extends: true as const,
-      test: { name, include, testTimeout, hookTimeout: 120_000, setupFiles: ['test/support/setup.ts'] },
+      test: { name, include, testTimeout, hookTimeout: 600_000, setupFiles: ['test/support/setup.ts'] },
     })),
     allowOnly: false,
     retry: 0,

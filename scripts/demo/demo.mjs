@@ -13,7 +13,10 @@ const JOB_PERIODS_MS = { interest: 1_000, statements: 5_000 };
 const WATCH_MS = 8_000;
 
 /** The longest that the demo accepts. After a SIGKILL: session timeout + lease + 1.5 ticks of the servers + 2 s (docs/safety.md), and room for a slow machine. */
-const BOUNDS_MS = { kill: SESSION_TIMEOUT_MS * (4 / 3) + 1.5 * 2_000 + 2_000 + 5_000, term: 5_000 };
+const BOUNDS_MS = {
+  kill: (SESSION_TIMEOUT_MS * (4 / 3) + 1.5 * 2_000 + 2_000 + 5_000) * patience(),
+  term: 5_000 * patience(),
+};
 
 const START_MS = 60_000;
 
@@ -122,7 +125,7 @@ async function failOver(signal, withinMs) {
   );
   const firstRunMs = first.startMs - signalMs;
   screen.tell(`${next.name} is master ${seconds(electedMs)} after the signal; its first run started after ${seconds(firstRunMs)}`);
-  await Promise.race([old.closed, wait(30_000, undefined, { ref: false })]);
+  await Promise.race([old.closed, wait(30_000 * patience(), undefined, { ref: false })]);
   const lastEndMs = Math.max(...audit.runs.filter((run) => run.replica === old.name).map((run) => run.endMs ?? Infinity));
   return { replica: old.name, signal, electedMs, firstRunMs, drainMs: lastEndMs - signalMs, exit: old.exit };
 }
@@ -183,14 +186,19 @@ function seconds(ms) {
  * @returns {Promise<NonNullable<Exclude<T, false>>>} what `look` answered, once it is neither undefined nor false
  */
 async function until(what, withinMs, look) {
-  const deadline = performance.now() + withinMs;
+  const deadline = performance.now() + withinMs * patience();
   for (;;) {
     interrupted.signal.throwIfAborted();
     const seen = await look();
     if (seen) return /** @type {any} */ (seen);
     const dead = cluster.replicas.find((replica) => replica.exit && !replica.endExpected);
     if (dead) throw new Error(`replica ${dead.name} ended unexpectedly (${JSON.stringify(dead.exit)}) while waiting for ${what}`);
-    if (performance.now() > deadline) throw new Error(`waited ${withinMs / 1000} s for ${what}`);
+    if (performance.now() > deadline) throw new Error(`waited ${(withinMs * patience()) / 1000} s for ${what}`);
     await wait(20);
   }
+}
+
+/** `DEMO_PATIENCE=10` waits for, and accepts, ten times as long, on a machine that has much else to do. */
+function patience() {
+  return Number(process.env.DEMO_PATIENCE ?? 1);
 }

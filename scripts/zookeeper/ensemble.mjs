@@ -39,7 +39,7 @@ export class Ensemble {
    * @param {number} [withinMs]
    * @returns {Promise<ZooKeeperServer>}
    */
-  async leader(withinMs = 30_000) {
+  async leader(withinMs = 120_000) {
     const deadline = performance.now() + withinMs;
     for (;;) {
       const modes = await Promise.all(this.members.map((member) => member.mode()));

@@ -17,7 +17,7 @@ import { provisionZooKeeper } from './install.mjs';
  * @property {readonly string[]} [classPath] put in front of the installation's
  * @property {Record<string, string>} [env] more environment
  * @property {string} [directory] where data and log go; kept at the end. Default: a temporary one, removed at the end
- * @property {number} [startTimeoutMs] how long to wait until it serves. Default 60 000
+ * @property {number} [startTimeoutMs] how long to wait until it serves. Default 180 000
  * @property {string} [host] address it listens on. Default 127.0.0.1
  * @property {number} [port] default: a free one
  * @property {string} [netns] network namespace it runs in
@@ -111,7 +111,7 @@ export class ZooKeeperServer {
 
   /** Waits until the server answers `srvr` as one that serves clients. */
   async ready() {
-    const deadline = performance.now() + (this.#options.startTimeoutMs ?? 60_000);
+    const deadline = performance.now() + (this.#options.startTimeoutMs ?? 180_000);
     while ((await this.mode()) === undefined) {
       const why = this.#child === undefined ? 'ended' : performance.now() > deadline ? 'does not serve in time' : undefined;
       if (why !== undefined)

@@ -49,7 +49,7 @@ describe('the quick start of the README', () => {
       if (stream !== null) createInterface({ input: stream }).on('line', (line) => lines.push(line));
     }
     const saysItRan = (): void => expect(lines.join('\n')).toMatch(/one replica sends the statements of \d{4}-/);
-    await eventually(saysItRan, { what: 'the job to run', withinMs: 60_000 });
+    await eventually(saysItRan, { what: 'the job to run' });
     child.kill('SIGTERM');
     await exited;
     expect(lines.join('\n')).toMatch(/has resigned/);

@@ -3,12 +3,12 @@ import { Replica } from '../../scripts/demo/replica.mjs';
 import { temporaryDirectory } from '../../scripts/support/guard.mjs';
 import { reservePorts } from '../../scripts/support/ports.mjs';
 import { addWitness, dismissWitness } from '../support/evidence.js';
-import { eventually } from '../support/eventually.js';
+import { eventually, WITHIN_MS } from '../support/eventually.js';
 
 export type { Replica };
 
 /** How long a replica may take to serve, or an election to be decided. */
-export const SETTLED_WITHIN_MS = 60_000;
+export const SETTLED_WITHIN_MS = WITHIN_MS;
 
 /** Processes of the reference service, and an audit of what they log. */
 export class Replicas implements AsyncDisposable {

@@ -31,7 +31,8 @@ describe('three replicas of the reference service', () => {
 
     await within(master.closed, 'the old master to exit', SETTLED_WITHIN_MS);
     expect(master.exit).toMatchObject({ code: 0, signal: null });
-    expect((master.exit?.atMs ?? 0) - sentMs).toBeLessThan(DRAIN_TIMEOUT_MS + 5_000);
+    // By its own clock: it resigned when its runs had ended, and had not to give up on any.
+    expect(master.lastLines.join('\n')).toMatch(/"event":"shutdown\.drained".*"end":"resigned"/);
     expect(replicas.audit.overlaps()).toEqual([]);
     expect(replicas.audit.duplicates()).toEqual([]);
     expect(replicas.audit.tokensGrow()).toBe(true);

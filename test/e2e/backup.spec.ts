@@ -81,7 +81,7 @@ class Task implements AsyncDisposable {
   async kill(): Promise<number> {
     const before = this.copied().length;
     const look = (): void => expect(this.copied().length).toBeGreaterThan(before);
-    await eventually(look, { what: 'something to be copied', withinMs: 60_000, everyMs: 5 });
+    await eventually(look, { what: 'something to be copied', everyMs: 5 });
     await wait(this.chance.below(200));
     const master = this.servers.get((await this.admin.read('/soa/master/services/BackupService:1.0.0')) ?? '');
     await master?.kill();
@@ -105,7 +105,7 @@ class Task implements AsyncDisposable {
 
   async complete(): Promise<void> {
     const look = (): void => expect(this.copied().length).toBe(readFileSync(this.source).length);
-    await eventually(look, { what: 'all to be copied', withinMs: 120_000 });
+    await eventually(look, { what: 'all to be copied' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

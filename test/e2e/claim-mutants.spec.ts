@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 afterAll(() => server.dispose());
 
-it('with all guards, ticks are started once, only by a master, by a right clock, and none is lost', async () => {
+it.concurrent('with all guards, ticks are started once, only by a master, by a right clock, and none is lost', async () => {
   const place = { server };
   const [violations, writes, gaps, runs] = await Promise.all([
     twoVersions(place),
@@ -22,7 +22,7 @@ it('with all guards, ticks are started once, only by a master, by a right clock,
   expect({ violations, writes, gaps, runs }).toEqual({ violations: [], writes: 0, gaps: [], runs: 0 });
 });
 
-it('ticks are started twice when a run does not wait for its claim', async () => {
+it.concurrent('ticks are started twice when a run does not wait for its claim', async () => {
   using mutant = await mutantOf({
     file: 'gate/job-loop.js',
     guard: 'if (result !== undefined && !(await this.meet(result, epoch, tenure)))',
@@ -32,7 +32,7 @@ it('ticks are started twice when a run does not wait for its claim', async () =>
   expect(found).toContainEqual(expect.stringMatching(/are for one tick$/));
 });
 
-it('a replica that has lost its election node claims a tick when the claim does not check the tenure', async () => {
+it.concurrent('a replica that has lost its election node claims a tick when the claim does not check the tenure', async () => {
   using mutant = await mutantOf({
     file: 'jobs/record/zookeeper-write.js',
     guard: 'const checks = change.ground?.startChecks() ?? [];',
@@ -41,7 +41,7 @@ it('a replica that has lost its election node claims a tick when the claim does 
   expect(await foreignParticipant({ server, root: '/no-checks', dist: mutant.dist })).toBeGreaterThan(0);
 });
 
-it('ticks are lost in a stall when only those count that are due just now', async () => {
+it.concurrent('ticks are lost in a stall when only those count that are due just now', async () => {
   using mutant = await mutantOf({
     file: 'jobs/record/due-ticks.js',
     guard: 'return (0, floor_js_1.floorOf)({ record: this.draft.record, createdMs: this.draft.situation.view.createdMs });',
@@ -53,7 +53,7 @@ it('ticks are lost in a stall when only those count that are due just now', asyn
   expect(await stalled({ server, root: '/no-due-list', dist: mutant.dist })).not.toEqual([]);
 });
 
-it('a replica whose clock is a year ahead uses up the ticks of a year when nothing bounds its clock', async () => {
+it.concurrent('a replica whose clock is a year ahead uses up the ticks of a year when nothing bounds its clock', async () => {
   using mutant = await mutantOf({
     file: 'gate/clock-guard.js',
     guard: "return Math.abs(offMs) <= this.maxClockSkewMs ? GOOD : { kind: 'off', offMs };",

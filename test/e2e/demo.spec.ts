@@ -12,7 +12,7 @@ beforeAll(() => ensureBuilt(), 240_000);
 
 it('shows two failovers without an overlapping or duplicate run, and ends with 0', async () => {
   const demo = startDemo();
-  expect({ code: await within(demo.exitCode, 'the demo to end', 280_000), output: demo.output() }).toMatchObject({ code: 0 });
+  expect({ code: await within(demo.exitCode, 'the demo to end', 600_000), output: demo.output() }).toMatchObject({ code: 0 });
   expect(demo.output()).toMatch(/ok +failover after SIGKILL +[\d.]+ s/);
   expect(demo.output()).toMatch(/ok +failover after SIGTERM +[\d.]+ s/);
   expect(demo.output()).toMatch(/ok +overlapping runs +0 of \d+/);
@@ -24,7 +24,7 @@ it('takes its servers and replicas with it on Ctrl-C', async () => {
   const demo = startDemo();
   const children = await demo.childrenOnceMaster();
   demo.kill('SIGINT');
-  expect({ code: await within(demo.exitCode, 'the demo to end', 60_000), output: demo.output() }).toMatchObject({ code: 130 });
+  expect({ code: await within(demo.exitCode, 'the demo to end'), output: demo.output() }).toMatchObject({ code: 130 });
   expect(children.filter(isAlive)).toEqual([]);
 });
 
@@ -32,7 +32,7 @@ it('takes its servers and replicas with it even when it is killed', async () => 
   const demo = startDemo();
   const children = await demo.childrenOnceMaster();
   demo.kill('SIGKILL');
-  await eventually(() => expect(children.filter(isAlive)).toEqual([]), { what: 'all children to end', withinMs: 60_000 });
+  await eventually(() => expect(children.filter(isAlive)).toEqual([]), { what: 'all children to end' });
 });
 
 function startDemo(): {
@@ -41,7 +41,9 @@ function startDemo(): {
   kill(signal: NodeJS.Signals): void;
   childrenOnceMaster(): Promise<number[]>;
 } {
-  const { ZOOKEEPER_CONNECT: _ownServersInstead, ...env } = process.env;
+  const { ZOOKEEPER_CONNECT: _ownServersInstead, ...given } = process.env;
+  // What is shown here is what happens; how fast, the demo shows to people.
+  const env = { ...given, DEMO_PATIENCE: '20' };
   const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'pipe'], env });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -50,7 +52,7 @@ function startDemo(): {
     output: () => output,
     kill: (signal) => void child.kill(signal),
     async childrenOnceMaster() {
-      await eventually(() => expect(output).toMatch(/ is master$/m), { what: 'the demo to have a master', withinMs: 120_000 });
+      await eventually(() => expect(output).toMatch(/ is master$/m), { what: 'the demo to have a master' });
       const children = childrenOf(child.pid ?? 0);
       // Three servers, three replicas and the process that cleans up.
       expect(children.length).toBeGreaterThanOrEqual(7);

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt } from '../../scripts/build.mjs';
-import { eventually, within } from '../support/eventually.js';
+import { eventually, within, WITHIN_MS } from '../support/eventually.js';
 import type { TestProcess } from '../support/process.js';
 import { startServer, type ZooKeeperServer } from '../support/zookeeper.js';
 import { ScratchApp, succeeded, Tarball, type Template } from './package/scratch-app.js';
@@ -12,7 +12,7 @@ import { ScratchApp, succeeded, Tarball, type Template } from './package/scratch
 /** Against hangs: a registry may be slow, and so may this machine. */
 const PREPARED_WITHIN_MS = 900_000;
 /** How long a process may take to serve, to be elected or to end. */
-const SETTLED_WITHIN_MS = 60_000;
+const SETTLED_WITHIN_MS = WITHIN_MS;
 
 const TEMPLATES: readonly Template[] = ['nest12-esm', 'nest11-cjs'];
 

@@ -159,6 +159,14 @@ export class Admin {
 
   /** Ends another client's session from outside, as an operator could: by taking it over with its password and closing it. */
   async endSession(sessionId: bigint, password: Buffer): Promise<void> {
+    (await this.keepSession(sessionId, password)).end();
+  }
+
+  /**
+   * Takes another client's session over with its password, and keeps it alive until `end` closes it: so a session can outlive its process
+   * for as long as a test needs it, however slow the machine is.
+   */
+  async keepSession(sessionId: bigint, password: Buffer): Promise<{ end(): void }> {
     const id = Buffer.alloc(8);
     id.writeBigInt64BE(sessionId);
     const other = zookeeper.createClient(this.connectString, { sessionTimeout: 10_000 });
@@ -166,7 +174,7 @@ export class Admin {
     manager.sessionId = id;
     manager.sessionPassword = password;
     await connected(other, this.connectString);
-    other.close();
+    return { end: () => other.close() };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,19 @@
-import { copyFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory } from '../../../scripts/support/guard.mjs';
+import { withLock } from '../../../scripts/support/lock.mjs';
 import { ROOT, startProgram, type TestProcess } from '../../support/process.js';
 
 const TEMPLATES = join(import.meta.dirname, 'templates');
@@ -56,14 +69,12 @@ export class ScratchApp implements Disposable {
       cpSync(join(TEMPLATES, 'app', name), join(app.directory, folder, name));
     }
     copyFileSync(join(ROOT, 'test', 'types', 'usage.ts'), join(app.directory, 'src', 'usage.ts'));
+    await bringDependencies(template, app.directory);
     const manifest = join(app.directory, 'package.json');
     const made = JSON.parse(readFileSync(manifest, 'utf8')) as { dependencies: Record<string, string> };
     made.dependencies['nestjs-cluster-cron'] = `file:${tarball.path}`;
     writeFileSync(manifest, JSON.stringify(made, undefined, 2));
-    app.installed = await npm(
-      ['install', '--include=dev', '--strict-peer-deps', '--prefer-offline', '--no-audit', '--no-fund'],
-      app.directory,
-    );
+    app.installed = await npm(INSTALL, app.directory);
     app.compiled = await app.npm('run', 'build');
     return app;
   }
@@ -86,6 +97,35 @@ export class ScratchApp implements Disposable {
     this.temporary.remove();
   }
 }
+
+/**
+ * Puts what the application depends on, apart from the package itself, into `directory`, as an earlier installation has left it. The first
+ * one is kept below `.cache`, by the packages it asks for; the installation of the tarball then checks all of it, and adds what is missing.
+ */
+async function bringDependencies(template: Template, directory: string): Promise<void> {
+  const manifest = readFileSync(join(directory, 'package.json'));
+  const hash = createHash('sha256').update(process.version).update(manifest).digest('hex').slice(0, 16);
+  const kept = join(ROOT, '.cache', 'scratch-apps', `${template}-${hash}`);
+  await withLock(
+    `scratch application ${kept}`,
+    () => undefined,
+    async () => {
+      if (existsSync(kept)) return;
+      mkdirSync(join(ROOT, '.cache', 'scratch-apps'), { recursive: true });
+      const making = mkdtempSync(`${kept}-making-`);
+      writeFileSync(join(making, 'package.json'), manifest);
+      const { code } = await npm(INSTALL, making);
+      // What cannot be installed is told by the installation that a test looks at.
+      if (code === 0) renameSync(making, kept);
+      else rmSync(making, { recursive: true, force: true });
+    },
+  );
+  if (!existsSync(kept)) return;
+  for (const name of ['node_modules', 'package-lock.json'])
+    cpSync(join(kept, name), join(directory, name), { recursive: true, verbatimSymlinks: true });
+}
+
+const INSTALL = ['install', '--include=dev', '--strict-peer-deps', '--prefer-offline', '--no-audit', '--no-fund'];
 
 /** Vitest's own environment is nobody else's business. */
 const WITHOUT_VITEST = Object.fromEntries(

@@ -4,13 +4,16 @@ import { startFleet } from '../../support/replica/replica.js';
 import { outcomeOf, T_MS, type Outcome } from './outcome.js';
 import type { Place } from './pauses.js';
 
+/** No session is to be lost here but by the end of its process. */
+const STEADY_MS = 5 * T_MS;
+
 /** The master stops in an orderly way while a run is in progress, which ends a while after it was asked to. */
 export async function gracefulStop(place: Place): Promise<Outcome & { readonly waitMs: unknown; readonly exit: unknown }> {
   await using fleet = await startFleet(3, {
     connectString: place.connectString,
     dist: place.dist,
     rootPath: '/stopped',
-    sessionTimeoutMs: T_MS,
+    sessionTimeoutMs: STEADY_MS,
     drain: { kind: 'finish', ms: 1_500 },
   });
   const master = await fleet.master();
@@ -29,7 +32,7 @@ export async function stuckStop(place: Place): Promise<Outcome & { readonly answ
     connectString: place.connectString,
     dist: place.dist,
     rootPath,
-    sessionTimeoutMs: T_MS,
+    sessionTimeoutMs: STEADY_MS,
     drain: { kind: 'stuck', ms: 300 },
   });
   const path = `${rootPath}/master/services/bank:v1`;

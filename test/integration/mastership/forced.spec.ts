@@ -4,7 +4,7 @@ import { BLOWS, struck, struckBehindHalfOpenLink } from './forced.js';
 
 const blows = Object.keys(BLOWS) as (keyof typeof BLOWS)[];
 
-it('never has two masters when the session of a master is closed by force, its node deleted or the tree wiped', async () => {
+it.concurrent('never has two masters when the session of a master is closed by force, its node deleted or the tree wiped', async () => {
   await using server = await startServer();
   const outcomes = await Promise.all(blows.map((blow) => struck(server, blow)));
   expect(outcomes.flatMap((outcome) => outcome.violations)).toEqual([]);
@@ -12,7 +12,7 @@ it('never has two masters when the session of a master is closed by force, its n
   for (const outcome of outcomes) expect(outcome.tokens.length).toBeGreaterThan(1);
 });
 
-it('never has two masters when that happens while the master hangs behind a half-open link', async () => {
+it.concurrent('never has two masters when that happens while the master hangs behind a half-open link', async () => {
   await using server = await startServer();
   const outcomes = await Promise.all(blows.map((blow) => struckBehindHalfOpenLink(server, blow)));
   expect(outcomes.flatMap((outcome) => outcome.violations)).toEqual([]);

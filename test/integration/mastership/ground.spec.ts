@@ -48,7 +48,7 @@ async function ask(ground: Ground, checks: readonly Op[]): Promise<string> {
   }
 }
 
-describe('what ties writes to a tenure', () => {
+describe.concurrent('what ties writes to a tenure', () => {
   it('is accepted while the tenure lasts', async () => {
     await using replicas = new Replicas(server.connectString);
     const { ground } = await tenureOf(replicas.add());
@@ -146,7 +146,7 @@ describe('what ties writes to a tenure', () => {
   });
 });
 
-describe("the ensemble's clock", () => {
+describe.concurrent("the ensemble's clock", () => {
   it('is read by a write, and goes on by itself', async () => {
     await using replicas = new Replicas(server.connectString);
     const { ground } = await tenureOf(replicas.add());
@@ -164,7 +164,7 @@ describe("the ensemble's clock", () => {
   });
 });
 
-describe('the members', () => {
+describe.concurrent('the members', () => {
   it('tell which jobs they have, before and after the start, and when their node was deleted', async () => {
     await using replicas = new Replicas(server.connectString);
     const one = replicas.add();

@@ -4,7 +4,7 @@ import { startAdmin, type Admin } from '../../support/admin.js';
 import { deferred, eventually } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
-import { HEAL_SLOWLY_MS, Replicas, type Replica } from './replicas.js';
+import { Replicas, type Replica } from './replicas.js';
 import { wipeAtOnce } from './wipe.js';
 
 let server: ZooKeeperServer;
@@ -24,7 +24,6 @@ afterAll(async () => {
 async function isRestored(replicas: Replicas, master: Replica): Promise<void> {
   await eventually(async () => expect(await admin.read(replicas.node)).toBe(master.address), {
     what: `the node to name ${master.address} again`,
-    withinMs: HEAL_SLOWLY_MS,
   });
   expect(await replicas.master()).toBe(master);
 }
@@ -39,7 +38,6 @@ async function goesOn(replicas: Replicas): Promise<void> {
   const standbys = replicas.all.length - 1;
   await eventually(async () => expect(await admin.children(replicas.linePath)).toHaveLength(standbys), {
     what: `${standbys} places in the line`,
-    withinMs: HEAL_SLOWLY_MS,
   });
 }
 
@@ -167,7 +165,7 @@ describe.concurrent('an edit of the node by hand', () => {
         expect(master).not.toBe(third);
         expect(await admin.read(replicas.node)).toBe(master.address);
       },
-      { what: 'the node to name a living master', withinMs: HEAL_SLOWLY_MS },
+      { what: 'the node to name a living master' },
     );
     if (replicas.reigns.length === count) expect(await replicas.master()).toBe(first);
   });

@@ -46,7 +46,7 @@ async function standsByFor(kazoo: TestProcess, path: string, replica: Replica): 
   expect(node).toMatchObject({ data: KAZOO, ephemeralOwner: BigInt(String(kazoo.messages.at(-1)?.['session'])) });
 }
 
-it('takes the election from our replicas and yields it to them, again and again', async () => {
+it.concurrent('takes the election from our replicas and yields it to them, again and again', async () => {
   await using replicas = new Replicas(server.connectString);
   let ours = replicas.add();
   await replicas.master();
@@ -70,7 +70,7 @@ for (const [how, end] of [
   ['closes its session', async (kazoo: TestProcess) => kazoo.send('close')],
   ['is killed', async (kazoo: TestProcess) => void (await kazoo.kill())],
 ] as const) {
-  it(`is followed, when it ${how}, by a replica that waits, although the last of us had resigned`, async () => {
+  it.concurrent(`is followed, when it ${how}, by a replica that waits, although the last of us had resigned`, async () => {
     await using replicas = new Replicas(server.connectString);
     const first = replicas.add();
     await replicas.master();
@@ -91,7 +91,7 @@ for (const [how, end] of [
   });
 }
 
-it('gets the election when our master dies, and our standbys let it hold it', async () => {
+it.concurrent('gets the election when our master dies, and our standbys let it hold it', async () => {
   await using replicas = new Replicas(server.connectString);
   const first = replicas.add();
   await replicas.master();

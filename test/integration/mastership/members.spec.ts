@@ -35,7 +35,6 @@ it('never has two masters while the server of the master hangs, nor when it goes
     await hung.pause();
     await eventually(() => expect(serverOf(master)).not.toBe(hung.connectString), {
       what: 'the master to leave the hung server',
-      withinMs: 45_000,
     });
     await fleet.master();
     await hung.resume();
@@ -93,7 +92,6 @@ it('has a master again, with a higher token, when the ensemble is restored empty
   // The old master may believe for a moment after a quick restart.
   await eventually(async () => expect((await fleet.master()).token()).toBeGreaterThan(before), {
     what: 'a tenure in the restored ensemble',
-    withinMs: 60_000,
   });
   expect(tokens(fleet).length).toBeGreaterThan(1);
   expect(violations(fleet)).toEqual([]);

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { startServer } from '../../support/zookeeper.js';
 import { gracefulStop, stuckStop } from './departures.js';
 import { BLOWS, struckBehindHalfOpenLink } from './forced.js';
@@ -9,62 +9,75 @@ import { pausedMaster, stalledMaster } from './pauses.js';
 
 const TWO_MASTERS = /was seen [\d.]+ ms after/;
 
-it('two masters are seen at an isolated follower when leases are renewed by reads', async () => {
-  using mutant = await mutantOf({
-    file: 'lease.js',
-    guard: "await this.session.multi([{ kind: 'check', path: this.checkedPath, version: operations_js_1.ANY_VERSION }]);",
-    instead: 'await this.session.exists(this.checkedPath);',
+/** How often a scenario is played at most until the damage is seen: on a slow machine it may miss its moment. Slowness makes nothing up. */
+const TRIES = 8;
+
+async function expectToSee(violation: RegExp, play: () => Promise<readonly string[]>): Promise<void> {
+  let seen: readonly string[] = [];
+  for (let tried = 0; tried < TRIES && !seen.some((one) => violation.test(one)); tried += 1) seen = await play();
+  expect(seen).toContainEqual(expect.stringMatching(violation));
+}
+
+describe.concurrent('without one of its guards', () => {
+  it('two masters are seen at an isolated follower when leases are renewed by reads', async () => {
+    using mutant = await mutantOf({
+      file: 'lease.js',
+      guard: "await this.session.multi([{ kind: 'check', path: this.checkedPath, version: operations_js_1.ANY_VERSION }]);",
+      instead: 'await this.session.exists(this.checkedPath);',
+    });
+    await expectToSee(TWO_MASTERS, async () => (await isolatedFollower(mutant)).violations);
   });
-  expect((await isolatedFollower(mutant)).violations).toContainEqual(expect.stringMatching(TWO_MASTERS));
-});
 
-it('two masters are seen after a pause or a stall when the deadline is not compared at each use', async () => {
-  using mutant = await mutantOf({
-    file: 'belief.js',
-    guard: 'return (0, mastership_state_js_1.believable)(state.lease, this.clock.nowMs(), this.clock.wallMs());',
-    instead: 'return true;',
+  it('two masters are seen after a pause or a stall when the deadline is not compared at each use', async () => {
+    using mutant = await mutantOf({
+      file: 'belief.js',
+      guard: 'return (0, mastership_state_js_1.believable)(state.lease, this.clock.nowMs(), this.clock.wallMs());',
+      instead: 'return true;',
+    });
+    await using server = await startServer();
+    const place = { connectString: server.connectString, dist: mutant.dist };
+    await Promise.all([
+      expectToSee(TWO_MASTERS, async () => (await pausedMaster(place, 4)).violations),
+      expectToSee(TWO_MASTERS, async () => (await stalledMaster(place, 'io', [4])).violations),
+    ]);
   });
-  await using server = await startServer();
-  const place = { connectString: server.connectString, dist: mutant.dist };
-  const outcomes = await Promise.all([pausedMaster(place, 4), stalledMaster(place, 'io', [4])]);
-  for (const { violations } of outcomes) expect(violations).toContainEqual(expect.stringMatching(TWO_MASTERS));
-});
 
-it('two masters are seen behind a half-open link when a winner does not wait for an unproven end', async () => {
-  using mutant = await mutantOf({
-    file: 'reign.js',
-    guard: 'const { scene, win, proof } = this;',
-    instead: 'const { scene, win } = this; const proof = { ...this.proof, waitMs: 0 };',
+  it('two masters are seen behind a half-open link when a winner does not wait for an unproven end', async () => {
+    using mutant = await mutantOf({
+      file: 'reign.js',
+      guard: 'const { scene, win, proof } = this;',
+      instead: 'const { scene, win } = this; const proof = { ...this.proof, waitMs: 0 };',
+    });
+    await using server = await startServer();
+    const { connectString, host, port } = server;
+    const blows = Object.keys(BLOWS) as (keyof typeof BLOWS)[];
+    const place = { connectString, host, port, dist: mutant.dist };
+    await Promise.all(blows.map((blow) => expectToSee(TWO_MASTERS, async () => (await struckBehindHalfOpenLink(place, blow)).violations)));
   });
-  await using server = await startServer();
-  const { connectString, host, port } = server;
-  const blows = Object.keys(BLOWS) as (keyof typeof BLOWS)[];
-  const outcomes = await Promise.all(blows.map((blow) => struckBehindHalfOpenLink({ connectString, host, port, dist: mutant.dist }, blow)));
-  for (const { violations } of outcomes) expect(violations).toContainEqual(expect.stringMatching(TWO_MASTERS));
-});
 
-it("a run is seen beside the successor when the node is given up before the master's runs have ended", async () => {
-  using mutant = await mutantOf({
-    file: 'leaving.js',
-    guard: 'drain(tenure, why)',
-    instead: "(void drain(tenure, why), Promise.resolve('drained'))",
+  it("a run is seen beside the successor when the node is given up before the master's runs have ended", async () => {
+    using mutant = await mutantOf({
+      file: 'leaving.js',
+      guard: 'drain(tenure, why)',
+      instead: "(void drain(tenure, why), Promise.resolve('drained'))",
+    });
+    await using server = await startServer();
+    const place = { connectString: server.connectString, dist: mutant.dist };
+    await expectToSee(/"run" .* was seen [\d.]+ ms after/, async () => (await gracefulStop(place)).violations);
   });
-  await using server = await startServer();
-  const { violations } = await gracefulStop({ connectString: server.connectString, dist: mutant.dist });
-  expect(violations).toContainEqual(expect.stringMatching(/"run" .* was seen [\d.]+ ms after/));
-});
 
-it('a run is seen beside the successor when the node is given up although a run goes on after its abort', async () => {
-  using mutant = await mutantOf({ file: 'leaving.js', guard: 'this.outcome = outcome;', instead: "this.outcome = 'drained';" });
-  await using server = await startServer();
-  const { violations } = await stuckStop({ connectString: server.connectString, dist: mutant.dist });
-  expect(violations).toContainEqual(expect.stringMatching(/"run" .* was seen [\d.]+ ms after/));
-});
+  it('a run is seen beside the successor when the node is given up although a run goes on after its abort', async () => {
+    using mutant = await mutantOf({ file: 'leaving.js', guard: 'this.outcome = outcome;', instead: "this.outcome = 'drained';" });
+    await using server = await startServer();
+    const place = { connectString: server.connectString, dist: mutant.dist };
+    await expectToSee(/"run" .* was seen [\d.]+ ms after/, async () => (await stuckStop(place)).violations);
+  });
 
-it('late news is seen behind a half-open link when no timer waits for the deadline', async () => {
-  using mutant = await mutantOf({ file: 'belief.js', guard: '    arm(lease) {', instead: '    arm(lease) { if (lease) return;' });
-  await using server = await startServer();
-  const { connectString, host, port } = server;
-  const { violations } = await halfOpenMaster({ connectString, host, port, dist: mutant.dist });
-  expect(violations).toContainEqual(expect.stringMatching(/was told of the end of token \d+ only after \d+ turns/));
+  it('late news is seen behind a half-open link when no timer waits for the deadline', async () => {
+    using mutant = await mutantOf({ file: 'belief.js', guard: '    arm(lease) {', instead: '    arm(lease) { if (lease) return;' });
+    await using server = await startServer();
+    const { connectString, host, port } = server;
+    const place = { connectString, host, port, dist: mutant.dist };
+    await expectToSee(/was told of the end of token \d+ only after \d+ turns/, async () => (await halfOpenMaster(place)).violations);
+  });
 });

@@ -1,7 +1,7 @@
 import { tokens, violations } from '../../support/replica/audit.js';
 import type { Fleet, Replica } from '../../support/replica/replica.js';
 
-/** The session timeout of most scenarios: short, so that they are. */
+/** The session timeout of most scenarios: short, so that they are. The servers grant five times of it. */
 export const T_MS = 2_000;
 
 /** What a scenario shows. */

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { startServer } from '../../support/zookeeper.js';
 import { pausedMaster, stalledMaster } from './pauses.js';
 
-it('never has two masters while the master is stopped for half a session timeout up to four, and goes on', async () => {
+it.concurrent('never has two masters while the master is stopped for half a session timeout up to four, and goes on', async () => {
   await using server = await startServer();
   const timeouts = [0.5, 1, 2, 4];
   const outcomes = await Promise.all(timeouts.map((each) => pausedMaster(server, each)));
@@ -11,7 +11,7 @@ it('never has two masters while the master is stopped for half a session timeout
   expect(outcomes.at(-1)?.tokens.length).toBeGreaterThan(1);
 });
 
-it("never has two masters while the master's event loop stalls, in whatever phase of the loop", async () => {
+it.concurrent("never has two masters while the master's event loop stalls, in whatever phase of the loop", async () => {
   await using server = await startServer();
   const phases = ['timer', 'immediate', 'io', 'zookeeper'] as const;
   const outcomes = await Promise.all(phases.map((phase) => stalledMaster(server, phase, [0.5, 1, 2, 4])));

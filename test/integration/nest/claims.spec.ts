@@ -87,7 +87,7 @@ describe('ticks of @Cron', () => {
 
   it('are claimed in ZooKeeper: the second replica goes on where the first has stopped, and every tick has its verdict', async () => {
     const seen: Seen[] = [];
-    const options = { connectString: server.connectString, service: 'Bank', version: '1', sessionTimeoutMs: 6_000 };
+    const options = { connectString: server.connectString, service: 'Bank', version: '1', sessionTimeoutMs: 9_000 };
     const first = await replica({ ...options, address: '127.0.0.1:1' }, 'first', seen);
     await eventually(() => expect(seen.length).toBeGreaterThan(2), { what: 'runs of the first replica' });
     const second = await replica({ ...options, address: '127.0.0.1:2' }, 'second', seen);

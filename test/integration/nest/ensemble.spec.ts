@@ -49,7 +49,7 @@ function replica(service: string, port: number): Promise<Running> {
         service,
         version: '1',
         address: `127.0.0.1:${port}`,
-        sessionTimeoutMs: 6_000,
+        sessionTimeoutMs: 9_000,
       }),
     ],
     providers: [{ provide: Jobs, useFactory: () => new Jobs(String(port)) }],

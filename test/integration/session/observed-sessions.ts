@@ -15,7 +15,8 @@ export class ObservedSessions implements AsyncDisposable {
   constructor(connectString: string, options: Partial<SessionsOptions> = {}) {
     this.supervisor = createSessions({
       connectString,
-      sessionTimeoutMs: 4000,
+      // The longest that the test servers grant: a slow machine is not to lose it.
+      sessionTimeoutMs: 10_000,
       clock: systemClock,
       observer: { observe: (observation) => this.observations.push(observation) },
       ...options,

@@ -23,11 +23,11 @@ describe('a session', () => {
     const late: Session[] = [];
     observed.supervisor.onSession((one) => late.push(one));
     expect(late).toEqual([session]);
-    expect(session).toMatchObject({ timeoutMs: 4000, attached: true });
+    expect(session).toMatchObject({ timeoutMs: 10_000, attached: true });
     expect(observed.supervisor.state()).toMatchObject({
       kind: 'attached',
       sessionId: session.id,
-      timeoutMs: 4000,
+      timeoutMs: 10_000,
       server: server.connectString,
     });
     expect(observed.kinds).toEqual(['connecting', 'attached']);
@@ -37,7 +37,7 @@ describe('a session', () => {
         event: 'session.attached',
         message: expect.stringMatching(
           new RegExp(
-            `^ZooKeeper session 0x${session.id.toString(16)} is established at ${server.connectString} after \\d+ ms; its timeout is 4000 ms\\.$`,
+            `^ZooKeeper session 0x${session.id.toString(16)} is established at ${server.connectString} after \\d+ ms; its timeout is 10000 ms\\.$`,
           ),
         ) as unknown,
       }),
@@ -128,8 +128,8 @@ describe('a session', () => {
     expect((await second.children('/')).names).toEqual(['zookeeper']);
     const said = await observed.toSay('session.given-up');
     expect(said.message).toMatch(/was not attached for \d+ ms and is given up.*The last error: 127\.0\.0\.1:\d+: /);
-    // T + 2 s.
-    expect(said.fields?.['detachedForMs']).toBeGreaterThanOrEqual(4000);
+    // T + 2 s, and both ends of it are rounded.
+    expect(said.fields?.['detachedForMs']).toBeGreaterThan(3990);
   });
 });
 
@@ -139,10 +139,8 @@ describe('while no server can be reached', () => {
     await server.kill();
     await using observed = new ObservedSessions(server.connectString);
     observed.supervisor.start();
-    await eventually(() => expect(observed.supervisor.state()).toMatchObject({ kind: 'connecting', attempts: 5 }), {
-      what: 'five attempts',
-      everyMs: 2,
-    });
+    const attempts = (): number[] => observed.states.map((state) => (state.kind === 'connecting' ? state.attempts : 0));
+    await eventually(() => expect(attempts()).toContain(5), { what: 'five attempts' });
     expect(observed.supervisor.state()).toMatchObject({ lastError: expect.stringContaining('ECONNREFUSED') as unknown });
     expect(observed.observations).toEqual([
       expect.objectContaining({
@@ -226,7 +224,7 @@ describe('stop', () => {
     const observed = new ObservedSessions('127.0.0.1:1');
     observed.supervisor.start();
     await observed.toSay('session.connect-failed');
-    expect(await within(observed.supervisor.stop(60_000), 'the stop', 5000)).toBe('closed');
+    expect(await within(observed.supervisor.stop(60_000), 'the stop')).toBe('closed');
     expect(observed.kinds).toEqual(['connecting', 'stopped']);
     const begun = observed.states.filter((state) => state.kind === 'connecting' && state.attempts === 0);
     expect(begun).toHaveLength(1);

@@ -148,7 +148,7 @@ it('offers the session, and the last zxid seen, to the next server', async () =>
       if (connection === 1) setTimeout(() => socket.destroy(), 100);
     },
   });
-  await using wire = await RecordedWire.open(peer.connectString);
+  await using wire = await RecordedWire.open(peer.connectString, { sessionTimeoutMs: 4000 });
   await wire.toAttach(2);
   // protocol, last zxid, timeout, session id, password, read-only
   expect(hellos.map((hello) => [hello.readBigInt64BE(4), hello.readInt32BE(12), hello.readBigInt64BE(16), hello.length])).toEqual([

@@ -9,7 +9,7 @@ import { ServerList, type Lookup } from '../../../src/zookeeper/wire/servers.js'
 import { eventually, WITHIN_MS } from '../../support/eventually.js';
 
 export interface RecordedWireOptions {
-  /** Default 4000. */
+  /** Default 10 000, the longest that the test servers grant: a slow machine is not to lose it. */
   readonly sessionTimeoutMs?: number;
   readonly auth?: AuthOptions;
   readonly tls?: TlsOptions;
@@ -65,7 +65,7 @@ export class RecordedWire extends WireClient implements AsyncDisposable {
     super({
       servers: new ServerList(servers, options.lookup, options.random),
       chroot,
-      sessionTimeoutMs: options.sessionTimeoutMs ?? 4000,
+      sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
       auth: options.auth,
       tls: options.tls,
       clock,

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually, failureOf, within } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
@@ -15,7 +16,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await operator?.connection.shutdown(5000);
+  await operator?.connection.shutdown(60_000);
   await server?.dispose();
 });
 
@@ -31,10 +32,10 @@ it('ends an attached session at once, with its ephemeral nodes, and sends nothin
   const before = sockets();
   const wire = await RecordedWire.open(server.connectString);
   await wire.create('/attached', empty, 'ephemeral');
-  const closing = wire.connection.shutdown(5000);
+  const closing = wire.connection.shutdown(60_000);
   expect(await failureOf(wire.exists('/'))).toMatchObject({ reason: 'connection-loss', details: { sent: false } });
   expect(await closing).toBe('closed');
-  expect(await wire.connection.shutdown(5000)).toBe('closed');
+  expect(await wire.connection.shutdown(60_000)).toBe('closed');
   expect(await operator.exists('/attached')).toBeUndefined();
   expect(wire.ends).toEqual(['closed']);
   await expectNothingLeft(wire, before);
@@ -43,13 +44,13 @@ it('ends an attached session at once, with its ephemeral nodes, and sends nothin
 it('answers what was sent before it', async () => {
   const wire = await RecordedWire.open(server.connectString);
   const made = wire.create('/before', empty, 'ephemeral');
-  expect(await wire.connection.shutdown(5000)).toBe('closed');
+  expect(await wire.connection.shutdown(60_000)).toBe('closed');
   expect(await made).toBe('/before');
 });
 
 it('is done at once before connect, and connects no more', async () => {
   const wire = new RecordedWire(server.connectString);
-  expect(await wire.connection.shutdown(5000)).toBe('closed');
+  expect(await wire.connection.shutdown(60_000)).toBe('closed');
   wire.connection.connect();
   await new Promise(setImmediate);
   expect([wire.attachments, wire.failures]).toEqual([[], []]);
@@ -59,12 +60,12 @@ it('is done at once in the turn of connect, and while connecting', async () => {
   const before = sockets();
   const first = new RecordedWire(server.connectString);
   first.connection.connect();
-  expect(await first.connection.shutdown(5000)).toBe('closed');
+  expect(await first.connection.shutdown(60_000)).toBe('closed');
   await using mute = await startPeer({ onConnect: () => {} });
   const second = new RecordedWire(mute.connectString);
   second.connection.connect();
   await eventually(() => expect(mute.accepted).toBe(1), { what: 'a connection that is not answered' });
-  expect(await second.connection.shutdown(5000)).toBe('closed');
+  expect(await second.connection.shutdown(60_000)).toBe('closed');
   expect([...first.attachments, ...second.attachments]).toEqual([]);
   await mute[Symbol.asyncDispose]();
   for (const wire of [first, second]) await expectNothingLeft(wire, before);
@@ -74,7 +75,7 @@ it('is done at once while no server is there', async () => {
   const wire = new RecordedWire('127.0.0.9:1');
   wire.connection.connect();
   await eventually(() => expect(wire.failures.length).toBeGreaterThan(1), { what: 'two failed attempts' });
-  expect(await within(wire.connection.shutdown(60_000), 'the shutdown', 5000)).toBe('closed');
+  expect(await within(wire.connection.shutdown(60_000), 'the shutdown')).toBe('closed');
   expect(wire.clock.pending).toBe(0);
 });
 
@@ -85,7 +86,7 @@ it('attaches once more to end a detached session, so that its ephemeral nodes do
   proxy.refuse();
   proxy.resetAll();
   await wire.toDetach(1);
-  const closing = wire.connection.shutdown(8000);
+  const closing = wire.connection.shutdown(60_000);
   proxy.pass();
   expect(await closing).toBe('closed');
   expect(await operator.exists('/detached')).toBeUndefined();
@@ -99,7 +100,7 @@ it('takes an expired session for closed', async () => {
   proxy.refuse();
   proxy.resetAll();
   await eventually(async () => expect(await operator.exists('/expiring')).toBeUndefined(), { what: 'the server to end the session' });
-  const closing = wire.connection.shutdown(20_000);
+  const closing = wire.connection.shutdown(60_000);
   proxy.pass();
   expect(await closing).toBe('closed');
 });
@@ -108,7 +109,7 @@ it('asks again when the answer to the end of the session is lost', async () => {
   await using proxy = await startProxy({ host: server.host, port: server.port });
   const wire = await RecordedWire.open(proxy.connectString);
   const lost = proxy.loseReplyTo('closeSession');
-  expect(await wire.connection.shutdown(10_000)).toBe('closed');
+  expect(await wire.connection.shutdown(60_000)).toBe('closed');
   await lost;
 });
 
@@ -125,9 +126,9 @@ it.each(['a half-open link', 'a hung server', 'a hung handshake'])('gives up wit
     await wire.toDetach(1);
   }
   const waiting = failureOf(wire.connection.attached ? wire.sync('/') : Promise.reject(new Error('detached')));
-  const fromMs = performance.now();
-  expect(await wire.connection.shutdown(1000)).toBe('abandoned');
-  expect(performance.now() - fromMs).toBeLessThan(5000);
+  // Timers of one event loop come in their order, however slow the machine is.
+  const later = wait(5000, 'not within its limit');
+  expect(await Promise.race([wire.connection.shutdown(1000), later])).toBe('abandoned');
   await waiting;
   expect(wire.ends).toEqual(['abandoned']);
   if (fault === 'a hung server') await hung.resume();

@@ -123,10 +123,11 @@ jobs.verdicts$.subscribe((verdict) => write({ k: 'verdict', t: nowUs(), verdict 
 election.mastership$().subscribe((state) => say({ k: 'state', s: state.kind, why: state.why, t: nowUs() }));
 
 const COMMANDS = {
-  /** Stalls the event loop. */
+  /** Stalls the event loop; answers from when to when. Sleeps rather than spins, so that others have the processor. */
   stall({ ms }) {
-    const end = nowUs() + ms * 1000;
-    while (nowUs() < end);
+    const fromMs = performance.timeOrigin + performance.now();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    return { fromMs, untilMs: performance.timeOrigin + performance.now() };
   },
   jump: ({ jump }) => addJump(jump),
   fail: ({ fails }) => void (failing = fails),

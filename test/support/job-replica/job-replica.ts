@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '../../../scripts/support/guard.mjs';
 import type { ZookeeperModuleOptions } from '../../../src/index.js';
-import { eventually } from '../eventually.js';
+import { eventually, WITHIN_MS } from '../eventually.js';
 import { startNode, startProgram, type Message, type TestProcess } from '../process.js';
 
 /** From `atMs` of the machine's clock on, the wall clock is off by `skewMs`. */
@@ -99,11 +99,12 @@ export class JobReplica {
 
   /** Waits until it can ask the cluster. */
   async connected(): Promise<void> {
-    await eventually(() => this.jobs('list'), { what: `${this.name} to have a session`, withinMs: 60_000, everyMs: 50 });
+    await eventually(() => this.jobs('list'), { what: `${this.name} to have a session`, everyMs: 50 });
   }
 
-  async stall(ms: number): Promise<void> {
-    await this.ask('stall', { ms }, ms + 30_000);
+  /** Stalls its event loop; answers when that began and ended, by the machine's clock. */
+  async stall(ms: number): Promise<{ readonly fromMs: number; readonly untilMs: number }> {
+    return (await this.ask('stall', { ms })) as { fromMs: number; untilMs: number };
   }
 }
 
@@ -126,7 +127,7 @@ export class JobFleet implements AsyncDisposable {
     const log = join(this.directory.path, `${given.name}-${counted}.jsonl`);
     const replica = new JobReplica(await startProcess(given, address, log), given.version, address, log);
     this.replicas.push(replica);
-    await replica.process.message((one) => one['k'] === 'up', 'its application', { withinMs: 60_000 });
+    await replica.process.message((one) => one['k'] === 'up', 'its application');
     return replica;
   }
 
@@ -147,7 +148,7 @@ export class JobFleet implements AsyncDisposable {
   }
 
   /** Waits until at least one of these has told that it is master, and answers it. */
-  master(among: () => readonly JobReplica[] = () => this.living(), withinMs = 60_000): Promise<JobReplica> {
+  master(among: () => readonly JobReplica[] = () => this.living(), withinMs = WITHIN_MS): Promise<JobReplica> {
     const look = (): JobReplica => {
       const master = among().find((one) => one.lives && one.state === 'master');
       if (master === undefined)

@@ -22,19 +22,28 @@ async function write(session, path) {
   }
 }
 
-async function populate(session, number) {
+/** All sessions are there: nobody writes before, so that none is kept from beginning. */
+let begun = false;
+
+/** Goes on until the node is there, or the session is over; then the next session has its turn. */
+async function populate(session, number, ready) {
   const path = `/crowd-${number}-${session.id}`;
-  await session.create(path, Buffer.alloc(0), 'ephemeral');
+  while (!session.ended.aborted && (await session.exists(path).catch(() => undefined)) === undefined)
+    await session.create(path, Buffer.alloc(0), 'ephemeral').catch(() => wait(100));
+  if (session.ended.aborted) return;
+  ready();
+  while (!begun) await wait(20);
   for (let count = 0; count < inFlight; count += 1) void write(session, path);
 }
 
 const ready = Array.from({ length: size }, (_, number) => {
   const sessions = createSessions({ connectString, sessionTimeoutMs, clock: systemClock, observer: { observe() {} } });
   return new Promise((resolve) => {
-    sessions.onSession((session) => populate(session, number).then(resolve, () => undefined));
+    sessions.onSession((session) => void populate(session, number, resolve));
     sessions.start();
   });
 });
 await Promise.all(ready);
+begun = true;
 process.stdout.write(`${JSON.stringify({ k: 'up' })}\n`);
 setInterval(() => process.stdout.write(`${JSON.stringify({ k: 'written', writes })}\n`), 200);

@@ -19,7 +19,7 @@ export async function startCrowd(options: CrowdOptions): Promise<TestProcess> {
     dist === undefined
       ? await startNode(script, { args, name: 'crowd' })
       : startProgram(process.execPath, { args: [script, ...args], name: 'crowd', env: { NODE_OPTIONS: '' } });
-  await crowd.message((one) => one['k'] === 'up', 'all its sessions', { withinMs: 60_000 });
+  await crowd.message((one) => one['k'] === 'up', 'all its sessions');
   return crowd;
 }
 

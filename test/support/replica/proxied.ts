@@ -58,7 +58,7 @@ export async function startProxiedFleet(
 ): Promise<ProxiedFleet> {
   const proxied = new ProxiedFleet(options);
   try {
-    for (let started = 0; started < size; started += 1) await proxied.add(server);
+    await Promise.all(Array.from({ length: size }, () => proxied.add(server)));
     await proxied.fleet.master();
     return proxied;
   } catch (error) {

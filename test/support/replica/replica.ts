@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { eventually } from '../eventually.js';
+import { eventually, WITHIN_MS } from '../eventually.js';
 import { startNode, startProgram, type Message, type TestProcess } from '../process.js';
 
 /** What one replica process is started with. */
@@ -103,12 +103,12 @@ export class Replica {
   }
 
   async block(ms: number, phase: Phase): Promise<void> {
-    await this.ask('block', { ms, phase }, ms + 30_000);
+    await this.ask('block', { ms, phase });
   }
 
   /** Stops it in an orderly way; it ends, unless the answer is `stuck`. */
   async stop(limitMs = 10_000): Promise<unknown> {
-    return this.ask('stop', { limitMs }, limitMs + 30_000);
+    return this.ask('stop', { limitMs });
   }
 }
 
@@ -162,7 +162,7 @@ export class Fleet implements AsyncDisposable {
    * named in `not`.
    */
   async master(wanted: MasterWanted = {}): Promise<Replica> {
-    const { sinceUs = nowUs(), not = [], election = 0, withinMs = 45_000 } = wanted;
+    const { sinceUs = nowUs(), not = [], election = 0, withinMs = WITHIN_MS } = wanted;
     const excluded = new Set<Replica>(Array.isArray(not) ? not : [not as Replica]);
     const candidates = this.replicas.filter((one) => !excluded.has(one));
     return eventually(
@@ -195,7 +195,7 @@ export class Fleet implements AsyncDisposable {
 export async function startFleet(size: number, options: ReplicaOptions): Promise<Fleet> {
   const fleet = new Fleet(options);
   try {
-    for (let started = 0; started < size; started += 1) await fleet.add();
+    await Promise.all(Array.from({ length: size }, () => fleet.add()));
     await fleet.master();
     return fleet;
   } catch (error) {

@@ -152,6 +152,9 @@ class Simulation {
   }
 }
 
+/** `SIMULATION_RUNS=10000 npm test -- test/unit/jobs/record/simulation.spec.ts` for a long search. */
+const RUNS = Number(process.env['SIMULATION_RUNS'] ?? 200);
+
 describe('several replicas of two versions, any of which may take itself for master at any time', () => {
   it.each(['skip', 'queue-latest', 'allow'] as const)(
     'start no tick twice, and give each one verdict, through stalls, deaths, lost answers, pauses and triggers, with overlap "%s"',
@@ -160,7 +163,7 @@ describe('several replicas of two versions, any of which may take itself for mas
         fc.property(clusters, (cluster) => {
           new Simulation({ ...cluster, overlap }).run();
         }),
-        { numRuns: 400 },
+        { numRuns: RUNS },
       );
     },
   );

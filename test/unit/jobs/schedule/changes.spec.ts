@@ -20,7 +20,8 @@ const JOBS: readonly (readonly [cronTime: string, job: Simple])[] = [
 ];
 
 describe('around every change of every time zone from 2026 to 2028', () => {
-  const zones = Intl.supportedValuesOf('timeZone');
+  const zones =
+    process.env['ALL_ZONES'] === undefined ? oneOfEachKind(Intl.supportedValuesOf('timeZone')) : Intl.supportedValuesOf('timeZone');
   let changes = 0;
 
   it.each(inGroups(zones, 40))('schedules agree with an independent calculation: %s', (_, group) => {
@@ -43,9 +44,24 @@ describe('around every change of every time zone from 2026 to 2028', () => {
   });
 
   it('there were changes to compare', () => {
-    expect(changes).toBeGreaterThan(500);
+    expect(changes).toBeGreaterThan(150);
   });
 });
+
+/**
+ * Zones with the same changes at the same instants to the same local times are one zone by another name: nothing that a schedule asks of
+ * them differs. `ALL_ZONES=1 npm test -- test/unit/jobs/schedule/changes.spec.ts` takes each all the same.
+ */
+function oneOfEachKind(zones: readonly string[]): readonly string[] {
+  const kinds = new Map<string, string>();
+  for (const timeZone of zones) {
+    const local = new LocalTimes(timeZone);
+    const around = (changeMs: number): string => JSON.stringify([changeMs, local.at(changeMs - 60_000), local.at(changeMs)]);
+    const kind = changesOf(timeZone, FROM_MS, TO_MS).map(around).join();
+    if (!kinds.has(kind)) kinds.set(kind, timeZone);
+  }
+  return [...kinds.values()];
+}
 
 /** A replica that starts anew in the middle, from the last tick that was claimed, goes on with the next one. */
 function expectToContinue(schedule: Schedule, fromMs: number, toMs: number, changeMs: number, where: string): void {
