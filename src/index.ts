@@ -9,7 +9,7 @@ export type { InterruptedPolicy, MisfirePolicy, OverlapPolicy, RetryOptions } fr
 export { OnMasterElected, OnMasterLost } from './zookeeper/decorators/on-master.js';
 export { MasterGuard, type MasterGuardOptions } from './zookeeper/decorators/master.guard.js';
 export { MasterElection } from './zookeeper/decorators/master-election.js';
-export { ClusterJobs, type MonitorOptions, type OrderOptions } from './zookeeper/decorators/cluster-jobs.js';
+export { ClusterJobs } from './zookeeper/decorators/cluster-jobs.js';
 export type { AddedJobOptions } from './zookeeper/decorators/added-job.js';
 
 export { JobRun, type RunCause } from './zookeeper/jobs/job-run.js';
@@ -30,6 +30,7 @@ export {
 export type { JobProgress } from './zookeeper/jobs/progress.js';
 export type { JobChange } from './zookeeper/jobs/control/history.js';
 export type { JobStatus, RunningJob } from './zookeeper/jobs/control/list.js';
+export type { MonitorOptions, OrderOptions, VerdictsOptions, WaitOptions } from './zookeeper/jobs/control/order-options.js';
 export type { NewSchedule } from './zookeeper/jobs/control/reschedule.js';
 export type { Triggered, TriggerOptions } from './zookeeper/jobs/control/trigger.js';
 export type { JobVerdict } from './zookeeper/jobs/control/verdicts.js';

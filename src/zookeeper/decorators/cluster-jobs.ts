@@ -7,8 +7,10 @@ import { history, type JobChange } from '../jobs/control/history.js';
 import { list, type JobStatus } from '../jobs/control/list.js';
 import { watchAlarms, watchJobs, type MonitorParts } from '../jobs/control/monitor.js';
 import { checkOrder } from '../jobs/control/order-check.js';
+import type { MonitorOptions, OrderOptions, VerdictsOptions, WaitOptions } from '../jobs/control/order-options.js';
 import { pause, resume } from '../jobs/control/pause.js';
 import { removeRecord } from '../jobs/control/remove.js';
+import { reach } from '../jobs/control/reach.js';
 import { reschedule, type NewSchedule } from '../jobs/control/reschedule.js';
 import { resetClaim } from '../jobs/control/reset.js';
 import { tellOrder } from '../jobs/control/told.js';
@@ -23,6 +25,7 @@ import type { Elections } from '../mastership/election.js';
 import { systemClock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { addedJob, type AddedJobOptions } from './added-job.js';
+import { Announcer } from './announcer.js';
 import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, OBSERVER, SETTINGS } from './inject.js';
 
 /** Of `ZookeeperSettings`, what orders need. */
@@ -32,19 +35,9 @@ interface Settings {
   readonly maxClockSkewMs: number;
 }
 
-/** Who gives an order, kept with it. */
-export interface OrderOptions {
-  /** A person or a program, 1 to 100 characters; the address of this replica is added. Default: that alone. */
-  readonly by?: string | undefined;
-}
-
-/** How `alarms$` and `jobs$` look at the cluster. */
-export interface MonitorOptions {
-  /** The pause between two looks, milliseconds; 100 to 3 600 000 (an hour). Default 5 000. */
-  readonly everyMs?: number | undefined;
-}
-
 const DEFAULT_EVERY_MS = 5_000;
+const DEFAULT_WAIT_MS = 10_000;
+const DEFAULT_READY_MS = 30_000;
 
 /**
  * The jobs of the service: what the cluster has decided about them, and orders to all of its replicas. Every method works on every replica, also with
@@ -54,8 +47,11 @@ const DEFAULT_EVERY_MS = 5_000;
  * Arguments are looked at before anything is sent: what a method cannot take, also an option that it does not know, is a `BadOrderError` that lists every
  * problem. Methods that answer a promise reject with it; `alarms$` and `jobs$` throw it.
  *
+ * While there is no session with ZooKeeper the methods that answer a promise wait for one, for up to `timeoutMs`; so they may be called as soon as the application
+ * has started (`ready` waits for that alone). Do not await them in a lifecycle hook: the session is begun after the last of these.
+ *
  * A method rejects with `UnknownJobError` for a name that no replica has ever declared, with `UnreadableJobError` when the job's record is damaged, and as
- * ZooKeeper does while it cannot be reached. Under `ZookeeperTestingModule`, where nothing is kept, everything but `verdicts$` and `add` throws
+ * ZooKeeper does while it cannot be reached. Under `ZookeeperTestingModule`, where nothing is kept, everything but `verdicts$`, `add` and `ready` throws
  * `NoJobStoreError`.
  */
 @Injectable()
@@ -66,6 +62,7 @@ export class ClusterJobs {
    */
   readonly verdicts$: Observable<JobVerdict>;
   private readonly added = new Map<string, JobIdentity>();
+  private readonly announcer: Announcer;
 
   constructor(
     @Inject(JOB_STORE) private readonly store: JobStore | undefined,
@@ -75,19 +72,34 @@ export class ClusterJobs {
     @Inject(ELECTIONS) private readonly elections: Elections,
     @Inject(OBSERVER) private readonly observer: Observer,
   ) {
+    this.announcer = new Announcer(systemClock, () => elections.setJobs([...this.own()]));
     this.verdicts$ = new Observable((subscriber) =>
       events.verdicts.add((job, verdict) => subscriber.next(verdictOf(job, verdict, undefined))),
     );
   }
 
+  /**
+   * Resolves when this replica has a session with ZooKeeper and the cluster knows the jobs of its code, so that orders are carried out and questions answered without
+   * a wait. `timeoutMs` is 30 000 by default. Says nothing about who is master. With `standalone`, and under the testing kit: at once.
+   * @throws `ZK_NOT_CONNECTED` when there is no session in time. The reason of `signal`.
+   */
+  async ready(options?: WaitOptions): Promise<void> {
+    checkOrder('ready', { options });
+    const { store } = this;
+    if (store === undefined) return options?.signal?.throwIfAborted();
+    await reach(this.parts(store), undefined, { timeoutMs: DEFAULT_READY_MS, ...given(options) }, () => Promise.resolve());
+  }
+
   /** Every job that the cluster knows, by name, also orphaned and damaged ones. Reads two to four nodes for each. */
-  async list(): Promise<JobStatus[]> {
-    return list(this.storeFor('list'), this.own());
+  async list(options?: WaitOptions): Promise<JobStatus[]> {
+    checkOrder('list', { options });
+    return this.ask('list', options, (store) => list(store, this.own()));
   }
 
   /**
    * Asks the master of a job for a run, also while the job is paused. Resolves when the run was started, with `wait: 'done'` when it has ended; a run that
-   * fails is an answer, too: its verdict. `timeoutMs`: 1 to 86 400 000 (a day).
+   * fails is an answer, too: its verdict. `timeoutMs`: 1 to 86 400 000 (a day); the wait for ZooKeeper counts.
+   * @throws `ZK_NOT_CONNECTED` when ZooKeeper could not be reached in that time: it was not even asked for.
    * @throws {TriggerNotAcceptedError} when no master started it within `timeoutMs` (30 000), or `signal` aborted before: it will not run.
    * @throws {TriggerRefusedError} when the job was running, with `overlap: 'skip'`: it will not run.
    * @throws {TooManyTriggersError} {BadTriggerError} {TriggerInputError} when it was not even asked for.
@@ -105,13 +117,13 @@ export class ClusterJobs {
    */
   async pause(job: string, options?: OrderOptions): Promise<boolean> {
     checkOrder('pause', { job, options });
-    return pause(this.partsFor('pause'), job, options?.by);
+    return this.order('pause', job, options, (parts) => pause(parts, job, options?.by));
   }
 
   /** Ends a pause. Nothing is made up for. False: the job was not paused. Safe to repeat. */
   async resume(job: string, options?: OrderOptions): Promise<boolean> {
     checkOrder('resume', { job, options });
-    return resume(this.partsFor('resume'), job, options?.by);
+    return this.order('resume', job, options, (parts) => resume(parts, job, options?.by));
   }
 
   /**
@@ -123,33 +135,43 @@ export class ClusterJobs {
    */
   async reschedule(job: string, schedule: NewSchedule | null, options?: OrderOptions): Promise<boolean> {
     checkOrder('reschedule', { job, schedule, options });
-    return reschedule(this.partsFor('reschedule'), job, schedule, options?.by);
+    return this.order('reschedule', job, options, (parts) => reschedule(parts, job, schedule, options?.by));
   }
 
   /**
    * What became of the latest ticks and triggers, in the whole cluster, oldest first: at most 100 kept ones, and the present
-   * pause as one entry at the end; or the newest `limit` (1 to 100) of these.
+   * pause as one entry at the end; or the newest `limit` of these.
    */
-  async verdicts(job: string, options?: { readonly limit?: number | undefined }): Promise<JobVerdict[]> {
+  async verdicts(job: string, options?: VerdictsOptions): Promise<JobVerdict[]> {
     checkOrder('verdicts', { job, options });
-    return verdicts(this.storeFor('verdicts'), job, options?.limit);
+    return this.ask('verdicts', options, (store) => verdicts(store, job, options?.limit), job);
   }
 
-  /** Why the job did, or did not, run at this instant (or: will not), in words for a person. There is an answer also for unknown jobs and odd instants. */
-  async why(job: string, tick: Date | string | number): Promise<string> {
-    checkOrder('why', { job, tick });
+  /**
+   * Why the job did, or did not, run at this instant (or: will not), in words for a person. There is an answer also for unknown jobs and odd instants.
+   *
+   * `tick`: a Date; milliseconds since 1970, as a number or as text; or ISO 8601. Where the text names no zone (`2026-11-21T02:00`, `2026-11-21`) it is the time
+   * of day in the zone of the job's schedule; one that comes twice there, at the end of summer time, is the first of both.
+   */
+  async why(job: string, tick: Date | string | number, options?: WaitOptions): Promise<string> {
+    checkOrder('why', { job, tick, options });
     const { maxClockSkewMs } = this.settings;
     const masterOf = (election: string): Promise<string | undefined> => this.masterOf(election);
-    return why({ store: this.storeFor('why'), clock: systemClock, maxClockSkewMs, own: this.own(), masterOf }, job, new Date(tick));
+    return this.ask(
+      'why',
+      options,
+      (store) => why({ store, clock: systemClock, maxClockSkewMs, own: this.own(), masterOf }, job, tick),
+      job,
+    );
   }
 
   /**
    * Who has changed the job by `pause`, `resume`, `reschedule` and `resetClaim`, when, and to what, and which deploys have put another schedule in force; the
    * newest 50, oldest first. Triggers are not among them: see `verdicts`.
    */
-  async history(job: string): Promise<JobChange[]> {
-    checkOrder('history', { job });
-    return history(this.storeFor('history'), job);
+  async history(job: string, options?: WaitOptions): Promise<JobChange[]> {
+    checkOrder('history', { job, options });
+    return this.ask('history', options, (store) => history(store, job), job);
   }
 
   /**
@@ -158,7 +180,7 @@ export class ClusterJobs {
    */
   async resetClaim(job: string, options?: OrderOptions): Promise<void> {
     checkOrder('resetClaim', { job, options });
-    return resetClaim(this.partsFor('resetClaim'), job, options?.by);
+    return this.order('resetClaim', job, options, (parts) => resetClaim(parts, job, options?.by));
   }
 
   /**
@@ -192,10 +214,10 @@ export class ClusterJobs {
   add(options: AddedJobOptions, run: (run: JobRun) => unknown): void {
     const identity = addedJob(options, run);
     const { name } = identity;
-    if (this.gate.list().some((job) => job.identity.name === name)) throw new JobExistsError(name);
+    if (this.gate.has(name)) throw new JobExistsError(name);
     this.gate.add(identity, (given) => run(given as JobRun));
     this.added.set(name, identity);
-    this.elections.setJobs([...this.own()]);
+    this.announcer.changed();
   }
 
   /**
@@ -203,19 +225,21 @@ export class ClusterJobs {
    * job; so on the last replica that calls this, or for an orphaned job on any.
    * @throws {JobInUseError} for a job that is in the code of living replicas, or that was added on others and not here: remove it there, too.
    */
-  async remove(name: string): Promise<void> {
-    checkOrder('remove', { job: name });
-    const store = this.storeFor('remove');
+  async remove(name: string, options?: WaitOptions): Promise<void> {
+    checkOrder('remove', { job: name, options });
+    this.storeFor('remove');
     const { address, version } = this.settings;
     const identity = this.added.get(name);
     if (identity !== undefined) {
       this.added.delete(name);
       const forgotten = this.gate.forget(identity);
-      this.elections.setJobs([...this.own()]);
+      this.announcer.changed();
       // What is under way must not bring the record back.
       await forgotten;
     }
-    const removed = await removeRecord(store, name, { isAdded: identity !== undefined, isOwn: this.own().has(name), address, version });
+    const removed = await this.ask('remove', options, (store) =>
+      removeRecord(store, name, { isAdded: identity !== undefined, isOwn: this.own().has(name), address, version }),
+    );
     tellOrder(this.observer, name, removed ? 'removed' : 'taken out of this replica', address);
   }
 
@@ -225,8 +249,26 @@ export class ClusterJobs {
   }
 
   private partsFor(method: string): ControlParts {
+    return this.parts(this.storeFor(method));
+  }
+
+  private parts(store: JobStore): ControlParts {
     const changed: ControlParts['changed'] = (job, { change, by }) => tellOrder(this.observer, job, change, by);
-    return { store: this.storeFor(method), clock: systemClock, address: this.settings.address, changed };
+    const declared: ControlParts['declared'] = (job, waiting) => this.gate.declared(job, waiting);
+    return { store, clock: systemClock, address: this.settings.address, changed, declared };
+  }
+
+  /** Changes something, once ZooKeeper can be reached. */
+  private order<T>(method: string, job: string, options: OrderOptions | undefined, work: (parts: ControlParts) => Promise<T>): Promise<T> {
+    const parts = this.partsFor(method);
+    return reach(parts, job, { timeoutMs: DEFAULT_WAIT_MS, ...given(options) }, () => work(parts));
+  }
+
+  /** Asks for something, once ZooKeeper can be reached. `job`: where the answer depends on whether the cluster knows it. */
+  private ask<T>(method: string, options: WaitOptions | undefined, work: (store: JobStore) => Promise<T>, job?: string): Promise<T> {
+    const { store, clock, declared } = this.partsFor(method);
+    const parts = { store, clock, ...(job !== undefined && { declared }) };
+    return reach(parts, job, { timeoutMs: DEFAULT_WAIT_MS, ...given(options) }, () => work(store));
   }
 
   private monitorParts(method: 'alarms$' | 'jobs$', options?: MonitorOptions): MonitorParts {
@@ -249,4 +291,9 @@ export class ClusterJobs {
       () => 'unknown',
     );
   }
+}
+
+/** Without what is undefined, which would take the place of a default. */
+function given({ timeoutMs, signal }: WaitOptions = {}): { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined } {
+  return { ...(timeoutMs !== undefined && { timeoutMs }), signal };
 }

@@ -1,33 +1,37 @@
 import type { JobIdentity } from '../jobs/job-identity.js';
 import type { RunEntry } from '../jobs/record/job-record.js';
+import { livingVersions } from '../jobs/control/in-force.js';
 import { register, type Registered } from '../jobs/control/registration.js';
 import type { Elections } from '../mastership/election.js';
-import { backoffMs } from '../support/backoff.js';
-import { sleep } from '../support/abort.js';
-import { messageOf } from '../support/errors.js';
+import type { Waiting } from '../jobs/record/connection.js';
 import type { Tick } from '../jobs/tick.js';
 import { Absent } from './absent.js';
 import { ClockGuard } from './clock-guard.js';
+import { Declarations } from './declarations.js';
 import { ElectionGate, type GateParts } from './election-gate.js';
 import { GatedJob, type Bound, type Method } from './gated-job.js';
 import { JobLoop } from './job-loop.js';
 import type { LoopParts } from './loop-parts.js';
 import { OwnRuns } from './own-runs.js';
 import { Pace } from './pace.js';
+import { Recent } from './recent.js';
 
-/** How many jobs are registered at once after the start. */
-const REGISTERING = 32;
+/** A declaration that goes by an older list of members would at most leave a schedule in force, or take it back, so much later. */
+const LIVING_FOR_MS = 1_000;
 
 /** Decides for every job and hook of one application. Made once per application; two applications in one process have two. */
 export class Gate {
   private readonly gates = new Map<string, ElectionGate>();
   private readonly jobs = new Map<string, GatedJob>();
+  /** The same jobs by their name, which a plain method may share. */
+  private readonly named = new Map<string, Set<GatedJob>>();
   /** Of jobs that were taken out, and whose runs go on. */
   private readonly retired = new Map<JobLoop, string>();
   /** The runs of this process, by the name of their job: a job that is added again goes on with those of the one before. */
   private readonly runs = new Map<string, OwnRuns>();
-  /** Declarations of jobs that are under way. */
-  private readonly declaring = new Map<GatedJob, Promise<void>>();
+  private readonly declarations: Declarations;
+  /** The living versions, read once for thousands of jobs that are declared one after the other. */
+  private readonly living: Recent<ReadonlySet<string>>;
   private readonly loopParts: LoopParts | undefined;
   private readonly closing = new AbortController();
   private started = false;
@@ -40,6 +44,8 @@ export class Gate {
     private readonly parts: GateParts,
   ) {
     const { store, observer, clock, maxClockSkewMs } = parts;
+    this.living = new Recent(clock, LIVING_FOR_MS, async () => livingVersions((await store?.members()) ?? []));
+    this.declarations = new Declarations(elections, parts, (job) => this.register(job, { cursor: undefined, running: [] }));
     this.loopParts = store && {
       ...parts,
       store,
@@ -72,6 +78,9 @@ export class Gate {
     const job = new GatedJob(identity, this.election(identity.election), this.parts);
     if (bound !== undefined) job.bind(bound);
     this.jobs.set(key, job);
+    const namesakes = this.named.get(identity.name);
+    if (namesakes === undefined) this.named.set(identity.name, new Set([job]));
+    else namesakes.add(job);
     if (this.started) this.takeUp([job]);
     return job;
   }
@@ -96,6 +105,20 @@ export class Gate {
     return [...this.jobs.values()];
   }
 
+  /** Whether this application has a job of that name. */
+  has(name: string): boolean {
+    return this.named.has(name);
+  }
+
+  /**
+   * Resolves when the cluster knows the job of that name, which is about to be declared by this replica; without a name, all of them. At once for any other, and
+   * where nothing is declared. Resolves as well when the wait is over.
+   * @throws the signal's reason.
+   */
+  declared(name: string | undefined, waiting: Waiting): Promise<void> {
+    return this.declarations.known(() => (name === undefined ? undefined : [...(this.named.get(name) ?? [])]), waiting);
+  }
+
   /**
    * Stops to decide about a job that was added at run time. What is in progress goes on, and gets its verdict. Resolves when nothing else that was
    * under way for it can write any more.
@@ -105,12 +128,16 @@ export class Gate {
     const job = this.jobs.get(key);
     if (job === undefined) return;
     this.jobs.delete(key);
+    const namesakes = this.named.get(identity.name);
+    namesakes?.delete(job);
+    if (namesakes?.size === 0) this.named.delete(identity.name);
     job.forgotten.abort();
+    const declared = this.declarations.forget(job);
     const { loop } = job;
     if (loop === undefined) return;
     loop.onClosed = () => this.dismiss(loop);
     this.retired.set(loop, identity.name);
-    await Promise.all([loop.retire(), this.declaring.get(job)]);
+    await Promise.all([loop.retire(), declared]);
   }
 
   /** Tells the hooks of elections that were decided before the application had started, and begins to decide about ticks. */
@@ -124,6 +151,7 @@ export class Gate {
   close(): void {
     if (this.isClosed) return;
     this.closing.abort();
+    this.declarations.close();
     for (const gate of this.gates.values()) gate.close();
   }
 
@@ -140,9 +168,10 @@ export class Gate {
     const { loopParts } = this;
     if (loopParts === undefined || this.isClosed) return;
     const scheduled = jobs.filter((job) => job.identity.schedule !== undefined && job.isBound && job.loop === undefined);
+    this.declarations.expect(scheduled);
     for (const job of scheduled) job.loop = this.loopOf(job, loopParts);
     if (this.elections.claims.kind === 'process') for (const job of scheduled) job.loop?.look();
-    else this.declare(scheduled);
+    else this.declarations.begin(scheduled);
   }
 
   private loopOf(job: GatedJob, loopParts: LoopParts): JobLoop {
@@ -171,53 +200,7 @@ export class Gate {
   private dismiss(loop: JobLoop): void {
     const name = this.retired.get(loop);
     this.retired.delete(loop);
-    if (name !== undefined && !this.list().some(({ identity }) => identity.name === name)) this.runs.delete(name);
-  }
-
-  /** Every candidate declares its jobs when it first has a session, so that their ticks count from then on, whoever becomes master. */
-  private declare(jobs: readonly GatedJob[]): void {
-    const { claims } = this.elections;
-    if (claims.kind !== 'ensemble' || !this.parts.candidate || jobs.length === 0) return;
-    const waiting = [...jobs];
-    let begun = false;
-    const unsubscribe = claims.sessions.onSession(() => {
-      if (begun) return;
-      begun = true;
-      void Promise.all(Array.from({ length: REGISTERING }, () => this.declareNext(waiting))).then(() => {
-        unsubscribe();
-        this.closing.signal.removeEventListener('abort', unsubscribe);
-      });
-    });
-    this.closing.signal.addEventListener('abort', unsubscribe, { once: true });
-  }
-
-  private async declareNext(waiting: GatedJob[]): Promise<void> {
-    const { signal } = this.closing;
-    for (let job = waiting.shift(); job !== undefined && !signal.aborted; job = waiting.shift()) {
-      const declared = this.declareOne(job);
-      this.declaring.set(job, declared);
-      await declared;
-      this.declaring.delete(job);
-    }
-  }
-
-  private async declareOne(job: GatedJob): Promise<void> {
-    const signal = AbortSignal.any([this.closing.signal, job.forgotten.signal]);
-    for (let failures = 0; !signal.aborted; failures += 1) {
-      try {
-        await this.register(job, { cursor: undefined, running: [] });
-        return;
-      } catch (thrown) {
-        const delayMs = backoffMs(failures, 200, 10_000);
-        this.tell(
-          failures < 3 ? 'debug' : 'warn',
-          'job.not-registered',
-          `Job "${job.identity.name}" could not be declared to the cluster: ${messageOf(thrown)} Tries again in ${Math.round(delayMs)} ms.`,
-          job,
-        );
-        await sleep(this.parts.clock, delayMs, signal).catch(() => undefined);
-      }
-    }
+    if (name !== undefined && !this.has(name)) this.runs.delete(name);
   }
 
   private async register(
@@ -238,8 +221,10 @@ export class Gate {
         disabled: identity.disabled,
       },
       by: address,
+      living: () => this.living.get(),
       known,
     });
+    this.declarations.made(job);
     this.report(job, registered);
     return registered.othersCode === true ? 'other' : 'own';
   }

@@ -1,6 +1,5 @@
 import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
-import type { Clock } from '../../support/clock.js';
 import type { JobView } from '../record/job-record.js';
 import {
   EMPTY_CONTROL,
@@ -13,12 +12,11 @@ import {
 } from '../record/job-store.js';
 import { JobContendedError, OrderNotSentError, UnknownJobError, UnreadableJobError } from './errors.js';
 import { livingFor } from './in-force.js';
+import type { ReachParts } from './reach.js';
 import { similarTo } from './similar.js';
 
 /** What every order needs. */
-export interface ControlParts {
-  readonly store: JobStore;
-  readonly clock: Clock;
+export interface ControlParts extends ReachParts {
   /** `host:port` of this replica. */
   readonly address: string;
   /** Called with each change that was written. */

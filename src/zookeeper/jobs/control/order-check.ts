@@ -1,6 +1,5 @@
 import { isObject, milliseconds, must, oneOf, received, whole, type Check } from '../../support/checks.js';
 import { nameProblem } from '../../support/names.js';
-import { MAX_VERDICTS } from '../record/verdict.js';
 import { BadOrderError } from './errors.js';
 
 const AN_HOUR_MS = 3_600_000;
@@ -11,7 +10,12 @@ const MAX_BY_LENGTH = 100;
 type Checks = Readonly<Record<string, Check>>;
 
 const isText = (value: unknown): value is string => typeof value === 'string';
+const WAIT: Checks = {
+  timeoutMs: milliseconds(0, A_DAY_MS),
+  signal: must('an AbortSignal', isSignal),
+};
 const ORDER: Checks = {
+  ...WAIT,
   by: must(`a text of 1 to ${MAX_BY_LENGTH} characters`, (value) => isText(value) && value !== '' && value.length <= MAX_BY_LENGTH),
 };
 const MONITOR: Checks = { everyMs: milliseconds(MIN_EVERY_MS, AN_HOUR_MS) };
@@ -21,9 +25,8 @@ const TRIGGER: Checks = {
   // Whether a text can be a key is seen where it becomes the name of a node.
   idempotencyKey: must('a text', isText),
   wait: oneOf('accepted', 'done'),
-  timeoutMs: milliseconds(1, A_DAY_MS),
-  signal: must('an AbortSignal', isSignal),
   ...ORDER,
+  timeoutMs: milliseconds(1, A_DAY_MS),
 };
 const SCHEDULE: Checks = {
   cronTime: must('a cron expression or an instant (a Date, or ISO 8601 in UTC)', (value) => isText(value) || isInstant(value)),
@@ -37,10 +40,12 @@ const OPTIONS = {
   resume: ORDER,
   reschedule: ORDER,
   resetClaim: ORDER,
-  verdicts: { limit: whole('a whole number', 1, MAX_VERDICTS) },
-  why: {},
-  history: {},
-  remove: {},
+  verdicts: { limit: whole('a whole number', 1, Number.MAX_SAFE_INTEGER), ...WAIT },
+  why: WAIT,
+  history: WAIT,
+  remove: WAIT,
+  ready: WAIT,
+  list: WAIT,
   alarms$: MONITOR,
   jobs$: MONITOR,
 } as const satisfies Readonly<Record<string, Checks>>;

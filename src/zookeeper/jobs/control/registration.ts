@@ -18,6 +18,8 @@ export interface Registration {
   readonly declaration: Declaration;
   /** `host:port` of this replica. */
   readonly by: string;
+  /** The versions that live, as a read of a second ago may tell; asked for only where it matters. Default: read anew. */
+  readonly living?: (() => Promise<ReadonlySet<string>>) | undefined;
   /** What it knows of a record that may be gone since: the highest tick it has seen decided, and its runs. */
   readonly known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] };
 }
@@ -94,7 +96,7 @@ interface Step {
 async function stepOf(store: JobStore, job: string, view: JobView, controlView: ControlView, registration: Registration): Promise<Step> {
   const { declaration, by } = registration;
   const restored = restore(view, controlView.control, registration);
-  const living = await livingBeside(store, controlView.control, declaration);
+  const living = await livingBeside(store, controlView.control, registration);
   const takesOver = mayPutInForce(controlView.control, declaration, living);
   const declared = declare(controlView.control, declaration, living);
   const control = takesOver ? { ...declared, inForce: { from: 'code', version: declaration.version } as const } : declared;
@@ -160,20 +162,27 @@ export function replaceSchedule(
   };
 }
 
-function mayPutInForce({ declared, inForce }: JobControl, { version, schedule }: Declaration, living: ReadonlySet<string>): boolean {
+function mayPutInForce(control: JobControl, declaration: Declaration, living: ReadonlySet<string>): boolean {
+  const { inForce } = control;
   if (inForce.from === 'control') return false;
-  const known = declared.find((each) => each.version === version);
-  const isNews = known === undefined || !isSameSchedule(known.schedule, schedule);
-  return isNews || (inForce.version !== version && !living.has(inForce.version));
+  return isNews(control, declaration) || (inForce.version !== declaration.version && !living.has(inForce.version));
 }
 
-/** Asks only where it can matter: thousands of jobs are declared at once. */
-async function livingBeside(store: JobStore, { declared, inForce }: JobControl, { version }: Declaration): Promise<ReadonlySet<string>> {
+/** Of a version that the cluster does not know, or with another schedule than when it was last seen. */
+function isNews({ declared }: JobControl, { version, schedule }: Declaration): boolean {
+  const known = declared.find((each) => each.version === version);
+  return known === undefined || !isSameSchedule(known.schedule, schedule);
+}
+
+/** Asks only where it can matter: thousands of jobs are declared at once, and each member's node may name all of them. */
+async function livingBeside(store: JobStore, control: JobControl, { declaration, living }: Registration): Promise<ReadonlySet<string>> {
+  const { declared, inForce } = control;
   const canMatter =
     declared.some(({ disabled }) => disabled) ||
-    (inForce.from === 'code' && inForce.version !== version) ||
+    (inForce.from === 'code' && inForce.version !== declaration.version && !isNews(control, declaration)) ||
     declared.length >= MAX_DECLARATIONS;
-  return canMatter ? livingVersions(await store.members()) : new Set();
+  if (!canMatter) return new Set();
+  return living === undefined ? livingVersions(await store.members()) : living();
 }
 
 /** The same control node when there is nothing new in the declaration. */

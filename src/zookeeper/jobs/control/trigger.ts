@@ -21,6 +21,7 @@ import {
   TriggerRefusedError,
   TriggerUncertainError,
 } from './errors.js';
+import { reach } from './reach.js';
 import { verdictOf, type JobVerdict } from './verdicts.js';
 
 /** How a run is asked for. */
@@ -35,7 +36,7 @@ export interface TriggerOptions {
   readonly idempotencyKey?: string | undefined;
   /** `'accepted'`: until a master has started it. `'done'`: until the run has ended, however it did. Default `'accepted'`. */
   readonly wait?: 'accepted' | 'done' | undefined;
-  /** How long to wait for its start, milliseconds; then it is taken back. Default 30 000. */
+  /** How long to wait for ZooKeeper and for its start, milliseconds; then it is taken back. Default 30 000. */
   readonly timeoutMs?: number | undefined;
   /** Gives the request up: it is taken back; if it has started already, only the wait for its end is over, and its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
@@ -61,6 +62,7 @@ const MAX_TRIES = 50;
 /**
  * Asks the master of the job for a run, from any replica; also while the job is paused. Resolves when it was started (or has ended), also when the run
  * failed: its verdict tells.
+ * @throws {NotConnectedError} when ZooKeeper could not be reached within `timeoutMs`: nothing was sent.
  * @throws {UnknownJobError} {UnreadableJobError} {BadTriggerError} {TooManyTriggersError}
  * @throws {TriggerRefusedError} when the job was running and does not overlap.
  * @throws {TriggerNotAcceptedError} when no master started it in time, or `signal` aborted: it was taken back and will not run.
@@ -70,9 +72,11 @@ const MAX_TRIES = 50;
 export async function trigger(parts: ControlParts, job: string, options: TriggerOptions = {}): Promise<Triggered> {
   const { wait = 'accepted', timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
   const id = idOf(options.idempotencyKey);
-  if (signal?.aborted === true) throw new TriggerNotAcceptedError(job, id, 'it was given up', { cause: signal.reason });
-  await ask(parts, job, id, options);
+  if (signal?.aborted === true) throw givenUp(job, id, signal);
   const deadlineMs = parts.clock.nowMs() + timeoutMs;
+  await reach(parts, job, { timeoutMs, signal }, () => ask(parts, job, id, options)).catch((thrown: unknown) => {
+    throw signal?.aborted === true && thrown === signal.reason ? givenUp(job, id, signal) : thrown;
+  });
   const started = await waitFor(parts, job, id, signal, deadlineMs, isAccepted);
   const node =
     started.kind === 'node'
@@ -84,6 +88,11 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
   const ended = await waitFor(parts, job, id, signal, Infinity, ({ state }) => state === 'ended' || state === 'refused');
   if (ended.kind === 'node') return answer(job, ended.node);
   throw signal?.reason;
+}
+
+/** Before anything was sent. */
+function givenUp(job: string, id: string, signal: AbortSignal): TriggerNotAcceptedError {
+  return new TriggerNotAcceptedError(job, id, 'it was given up', { cause: signal.reason });
 }
 
 /** Or refused. */

@@ -5,6 +5,7 @@ import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { endOf, type Tick } from '../tick.js';
 import { isDisabled, livingVersions, scheduleInWords } from './in-force.js';
+import { instantOf } from './instant.js';
 import { runningOf } from './list.js';
 import { pausedBy } from './pause.js';
 import type { Question, WhyParts } from './question.js';
@@ -17,9 +18,9 @@ import { at, lasting, verdictInWords } from './words.js';
  * Why a job did, or did not, run at an instant, in words for a person. There is an answer for everything, also for jobs that do not exist and
  * for instants that are no ticks; it rejects only where ZooKeeper cannot be asked.
  */
-export async function why(parts: WhyParts, job: string, tick: Date): Promise<string> {
-  const tickMs = tick.getTime();
-  if (Number.isNaN(tickMs)) return `The time of the tick is not a valid date. Give the instant at which it was due.`;
+export async function why(parts: WhyParts, job: string, tick: Date | string | number): Promise<string> {
+  // Whether it is an instant at all does not depend on the zone.
+  if (Number.isNaN(instantOf(tick, undefined))) return NO_INSTANT;
   const { store } = parts;
   const { view, problem } = await store.load(job);
   if (problem !== undefined)
@@ -32,12 +33,17 @@ export async function why(parts: WhyParts, job: string, tick: Date): Promise<str
     store.nowMs(),
   ]);
   const spec = view.record.schedule;
-  if (spec === undefined) return noSlotsInWords(job, tickMs, view, control, kept);
+  if (spec === undefined) return noSlotsInWords(job, instantOf(tick, undefined), view, control, kept);
   const { schedule, problem: scheduleProblem } = keptSchedule(spec);
   if (schedule === undefined) return `${scheduleProblem} It is in force for job "${job}"; only a replica that knows it can tell more.`;
+  const tickMs = instantOf(tick, spec.timeZone);
   const question = { job, tickMs, view, control, kept, members, nowMs, schedule, timeZone: spec.timeZone };
   return decidedInWords(question) ?? undecidedInWords(parts, question);
 }
+
+const NO_INSTANT =
+  'The time of the tick is not a valid date. Give the instant at which it was due: a Date, milliseconds since 1970, or ISO 8601 ' +
+  "(without a zone it is read in that of the job's schedule).";
 
 function unknownInWords(job: string, jobs: readonly string[]): string {
   const similar = similarTo(job, jobs);

@@ -1,13 +1,63 @@
-import type { Session, Sessions } from '../../session/session.js';
+import type { Session, Sessions, SessionState } from '../../session/session.js';
+import type { Clock } from '../../support/clock.js';
 import { ClusterCronError } from '../../support/errors.js';
 
-/** There is no session with ZooKeeper at this moment. Nothing was sent. */
+/** There is no session with ZooKeeper at this moment, or none has come while it was waited for. Nothing was sent. */
 export class NotConnectedError extends ClusterCronError {
-  constructor() {
+  constructor(waited?: { readonly ms: number; readonly state: SessionState }) {
+    const since = waited === undefined ? ' now' : `, after a wait of ${waited.ms} ms (${stateInWords(waited.state)})`;
     super(
       'ZK_NOT_CONNECTED',
-      'There is no ZooKeeper session now, so the jobs of the cluster cannot be asked or told anything. Try again, or look at the session.',
+      `There is no ZooKeeper session${since}, so the jobs of the cluster cannot be asked or told anything. Try again, or look at the session.`,
     );
+  }
+}
+
+function stateInWords(state: SessionState): string {
+  switch (state.kind) {
+    case 'idle':
+      return 'the application has not started yet: do not wait for this in a lifecycle hook';
+    case 'stopped':
+      return 'the application has stopped';
+    case 'connecting':
+    case 'detached':
+      return state.lastError === undefined ? state.kind : `${state.kind}: ${state.lastError}`;
+    case 'attached':
+      return state.kind;
+  }
+}
+
+/** For how long something is waited for. */
+export interface Waiting {
+  /** 0: not at all. */
+  readonly timeoutMs: number;
+  /** Ends the wait with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The session in force, attached; waits until there is one.
+ * @throws {NotConnectedError} when there is none in time, and at once when none will come, because the application has stopped. The signal's reason.
+ */
+export async function connectedWithin(sessions: Sessions, clock: Clock, { timeoutMs, signal }: Waiting): Promise<Session> {
+  signal?.throwIfAborted();
+  const startedMs = clock.nowMs();
+  const waiting = new AbortController();
+  const giveUp = (): void => waiting.abort(new NotConnectedError({ ms: Math.round(clock.nowMs() - startedMs), state: sessions.state() }));
+  const abort = (): void => waiting.abort(signal?.reason);
+  const isAttached = sessions.current()?.attached === true;
+  if (!isAttached && (timeoutMs <= 0 || sessions.state().kind === 'stopped')) giveUp();
+  const timer = isAttached || waiting.signal.aborted ? undefined : clock.after(timeoutMs, giveUp);
+  const release = sessions.onState(({ kind }) => {
+    if (kind === 'stopped') giveUp();
+  });
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    return await connected(sessions, waiting.signal);
+  } finally {
+    timer?.cancel();
+    release();
+    signal?.removeEventListener('abort', abort);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Ground } from '../../mastership/election.js';
 import type { ScheduleSpec } from '../schedule/schedule.js';
+import type { Waiting } from './connection.js';
 import type { JobRecord, JobView } from './job-record.js';
 import type { StoredVerdict } from './verdict.js';
 
@@ -97,6 +98,11 @@ export interface Change {
 
 /** Where the cluster keeps its decisions about the jobs of one service. */
 export interface JobStore {
+  /**
+   * Resolves when the cluster can be asked and told something; at once where it can be.
+   * @throws {NotConnectedError} when that is not so in time. The signal's reason.
+   */
+  ready(waiting: Waiting): Promise<void>;
   /** The record, or undefined when there is none or it cannot be read (`problem` says so then). */
   load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: string | undefined }>;
   /**

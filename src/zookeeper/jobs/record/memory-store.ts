@@ -38,6 +38,8 @@ export class MemoryJobStore implements JobStore {
 
   constructor(private readonly parts: { readonly clock: Clock; readonly address?: string; readonly version?: string }) {}
 
+  async ready(): Promise<void> {}
+
   async load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: undefined }> {
     return { view: this.kept.get(job)?.view, problem: undefined };
   }

@@ -8,7 +8,7 @@ import type { Observer } from '../../support/observer.js';
 import { UNCOMPARABLE } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
-import { connected } from './connection.js';
+import { connected, connectedWithin, type Waiting } from './connection.js';
 import { decodeControl, encodeControl } from './control-codec.js';
 import { EMPTY_RECORD, type JobRecord, type JobView } from './job-record.js';
 import {
@@ -54,8 +54,8 @@ const MAX_ROUNDS = 20;
 const REMOVED_AT_ONCE = 200;
 
 /**
- * The decisions about the jobs of one service, in ZooKeeper. Without a session every method rejects at once (`ZK_NOT_CONNECTED`), but for `write`, which answers
- * `'unsent'`, and the watches, which begin with the next session.
+ * The decisions about the jobs of one service, in ZooKeeper. Without a session every method rejects at once (`ZK_NOT_CONNECTED`), but for `ready`, which waits
+ * for one, `write`, which answers `'unsent'`, and the watches, which begin with the next session.
  */
 export class ZookeeperJobStore implements JobStore {
   private readonly znodes: JobZnodes;
@@ -71,6 +71,10 @@ export class ZookeeperJobStore implements JobStore {
     };
     this.writing = { sessions, znodes: this.znodes, logLost };
     this.writer = new RecordWriter(this.writing);
+  }
+
+  async ready(waiting: Waiting): Promise<void> {
+    await connectedWithin(this.parts.sessions, this.parts.clock, waiting);
   }
 
   async load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: string | undefined }> {

@@ -16,19 +16,29 @@ export class Application {
   readonly observed: Observation[] = [];
   /** What the other replicas were told of. */
   told: readonly string[] = [];
+  /** How often they were told, and how often the whole list of jobs was gone through. */
+  readonly costs = { told: 0, listed: 0 };
   readonly jobs: ClusterJobs;
 
   constructor(store: JobStore | undefined) {
     const election = { key: 'Accounts:1.0', master: () => Promise.resolve({ address: '10.0.0.1:10', isThis: true }) };
     const gate = {
-      list: () => this.names.map((name) => ({ identity: { name, schedule: 'cron' }, gate: { election } })),
+      list: () => {
+        this.costs.listed += 1;
+        return this.names.map((name) => ({ identity: { name, schedule: 'cron' }, gate: { election } }));
+      },
       add: ({ name }: JobIdentity, run: (given: unknown) => unknown) => {
         this.names.push(name);
         this.runs.set(name, run);
       },
+      has: (name: string) => this.names.includes(name),
+      declared: () => Promise.resolve(),
       forget: ({ name }: JobIdentity) => void this.names.splice(this.names.indexOf(name), 1),
     } as unknown as GateOfJobs;
-    const setJobs = (names: readonly string[]): void => void (this.told = names);
+    const setJobs = (names: readonly string[]): void => {
+      this.told = names;
+      this.costs.told += 1;
+    };
     const elections = { election: () => election, setJobs } as unknown as Elections;
     const settings = { address: '10.0.0.1:10', version: '1.0', maxClockSkewMs: 30_000 };
     this.jobs = new ClusterJobs(store, this.events, settings, gate, elections, {

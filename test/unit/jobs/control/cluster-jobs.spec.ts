@@ -73,13 +73,20 @@ describe('ClusterJobs.add and remove', () => {
     const { application, store } = withStore();
     application.jobs.add({ name: 'extra', cronTime: '0 0 2 * * *', timeZone: 'UTC', misfire: 'skip' }, (run) => run.job);
     expect(application.names).toEqual(['report', 'extra']);
-    expect(application.told).toEqual(['report', 'extra']);
+    await eventually(() => expect(application.told).toEqual(['report', 'extra']), { what: 'the others to be told' });
     expect(application.runs.get('extra')?.({ job: 'extra' })).toBe('extra');
     store.put('extra', {}, {});
     await application.jobs.remove('extra');
     expect(application.names).toEqual(['report']);
-    expect(application.told).toEqual(['report']);
+    await eventually(() => expect(application.told).toEqual(['report']), { what: 'the others to be told' });
     expect(await store.jobs()).toEqual(['report']);
+  });
+
+  it('cost what is added: all jobs are gone through, and told of, once for however many', async () => {
+    const { application } = withStore();
+    for (let i = 0; i < 1_000; i += 1) application.jobs.add({ name: `extra ${i}`, cronTime: '0 0 2 * * *' }, () => undefined);
+    await eventually(() => expect(application.told).toHaveLength(1_001), { what: 'the others to be told' });
+    expect(application.costs).toEqual({ told: 1, listed: 1 });
   });
 
   it('refuse a name that the application has, and a job that it has in its code', async () => {

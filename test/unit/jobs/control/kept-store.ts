@@ -67,6 +67,10 @@ export class KeptStore implements JobStore {
     return control.control;
   }
 
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
   load(job: string): Promise<{ view: JobView | undefined; problem: string | undefined }> {
     const kept = this.kept.get(job);
     return Promise.resolve({ view: kept?.view, problem: kept?.problem });

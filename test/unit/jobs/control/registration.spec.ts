@@ -186,6 +186,21 @@ describe('a declaration', () => {
     expect(cluster.schedule).toEqual({ ...HOURLY, sinceMs: undefined });
   });
 
+  it('asks who lives only where that matters: not for a new job, and not for a new version', async () => {
+    const cluster = new Cluster();
+    let asked = 0;
+    cluster.store.members = () => {
+      asked += 1;
+      return Promise.resolve([member('1.0', []), member('1.1', [])]);
+    };
+    await cluster.boot(OLD);
+    await cluster.boot(NEW);
+    await cluster.boot(NEW);
+    expect(asked).toBe(0);
+    await cluster.boot(OLD);
+    expect(asked).toBe(1);
+  });
+
   it('changes nothing of a damaged record', async () => {
     const cluster = new Cluster();
     cluster.store.damage('payouts', 'it is empty');

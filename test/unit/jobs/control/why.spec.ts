@@ -32,7 +32,7 @@ async function ask(at: string, scene: Scene = {}, job = 'payouts'): Promise<stri
   const clock = new HandClock();
   clock.setWall(ms(NOW) + aheadMs - clock.wallMs());
   const masterOf = (): Promise<string | undefined> => Promise.resolve('master' in scene ? scene.master : '10.0.0.1:10');
-  return why({ store, clock, maxClockSkewMs: 30_000, own: new Set(scene.own ?? []), masterOf }, job, new Date(at));
+  return why({ store, clock, maxClockSkewMs: 30_000, own: new Set(scene.own ?? []), masterOf }, job, at);
 }
 
 const verdict = (outcome: Outcome, reason?: VerdictReason, change: Partial<StoredVerdict> = {}): StoredVerdict => ({
@@ -251,6 +251,14 @@ describe('why, about instants that are not to be run', () => {
   it('says that there is no such job, and which one may be meant', async () => {
     expect(await ask(TEN, {}, 'payout')).toMatch(/no job "payout".*Did you mean "payouts"\?/);
     expect(await ask(TEN, {}, 'Statements.send')).not.toMatch(/Did you mean/);
+  });
+
+  it('reads a time without a zone in that of the schedule, and milliseconds as text', async () => {
+    const schedule = { cronTime: '0 0 18 * * *', timeZone: 'Asia/Shanghai', sinceMs: undefined };
+    for (const at of ['2026-11-21T18:00', '2026-11-21 18:00:00', String(ms(TEN)), TEN])
+      expect(await ask(at, { record: { schedule, recent: [verdict('ran', undefined, { tick: tick(TEN), durationMs: 5 })] } })).toMatch(
+        /^Ran/,
+      );
   });
 
   it('says that the time is no time', async () => {
