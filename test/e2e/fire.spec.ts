@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runsOf, startedTooOften, toldIn, violations, type Run } from '../support/job-replica/runs.js';
+import { hooksOutOfStep, runsOf, startedTooOften, toldIn, violations, type Run } from '../support/job-replica/runs.js';
 import type { Ledger } from '../support/job-replica/verdicts.js';
 import { Chance, seedFrom } from '../support/random.js';
 import { startEnsemble } from '../support/zookeeper.js';
@@ -11,7 +11,7 @@ const SEED = seedFrom('FIRE_SEED');
 
 it(
   `starts no tick twice, lets no two runs overlap and gives each tick one verdict, under all faults at once (seed ${SEED})`,
-  { timeout: SECONDS * 1_000 + 400_000 },
+  { timeout: SECONDS * 1_000 + 1_800_000 },
   async () => {
     await using ensemble = await startEnsemble(3);
     await using fire = await Fire.lay(ensemble, new Chance(SEED));
@@ -20,6 +20,7 @@ it(
     await Promise.all(fire.fleet.living().map((one) => one.process.kill('SIGTERM')));
     const runs = runsOf(fire.fleet);
     const found = [...violations(runs, ['beside']), ...startedTooOften(runs, RERUNS), ...toldTwice(toldIn(fire.fleet))];
+    found.push(...hooksOutOfStep(fire.fleet));
     for (const [job, ledger] of fire.ledgers) {
       const own = runs.filter((run) => run.job === job);
       found.push(...ledger.conflicts, ...contradictions(ledger, own));

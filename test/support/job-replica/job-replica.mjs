@@ -16,7 +16,7 @@ require('reflect-metadata');
 const { ConsoleLogger, Module } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
 const { Cron, ScheduleModule } = require('@nestjs/schedule');
-const { ClusterJobs, MasterElection, MasterOnly, ZookeeperModule } = require(join(dist, 'index.js'));
+const { ClusterJobs, MasterElection, MasterOnly, OnMasterElected, OnMasterLost, ZookeeperModule } = require(join(dist, 'index.js'));
 
 /** How often a run in progress looks whether it may still act. */
 const BEAT_MS = 25;
@@ -109,10 +109,29 @@ function providerOf(spec) {
   return Job;
 }
 
+/** Writes down when it is told that this replica is master, and when that it is not any more. */
+class Hooks {
+  elected() {
+    write({ k: 'hook', hook: 'elected', t: nowUs() });
+  }
+
+  lost() {
+    write({ k: 'hook', hook: 'lost', t: nowUs() });
+  }
+}
+for (const [name, decorator] of [
+  ['elected', OnMasterElected()],
+  ['lost', OnMasterLost()],
+])
+  decorator(Hooks.prototype, name, Object.getOwnPropertyDescriptor(Hooks.prototype, name));
+
 class App {
   name = 'job-replica';
 }
-Module({ imports: [ScheduleModule.forRoot(), ZookeeperModule.forRoot(options.module)], providers: options.jobs.map(providerOf) })(App);
+Module({
+  imports: [ScheduleModule.forRoot(), ZookeeperModule.forRoot(options.module)],
+  providers: [Hooks, ...options.jobs.map(providerOf)],
+})(App);
 
 const logger = new ConsoleLogger({ json: true, flattenParams: true });
 const app = await NestFactory.createApplicationContext(App, { logger, abortOnError: false });

@@ -138,6 +138,15 @@ function overlaps(runs: readonly Run[]): string[] {
   );
 }
 
+/** Hooks that do not come in pairs: after `elected` comes `lost`, and only then the next `elected`. A process may end at any moment. */
+export function hooksOutOfStep(fleet: JobFleet): string[] {
+  return fleet.replicas.flatMap((replica) => {
+    const told = linesOf(replica).flatMap((line) => (line['k'] === 'hook' ? [line['hook']] : []));
+    const isInStep = told.every((hook, index) => hook === (index % 2 === 0 ? 'elected' : 'lost'));
+    return isInStep ? [] : [`the hooks of ${replica.name} came as ${told.join(', ')}`];
+  });
+}
+
 /** Starts under a token that is lower than one under which the same election's master had acted before. */
 function oldTokens(runs: readonly Run[]): string[] {
   const acted = runs.filter((run) => run.actedUs !== undefined);
