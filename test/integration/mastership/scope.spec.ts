@@ -102,7 +102,8 @@ describe.concurrent('a replica with candidate: false', () => {
     expect(await observer.election.master()).toBeUndefined();
     const [first, second, third] = await replicas.line();
     expect(await observer.election.master()).toEqual({ address: first.address, isThis: false });
-    expect(observer.election.state()).toEqual({ kind: 'observing', why: 'this replica is no candidate' });
+    const seen = { kind: 'observing', why: 'this replica is no candidate', master: first.address };
+    await eventually(() => expect(observer.election.state()).toEqual(seen), { what: 'the observer to know the master' });
     expect(await admin.children(replicas.linePath)).toHaveLength(2);
     await observer.election.transferTo(third.address);
     expect(await replicas.master({ not: first })).toBe(third);
