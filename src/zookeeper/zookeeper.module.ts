@@ -109,7 +109,7 @@ export const COMMON: Provider[] = [
     inject: [ELECTIONS, SETTINGS, OBSERVER, JOB_STORE, JOB_EVENTS],
     useFactory: (
       elections: Elections,
-      { drainTimeoutMs, maxClockSkewMs, address, candidate, service, version }: ZookeeperSettings,
+      { drainTimeoutMs, maxClockSkewMs, logRuns, address, candidate, service, version }: ZookeeperSettings,
       observer: Observer,
       store: JobStore | undefined,
       events: JobEvents,
@@ -118,6 +118,7 @@ export const COMMON: Provider[] = [
         observer,
         clock: systemClock,
         drainTimeoutMs,
+        logRuns,
         maxClockSkewMs,
         address,
         candidate,

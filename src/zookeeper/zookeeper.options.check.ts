@@ -117,6 +117,10 @@ class OptionsShape {
   maxClockSkewMs?: unknown;
 
   @IsOptional()
+  @IsIn(['all', 'seldom', 'none'], { message: "'all', 'seldom' or 'none'" })
+  logRuns?: unknown;
+
+  @IsOptional()
   @IsBoolean({ message: 'true or false' })
   standalone?: unknown;
 
@@ -154,7 +158,7 @@ function sentences(error: ValidationError, parent: string): string[] {
 }
 
 const KNOWN_OPTIONS =
-  'connectString, service, version, address, electionScope, candidate, sessionTimeoutMs, rootPath, auth, tls, drainTimeoutMs, maxClockSkewMs, standalone, allowStandaloneInProduction';
+  'connectString, service, version, address, electionScope, candidate, sessionTimeoutMs, rootPath, auth, tls, drainTimeoutMs, maxClockSkewMs, logRuns, standalone, allowStandaloneInProduction';
 
 function knownOptions(parent: string): string {
   return parent === '' ? KNOWN_OPTIONS : 'scheme, credentials, readableBy, parents';

@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import type { RunLogging } from './gate/run-log.js';
 import type { ConnectionOptions } from 'node:tls';
 import { ClusterCronError } from './support/errors.js';
 import { problemsOf } from './zookeeper.options.check.js';
@@ -47,6 +48,11 @@ export interface ZookeeperModuleOptions {
    * least 1 000. Default 30 000.
    */
   readonly maxClockSkewMs?: number | undefined;
+  /**
+   * Whose starts and successes of runs are logged at LOG: `'all'`, `'seldom'` (of jobs that have not run here for ten minutes), `'none'`; the others at DEBUG. Failures are
+   * logged in any case. Default `'seldom'`.
+   */
+  readonly logRuns?: RunLogging | undefined;
   /** No ZooKeeper: this process is master of everything. For development. Default false. */
   readonly standalone?: boolean | undefined;
   /** With NODE_ENV=production, `standalone` is refused without this. Default false. */
@@ -83,6 +89,7 @@ export class ZookeeperSettings {
   readonly rootPath: string;
   readonly drainTimeoutMs: number;
   readonly maxClockSkewMs: number;
+  readonly logRuns: RunLogging;
   readonly standalone: boolean;
   readonly #auth: ZookeeperAuth | undefined;
   readonly #tls: ConnectionOptions | undefined;
@@ -98,6 +105,7 @@ export class ZookeeperSettings {
     this.rootPath = options.rootPath ?? '/soa';
     this.drainTimeoutMs = options.drainTimeoutMs ?? 15_000;
     this.maxClockSkewMs = options.maxClockSkewMs ?? 30_000;
+    this.logRuns = options.logRuns ?? 'seldom';
     this.standalone = options.standalone ?? false;
     const { auth } = options;
     this.#auth = auth && { ...auth, readableBy: auth.readableBy ?? 'everyone', parents: auth.parents ?? 'shared' };

@@ -123,6 +123,7 @@ describe('the gate', () => {
     clock: systemClock,
     drainTimeoutMs: 60_000,
     maxClockSkewMs: 30_000,
+    logRuns: 'seldom' as const,
     address: 'here:1',
     candidate: true,
     service: 'A',

@@ -6,6 +6,7 @@ import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { InProgress } from './in-progress.js';
 import { MasterHooks } from './master-hooks.js';
+import type { RunLogging } from './run-log.js';
 
 /** How long a run, or a hook, may go on after it was told to stop. */
 export const ABORT_GRACE_MS = 2_000;
@@ -20,6 +21,8 @@ export interface GateParts {
   readonly clock: Clock;
   /** How long a drain waits for runs before it aborts them. */
   readonly drainTimeoutMs: number;
+  /** Which runs' starts and successes are logged at LOG. */
+  readonly logRuns: RunLogging;
   /** A replica whose clock is further off the ensemble's decides about no tick. */
   readonly maxClockSkewMs: number;
   /** `host:port` of this replica. */

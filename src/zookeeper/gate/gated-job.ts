@@ -16,6 +16,7 @@ import type { JobLoop } from './job-loop.js';
 import { endedByAbort } from './outcome.js';
 import { refusal } from './refusal.js';
 import { RunOrders } from './run-orders.js';
+import { RunLog } from './run-log.js';
 import { errorOf, reportEnd, verdictOf } from './run-reports.js';
 
 /** What a job has done on this replica since boot. Only grows. */
@@ -59,12 +60,14 @@ export class GatedJob {
   private called = 0;
   private queued: (() => void) | undefined;
   private readonly orders: RunOrders;
+  private readonly runLog: RunLog;
 
   constructor(
     readonly identity: JobIdentity,
     readonly gate: ElectionGate,
     private readonly parts: GateParts,
   ) {
+    this.runLog = new RunLog(parts, gate.election.key);
     // A job that was removed is not brought back by what its last run keeps.
     this.orders = new RunOrders(identity, gate, parts, () => !this.forgotten.signal.aborted);
   }
@@ -182,8 +185,10 @@ export class GatedJob {
       firstAttempt: Math.max(1, entry.starts),
     });
     this.counts.started += 1;
+    const logEnd = this.runLog.starts(order, tenure);
     void execute({ ...order, through: bound.through }, tenure, this.orders.execution(bound.instance), (execution) => {
       this.ended(execution);
+      logEnd(execution);
       ended(this.finished(entry, execution));
     });
   }
@@ -221,9 +226,11 @@ export class GatedJob {
     this.running += 1;
     this.counts.started += 1;
     const order = this.orders.make(tenure, { cause: 'schedule', scheduledTime: this.latestTick(), firstAttempt: 1 });
+    const logEnd = this.runLog.starts(order, tenure);
     return execute({ ...order, through }, tenure, this.orders.execution(instance), (execution) => {
       this.running -= 1;
       this.ended(execution);
+      logEnd(execution);
       this.noteLocally(execution);
     })?.then(() => this.runQueued());
   }

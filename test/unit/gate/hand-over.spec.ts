@@ -98,6 +98,7 @@ function setUp() {
     clock,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
     maxClockSkewMs: 30_000,
+    logRuns: 'seldom',
     address: 'a:1',
     candidate: true,
     service: 'Bank',

@@ -95,6 +95,7 @@ async function setUp(record: Partial<JobRecord> = {}) {
     clock,
     drainTimeoutMs: 10_000,
     maxClockSkewMs: 30_000,
+    logRuns: 'seldom',
     address: 'a:1',
     candidate: true,
     service: 'Bank',

@@ -1,3 +1,4 @@
+import type { RunLogging } from '../../../src/zookeeper/gate/run-log.js';
 import { Gate } from '../../../src/zookeeper/gate/gate.js';
 import type { GatedJob } from '../../../src/zookeeper/gate/gated-job.js';
 import type { JobIdentity } from '../../../src/zookeeper/jobs/job-identity.js';
@@ -88,6 +89,7 @@ export class LoneStore extends MemoryJobStore {
 }
 
 export interface ReplicaOptions {
+  readonly logRuns?: RunLogging;
   readonly clock?: HandClock;
   readonly store?: LoneStore;
   readonly version?: string;
@@ -123,6 +125,7 @@ export class LoneReplica {
       clock: this.clock,
       drainTimeoutMs: 10_000,
       maxClockSkewMs: 30_000,
+      logRuns: options.logRuns ?? 'seldom',
       address: 'a:1',
       candidate: true,
       service: 'Bank',
