@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { startServer } from '../../support/zookeeper.js';
-import { BLOWS, struck, struckBehindHalfOpenLink } from './forced.js';
+import { BLOWS, LONG, struck, struckBehindHalfOpenLink } from './forced.js';
 
 const blows = Object.keys(BLOWS) as (keyof typeof BLOWS)[];
 
@@ -13,7 +13,7 @@ it.concurrent('never has two masters when the session of a master is closed by f
 });
 
 it.concurrent('never has two masters when that happens while the master hangs behind a half-open link', async () => {
-  await using server = await startServer();
+  await using server = await startServer(LONG);
   const outcomes = await Promise.all(blows.map((blow) => struckBehindHalfOpenLink(server, blow)));
   expect(outcomes.flatMap((outcome) => outcome.violations)).toEqual([]);
   // A wipe may also meet the node of the next master.

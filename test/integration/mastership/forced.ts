@@ -9,6 +9,12 @@ export interface Server extends Subject {
   readonly connectString: string;
 }
 
+/** A third of it is the longest lease, and more. */
+const LONG_SESSION_MS = 16_000;
+
+/** Of a server that grants such sessions. */
+export const LONG = { cfg: { maxSessionTimeout: 20_000 } };
+
 /** What somebody does to the master from outside. */
 export type Blow = (admin: Admin, root: string, proxied: ProxiedFleet, master: Replica) => Promise<unknown>;
 
@@ -24,17 +30,21 @@ export const BLOWS = {
 /** The blow falls while the master hangs behind a half-open link; later the link heals. */
 export async function struckBehindHalfOpenLink(server: Server, blow: keyof typeof BLOWS): Promise<Outcome> {
   const root = `/struck-${blow.replaceAll(' ', '-')}`;
-  await using proxied = await startProxiedFleet(3, server, { dist: server.dist, rootPath: root, sessionTimeoutMs: 5 * T_MS });
+  await using proxied = await startProxiedFleet(3, server, { dist: server.dist, rootPath: root, sessionTimeoutMs: LONG_SESSION_MS });
   await using admin = await startAdmin(server.connectString);
   const { fleet } = proxied;
   const master = await fleet.master();
   const link = proxied.link(master);
-  const renewal = link.hold((frame) => frame.kind === 'request' && frame.op === 'multi');
-  await renewal.held;
-  // This renewal never arrives; of the lease that the one before has given, three quarters are left: the longer the lease, the less does it matter how fast
-  // this machine is. The servers grant 10 s at most.
-  link.hole();
-  renewal.release();
+  // The longest lease there is begins now: the less does it matter how fast this machine is.
+  await new Promise<void>((resolve) => {
+    const remove = link.onFrame((frame) => {
+      if (frame.kind !== 'reply' || frame.op !== 'multi') return 'pass';
+      remove();
+      // Once this reply has passed.
+      setImmediate(() => resolve(link.hole()));
+      return 'pass';
+    });
+  });
   const since = master.messages.length;
   await BLOWS[blow](admin, root, proxied, master);
   await fleet.master({ not: master });

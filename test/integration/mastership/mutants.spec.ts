@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startServer } from '../../support/zookeeper.js';
 import { gracefulStop, stuckStop } from './departures.js';
-import { BLOWS, struckBehindHalfOpenLink } from './forced.js';
+import { BLOWS, LONG, struckBehindHalfOpenLink } from './forced.js';
 import { isolatedFollower } from './isolated.js';
 import { halfOpenMaster } from './links.js';
 import { mutantOf } from './mutants.js';
@@ -48,7 +48,7 @@ describe.concurrent('without one of its guards', () => {
       guard: 'const { scene, win, proof } = this;',
       instead: 'const { scene, win } = this; const proof = { ...this.proof, waitMs: 0 };',
     });
-    await using server = await startServer();
+    await using server = await startServer(LONG);
     const { connectString, host, port } = server;
     const blows = Object.keys(BLOWS) as (keyof typeof BLOWS)[];
     const place = { connectString, host, port, dist: mutant.dist };
@@ -58,8 +58,8 @@ describe.concurrent('without one of its guards', () => {
   it("a run is seen beside the successor when the node is given up before the master's runs have ended", async () => {
     using mutant = await mutantOf({
       file: 'leaving.js',
-      guard: 'drain(tenure, why)',
-      instead: "(void drain(tenure, why), Promise.resolve('drained'))",
+      guard: 'drain(tenure, this.why, signal)',
+      instead: "(void drain(tenure, this.why, signal), Promise.resolve('drained'))",
     });
     await using server = await startServer();
     const place = { connectString: server.connectString, dist: mutant.dist };
@@ -67,7 +67,11 @@ describe.concurrent('without one of its guards', () => {
   });
 
   it('a run is seen beside the successor when the node is given up although a run goes on after its abort', async () => {
-    using mutant = await mutantOf({ file: 'leaving.js', guard: 'this.outcome = outcome;', instead: "this.outcome = 'drained';" });
+    using mutant = await mutantOf({
+      file: 'leaving.js',
+      guard: "this.outcome = outcome === 'drained' ? outcome : 'stuck';",
+      instead: "this.outcome = 'drained';",
+    });
     await using server = await startServer();
     const place = { connectString: server.connectString, dist: mutant.dist };
     await expectToSee(/"run" .* was seen [\d.]+ ms after/, async () => (await stuckStop(place)).violations);
