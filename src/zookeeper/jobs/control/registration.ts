@@ -10,8 +10,10 @@ import {
 import { JobContendedError, OrderNotSentError } from './errors.js';
 import { audited } from './amend.js';
 import { cursorAfter, isDisabled, isSameSchedule, livingVersions, passed, passedOver, scheduleInWords, ticksOf } from './in-force.js';
+import { NO_RUN } from '../record/verdict.js';
+import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule } from '../schedule/schedule.js';
-import { compareTicks, laterTick, type Tick } from '../tick.js';
+import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
 
 /** What a replica brings along. */
 export interface Registration {
@@ -38,6 +40,11 @@ export interface Registered {
 }
 
 const MAX_TRIES = 50;
+/**
+ * A version that is away for no longer has been started again, or moved to another machine. One that comes back later is deployed again: to make up for
+ * what its schedule says about the time between would run jobs that the other version has run by its own.
+ */
+export const PROVISIONAL_MS = 3_600_000;
 
 /**
  * Declares a job to the cluster: makes its record where there is none, notes what the code of this version says about it, and puts the schedule of the
@@ -45,7 +52,9 @@ const MAX_TRIES = 50;
  *
  * - A schedule that comes from `reschedule` stays, through every deploy.
  * - A version that the cluster has not seen yet, or whose code has another schedule than when it was last seen, puts its schedule in force.
- * - So does a version when no replica lives of the one whose schedule is in force: a roll-back.
+ * - So does a version when no replica lives of the one whose schedule is in force: a roll-back. It is provisional: when a version that was declared later than the
+ *   one in force comes back, its schedule is in force again. If that is within `PROVISIONAL_MS` it goes on as if it had never been gone: its ticks count from the
+ *   roll-back, and those that fell due meanwhile are made up for as `misfire` says.
  * - Otherwise nothing changes; so a replica of an old version that starts again does not bring its schedule back.
  *
  * Ticks of a new schedule count from now. Those of the old one that are due and undecided get their verdict. The same schedule under another version
@@ -114,13 +123,10 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
     };
   }
   const nowMs = Math.round(await store.nowMs());
-  const replaced = replaceSchedule(
-    { ...view, record: base.record },
-    ticksOf(base.record, controlView.control, living),
-    schedule,
-    nowMs,
-    by,
-  );
+  const ticks = ticksOf(base.record, controlView.control, living);
+  const changed = replaceSchedule({ ...view, record: base.record }, ticks, schedule, nowMs, by);
+  const isBack = takesOver && isReturn(controlView.control, declaration) && ticks !== undefined && declaration.disabled !== true;
+  const replaced = isBack ? goOn({ ...view, record: base.record }, ticks, changed, nowMs, by) : changed;
   const after = standingInWords(schedule, isDisabled(control, living));
   const before = standingInWords(view.record.schedule, isDisabled(controlView.control, living));
   const what = takesOver ? `schedule of version ${declaration.version} in force` : `declared anew by version ${declaration.version}`;
@@ -165,7 +171,51 @@ export function replaceSchedule(
 function mayPutInForce(control: JobControl, declaration: Declaration, living: ReadonlySet<string>): boolean {
   const { inForce } = control;
   if (inForce.from === 'control') return false;
-  return isNews(control, declaration) || (inForce.version !== declaration.version && !living.has(inForce.version));
+  if (isNews(control, declaration) || isReturn(control, declaration)) return true;
+  return inForce.version !== declaration.version && !living.has(inForce.version);
+}
+
+/**
+ * Whether a version comes back that was declared after the one in force, which so has its place by a roll-back. `declared` is in the order in which the schedules
+ * were new, and what is new is put in force.
+ */
+function isReturn(control: JobControl, declaration: Declaration): boolean {
+  const { declared, inForce } = control;
+  if (inForce.from === 'control' || isNews(control, declaration)) return false;
+  const placeOf = (version: string): number => declared.findIndex((each) => each.version === version);
+  const inForceAt = placeOf(inForce.version);
+  return inForceAt !== -1 && placeOf(declaration.version) > inForceAt;
+}
+
+/**
+ * The schedule of a version that is back goes on from the roll-back (`view` has the schedule that was in force meanwhile, `ticks`). Ticks of it that lie behind
+ * what was decided meanwhile, and were not themselves ticks of that schedule, are missed: nobody can go back to them.
+ */
+function goOn(
+  { record, createdMs }: Pick<JobView, 'record' | 'createdMs'>,
+  ticks: Schedule,
+  changed: { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] },
+  nowMs: number,
+  by: string,
+): { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] } {
+  const sinceMs = record.schedule?.sinceMs ?? createdMs;
+  const own = keptSchedule(changed.record.schedule).schedule;
+  if (own === undefined || changed.record.schedule === undefined || nowMs - sinceMs > PROVISIONAL_MS) return changed;
+  const verdicts = [...changed.verdicts, ...passedBy(own, ticks, endOf(sinceMs), changed.record.cursor, by)];
+  return { record: { ...changed.record, schedule: { ...changed.record.schedule, sinceMs } }, verdicts };
+}
+
+/** One verdict for the ticks of `own` up to the cursor that are no ticks of `other`. At most an hour's, so they are listed. */
+function passedBy(own: Schedule, other: Schedule, after: Tick, cursor: Tick | undefined, by: string): JobRecord['recent'] {
+  if (cursor === undefined) return [];
+  const missed: Tick[] = [];
+  for (let tick = own.next(after); tick !== undefined && compareTicks(tick, cursor) <= 0; tick = own.next(tick))
+    if (other.next(endOf(tick.dueMs - 1))?.dueMs !== tick.dueMs) missed.push(tick);
+  const [first, last] = [missed[0], missed.at(-1)];
+  if (first === undefined) return [];
+  return [
+    { ...NO_RUN, outcome: 'missed', reason: 'late', tick: first, until: missed.length === 1 ? undefined : last, count: missed.length, by },
+  ];
 }
 
 /** Of a version that the cluster does not know, or with another schedule than when it was last seen. */
@@ -179,7 +229,10 @@ async function livingBeside(store: JobStore, control: JobControl, { declaration,
   const { declared, inForce } = control;
   const canMatter =
     declared.some(({ disabled }) => disabled) ||
-    (inForce.from === 'code' && inForce.version !== declaration.version && !isNews(control, declaration)) ||
+    (inForce.from === 'code' &&
+      inForce.version !== declaration.version &&
+      !isNews(control, declaration) &&
+      !isReturn(control, declaration)) ||
     declared.length >= MAX_DECLARATIONS;
   if (!canMatter) return new Set();
   return living === undefined ? livingVersions(await store.members()) : living();
@@ -190,6 +243,9 @@ function declare(control: JobControl, declaration: Declaration, living: Readonly
   const { declared, inForce } = control;
   const known = declared.find(({ version }) => version === declaration.version);
   if (known !== undefined && textOf(known) === textOf(declaration)) return control;
+  // Only another schedule is news: the order of the versions tells which of them is the newer one (`isReturn`).
+  if (known !== undefined && isSameSchedule(known.schedule, declaration.schedule))
+    return { ...control, declared: declared.map((each) => (each === known ? declaration : each)) };
   const others = declared.filter(({ version }) => version !== declaration.version);
   while (others.length >= MAX_DECLARATIONS) {
     // A version that lives and were forgotten would look new at its next start.

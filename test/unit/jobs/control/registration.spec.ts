@@ -58,6 +58,77 @@ describe('the schedule in force', () => {
     expect(cluster.schedule).toEqual({ ...HOURLY, sinceMs: NOON + 60_000 });
   });
 
+  describe('after a roll-back, when the newer version was only away for a moment', () => {
+    const DUE = ms('2026-11-22T02:00:00Z');
+
+    /** Version 1.1 is away at 02:00, when its daily tick is due, and 1.0 has taken its place. */
+    async function away(old: Declaration): Promise<Cluster> {
+      const cluster = new Cluster();
+      cluster.alive('1.0', '1.1');
+      await cluster.boot(old);
+      await cluster.boot(NEW);
+      cluster.store.clockMs = DUE - 30_000;
+      cluster.alive('1.0');
+      expect(await cluster.boot(old)).toMatchObject({ change: 'in force' });
+      cluster.alive('1.0', '1.1');
+      return cluster;
+    }
+
+    it('goes on as if it had never been gone: what fell due meanwhile is due', async () => {
+      const cluster = await away(declared('1.0', { schedule: { cronTime: '0 0 5 * * *', timeZone: 'UTC' } }));
+      cluster.store.clockMs = DUE + 30_000;
+      expect(await cluster.boot(NEW)).toMatchObject({ change: 'in force' });
+      const { schedule, cursor, recent } = cluster.store.record('payouts');
+      expect(schedule).toEqual({ ...DAILY, sinceMs: DUE - 30_000 });
+      expect([cursor, recent.filter(({ tick: about }) => about?.dueMs === DUE)]).toEqual([undefined, []]);
+      expect(cluster.store.control('payouts').inForce).toEqual({ from: 'code', version: '1.1' });
+      expect(await cluster.boot(OLD)).toMatchObject({ change: expect.not.stringMatching('created') });
+    });
+
+    it('gives a verdict to what lies behind a tick that was decided meanwhile, once', async () => {
+      const cluster = await away(declared('1.0', { schedule: { cronTime: '10 * * * * *', timeZone: 'UTC' } }));
+      const { store } = cluster;
+      store.put(
+        'payouts',
+        { ...store.record('payouts'), cursor: { dueMs: DUE + 10_000, nominalMs: DUE + 10_000 } },
+        store.control('payouts'),
+      );
+      store.clockMs = DUE + 30_000;
+      await cluster.boot(NEW);
+      const { cursor, recent } = store.record('payouts');
+      expect(cursor?.dueMs).toBe(DUE + 10_000);
+      expect(recent.filter(({ tick: about }) => about?.dueMs === DUE)).toMatchObject([{ outcome: 'missed', reason: 'late', count: 1 }]);
+      await cluster.boot(NEW);
+      expect(store.record('payouts').recent).toHaveLength(recent.length);
+    });
+
+    it('gives no second verdict to a tick of both schedules', async () => {
+      const cluster = await away(OLD);
+      const { store } = cluster;
+      store.put('payouts', { ...store.record('payouts'), cursor: { dueMs: DUE, nominalMs: DUE } }, store.control('payouts'));
+      store.clockMs = DUE + 30_000;
+      const before = store.record('payouts').recent;
+      await cluster.boot(NEW);
+      expect(store.record('payouts')).toMatchObject({ recent: before, schedule: DAILY });
+    });
+
+    it('counts from now when it comes back after hours, as with a deploy', async () => {
+      const cluster = await away(declared('1.0', { schedule: { cronTime: '0 0 5 * * *', timeZone: 'UTC' } }));
+      cluster.store.clockMs = DUE + 2 * 3_600_000;
+      await cluster.boot(NEW);
+      expect(cluster.schedule).toEqual({ ...DAILY, sinceMs: cluster.store.clockMs });
+    });
+
+    it('comes back also when another option of the older version has changed meanwhile', async () => {
+      const cluster = await away(OLD);
+      await cluster.boot(declared('1.0', { maxSilenceMs: 5_000 }));
+      await cluster.boot(NEW);
+      expect(cluster.schedule).toMatchObject(DAILY);
+      await cluster.boot(declared('1.0', { maxSilenceMs: 6_000 }));
+      expect(cluster.schedule).toMatchObject(DAILY);
+    });
+  });
+
   it('is not held by a replica that never becomes master', async () => {
     const cluster = new Cluster();
     cluster.alive('1.0');
