@@ -93,7 +93,7 @@ export class ClusterJobs {
   /** Every job that the cluster knows, by name, also orphaned and damaged ones. Reads two to four nodes for each. */
   async list(options?: WaitOptions): Promise<JobStatus[]> {
     checkOrder('list', { options });
-    return this.ask('list', options, (store) => list(store, this.own()));
+    return this.ask('list', options, (store) => list(store, this.own(), (election) => this.masterOf(election)));
   }
 
   /**
@@ -198,7 +198,7 @@ export class ClusterJobs {
     return new Observable((subscriber) =>
       watchJobs(
         parts,
-        () => this.own(),
+        () => ({ own: this.own(), masterOf: (election) => this.masterOf(election) }),
         (jobs) => subscriber.next(jobs),
       ),
     );

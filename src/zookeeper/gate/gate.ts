@@ -15,6 +15,7 @@ import type { LoopParts } from './loop-parts.js';
 import { OwnRuns } from './own-runs.js';
 import { Pace } from './pace.js';
 import { Recent } from './recent.js';
+import { UncoveredJobs } from './uncovered-jobs.js';
 
 /** A declaration that goes by an older list of members would at most leave a schedule in force, or take it back, so much later. */
 const LIVING_FOR_MS = 1_000;
@@ -30,6 +31,7 @@ export class Gate {
   /** The runs of this process, by the name of their job: a job that is added again goes on with those of the one before. */
   private readonly runs = new Map<string, OwnRuns>();
   private readonly declarations: Declarations;
+  private readonly uncovered: UncoveredJobs | undefined;
   /** The living versions, read once for thousands of jobs that are declared one after the other. */
   private readonly living: Recent<ReadonlySet<string>>;
   private readonly loopParts: LoopParts | undefined;
@@ -45,6 +47,8 @@ export class Gate {
   ) {
     const { store, observer, clock, maxClockSkewMs } = parts;
     this.living = new Recent(clock, LIVING_FOR_MS, async () => livingVersions((await store?.members()) ?? []));
+    const isShared = store !== undefined && elections.claims.kind === 'ensemble';
+    this.uncovered = isShared ? new UncoveredJobs({ store, clock, observer, jobs: () => this.list() }) : undefined;
     this.declarations = new Declarations(elections, parts, (job) => this.register(job, { cursor: undefined, running: [] }));
     this.loopParts = store && {
       ...parts,
@@ -65,6 +69,7 @@ export class Gate {
     const found = this.gates.get(name ?? '');
     if (found !== undefined) return found;
     const made = new ElectionGate(this.elections.election(name), this.parts);
+    if (this.uncovered !== undefined) made.election.onChange(this.uncovered.soon);
     if (this.isClosed) made.close();
     this.gates.set(name ?? '', made);
     return made;
@@ -133,6 +138,7 @@ export class Gate {
     if (namesakes?.size === 0) this.named.delete(identity.name);
     job.forgotten.abort();
     const declared = this.declarations.forget(job);
+    this.uncovered?.forget(identity.name);
     const { loop } = job;
     if (loop === undefined) return;
     loop.onClosed = () => this.dismiss(loop);
@@ -152,6 +158,7 @@ export class Gate {
     if (this.isClosed) return;
     this.closing.abort();
     this.declarations.close();
+    this.uncovered?.close();
     for (const gate of this.gates.values()) gate.close();
   }
 
@@ -172,6 +179,7 @@ export class Gate {
     for (const job of scheduled) job.loop = this.loopOf(job, loopParts);
     if (this.elections.claims.kind === 'process') for (const job of scheduled) job.loop?.look();
     else this.declarations.begin(scheduled);
+    if (scheduled.length > 0) this.uncovered?.soon();
   }
 
   private loopOf(job: GatedJob, loopParts: LoopParts): JobLoop {

@@ -6,8 +6,10 @@ import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { endOf, type Tick } from '../tick.js';
 import { declarationOf, isSameSchedule, livingVersions } from './in-force.js';
+import { electionsOf, hasJob } from './members.js';
 import { pausedBy } from './pause.js';
 import { codeSchedule } from './reschedule.js';
+import { uncovered, uncoveredInWords, type MasterOf } from './uncovered.js';
 import { verdictOf, type JobVerdict } from './verdicts.js';
 
 /** One job of the service, as the cluster knows it. */
@@ -42,7 +44,7 @@ export interface JobStatus {
   readonly disabled: boolean;
   /**
    * Why none of its ticks run: its record cannot be read, and nothing else is known; or this replica cannot use the schedule in force, whose time zone, say, its
-   * Node does not know.
+   * Node does not know; or the present master does not have the job, which only others have added, or which is new in a version that is not master yet.
    */
   readonly problem?: string | undefined;
 }
@@ -67,13 +69,14 @@ const READING = 32;
 const NEXT_TIMES = 5;
 
 /** Every job that has a record, by name. `own`: the jobs in the code of this replica, whose member node need not tell of them yet. */
-export async function list(store: JobStore, own: ReadonlySet<string>): Promise<JobStatus[]> {
+export async function list(store: JobStore, own: ReadonlySet<string>, masterOf: MasterOf = unknownMaster): Promise<JobStatus[]> {
   const [jobs, members, nowMs] = await Promise.all([store.jobs(), store.members(), store.nowMs()]);
   const waiting = [...jobs].sort();
+  const asked = once(masterOf);
   const found: JobStatus[] = [];
   const readOn = async (): Promise<void> => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const status = await statusOf(store, job, { members, nowMs, own });
+      const status = await statusOf(store, job, { members, nowMs, own, masterOf: asked });
       if (status !== undefined) found.push(status);
     }
   };
@@ -85,7 +88,20 @@ interface Scene {
   readonly members: readonly MemberView[];
   readonly nowMs: number;
   readonly own: ReadonlySet<string>;
+  readonly masterOf: MasterOf;
 }
+
+/** Each election is asked for its master once, however many jobs there are. */
+function once(masterOf: MasterOf): MasterOf {
+  const known = new Map<string, Promise<string | undefined>>();
+  return (election) => {
+    const answer = known.get(election) ?? masterOf(election);
+    known.set(election, answer);
+    return answer;
+  };
+}
+
+const unknownMaster: MasterOf = () => Promise.resolve('unknown');
 
 /** Undefined for a job that was removed meanwhile. */
 async function statusOf(store: JobStore, job: string, scene: Scene): Promise<JobStatus | undefined> {
@@ -103,6 +119,7 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
     record.recent.at(-1) ?? store.loadLog(job).then((log) => log.at(-1)),
     progressOf(store, job),
   ]);
+  const lacking = disabled ? undefined : await uncovered(job, { control, members: scene.members, masterOf: scene.masterOf });
   return {
     job,
     kind: declaration?.kind,
@@ -120,7 +137,7 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
     progress,
     orphaned,
     disabled,
-    problem: scheduleProblem,
+    problem: scheduleProblem ?? (lacking && uncoveredInWords(job, lacking)),
   };
 }
 
@@ -136,18 +153,6 @@ const UNKNOWN = { elections: [], nextTimes: [], running: [], waitingTriggers: 0,
 
 function isOrphaned(job: string, { own, members }: Scene): boolean {
   return !own.has(job) && !members.some((member) => hasJob(member, job));
-}
-
-/** A replica with more jobs than its node can tell of is taken to have this one. */
-export function hasJob(member: MemberView, job: string): boolean {
-  return !member.name.startsWith('observer~') && (member.jobs === undefined || member.jobs.includes(job));
-}
-
-/** Of the living versions that have the job; of all that declared it when none does. */
-export function electionsOf({ declared }: JobControl, members: readonly MemberView[], job: string): string[] {
-  const living = livingVersions(members.filter((member) => hasJob(member, job)));
-  const alive = declared.filter(({ version }) => living.has(version));
-  return [...new Set((alive.length === 0 ? declared : alive).map(({ election }) => election))];
 }
 
 export function runningOf({ tick, trigger, startedMs, member, starts, token }: RunEntry, members: readonly MemberView[]): RunningJob {

@@ -3,6 +3,7 @@ import type { SilenceAlarm } from '../job-events.js';
 import type { JobStore } from '../record/job-store.js';
 import { declarationOf, livingVersions } from './in-force.js';
 import { list, type JobStatus } from './list.js';
+import type { MasterOf } from './uncovered.js';
 
 /** How a look at all jobs is repeated. */
 export interface MonitorParts {
@@ -38,10 +39,15 @@ export function watchAlarms(parts: MonitorParts, tell: (alarm: SilenceAlarm) => 
 }
 
 /** Tells of all jobs at once, and again whenever a look finds that something has changed. A look that fails is repeated. */
-export function watchJobs(parts: MonitorParts, own: () => ReadonlySet<string>, tell: (jobs: readonly JobStatus[]) => void): () => void {
+export function watchJobs(
+  parts: MonitorParts,
+  here: () => { readonly own: ReadonlySet<string>; readonly masterOf?: MasterOf },
+  tell: (jobs: readonly JobStatus[]) => void,
+): () => void {
   let told: string | undefined;
   return repeat(parts, async (isOver) => {
-    const jobs = await list(parts.store, own());
+    const { own, masterOf } = here();
+    const jobs = await list(parts.store, own, masterOf);
     const text = JSON.stringify(jobs);
     if (isOver() || text === told) return;
     told = text;

@@ -1,6 +1,6 @@
 import type { JobStore, MemberView } from '../record/job-store.js';
 import { JobInUseError } from './errors.js';
-import { hasJob } from './list.js';
+import { hasJob } from './members.js';
 import { unknownJob } from './amend.js';
 
 /** Who removes a job. */

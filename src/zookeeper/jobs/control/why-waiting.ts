@@ -1,6 +1,8 @@
 import type { MemberView } from '../record/job-store.js';
-import { electionsOf, hasJob, runningOf } from './list.js';
+import { runningOf } from './list.js';
+import { electionsOf, hasJob } from './members.js';
 import type { Question, WhyParts } from './question.js';
+import { addressesOf, uncovered, uncoveredInWords } from './uncovered.js';
 import { at, lasting } from './words.js';
 
 /** Overdue for longer than this, with a master in office, there is something wrong with that master. */
@@ -15,10 +17,11 @@ export async function waitingInWords(parts: WhyParts, question: Question, isFutu
     ? `It is in the future: due in ${lasting(tickMs - nowMs)}, at ${at(tickMs, timeZone)}.`
     : `Due since ${lasting(nowMs - tickMs)}, and not decided about yet.`;
   if (holders.length === 0 && !parts.own.has(job)) return `${head} ${orphanedInWords(job, members)}${clock}`;
-  if (isFuture) return `${head}${clock}`;
+  const lacking = await uncovered(job, { ...question, masterOf: (election) => parts.masterOf(election) });
+  const left = lacking && uncoveredInWords(job, lacking);
+  if (isFuture) return `${head}${left === undefined ? '' : ` ${left}`}${clock}`;
   const overlap = overlapInWords(question);
-  const masters = await mastersInWords(parts, question, holders);
-  return `${head} ${overlap ?? masters}${clock}`;
+  return `${head} ${overlap ?? left ?? (await mastersInWords(parts, question, holders))}${clock}`;
 }
 
 function orphanedInWords(job: string, members: readonly MemberView[]): string {
@@ -51,21 +54,12 @@ async function mastersInWords(
       return `It waits for the master of ${names}, whom this replica cannot ask for. The replicas that have the job: ${addressesOf(holders)}.`;
     return `It waits for a master: nobody is master of ${names} at the moment. The replicas that have the job: ${addressesOf(holders)}.`;
   }
-  const stranger = found
-    .map(({ address }) => members.find((member) => member.address === address))
-    .find((member) => member !== undefined && !hasJob(member, job));
-  if (stranger !== undefined && found.length === 1)
-    return `The present master, ${stranger.address} (version ${stranger.version}), does not have job "${job}" in its code; it is left for a master that has: ${addressesOf(holders)}.`;
   const list = found.map(({ election, address }) => `${address} (of "${election}")`).join(', ');
   const overdue =
     nowMs - tickMs > SUSPICIOUS_MS
       ? ` That takes too long: look into its log, for ZK_CLOCK_OFF (its clock) or job.not-decided, or whether it catches up for other jobs.`
       : '';
   return `It waits to be decided about by the master, ${list}.${overdue}`;
-}
-
-function addressesOf(members: readonly MemberView[]): string {
-  return members.length === 0 ? 'none' : members.map(({ address, version }) => `${address} (${version})`).join(', ');
 }
 
 function ownClockInWords({ clock, maxClockSkewMs }: WhyParts, nowMs: number): string {

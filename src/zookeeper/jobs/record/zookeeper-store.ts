@@ -53,10 +53,7 @@ const EMPTY = Buffer.alloc(0);
 const MAX_ROUNDS = 20;
 const REMOVED_AT_ONCE = 200;
 
-/**
- * The decisions about the jobs of one service, in ZooKeeper. Without a session every method rejects at once (`ZK_NOT_CONNECTED`), but for `ready`, which waits
- * for one, `write`, which answers `'unsent'`, and the watches, which begin with the next session.
- */
+/** The decisions about the jobs of one service, in ZooKeeper. Without a session: `ready` waits, `write` answers `'unsent'`, watches begin later, the rest rejects. */
 export class ZookeeperJobStore implements JobStore {
   private readonly znodes: JobZnodes;
   private readonly writing: WriteParts;

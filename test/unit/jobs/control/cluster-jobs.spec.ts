@@ -3,7 +3,7 @@ import type { JobVerdict } from '../../../../src/zookeeper/jobs/control/verdicts
 import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { Application, withStore } from './application.js';
 import { eventually } from '../../../support/eventually.js';
-import { member, ms } from './kept-store.js';
+import { DAILY, declared, member, ms } from './kept-store.js';
 
 describe('ClusterJobs where nothing is kept', () => {
   const { jobs, events } = new Application(undefined);
@@ -205,6 +205,21 @@ describe('who has ordered what', () => {
     expect(await Promise.all([asked, again])).toMatchObject([{ id: 'k1' }, { id: 'k1' }]);
     expect(observed).toHaveLength(3);
   });
+});
+
+it('lists what the master does not have as a problem', async () => {
+  const { application, store } = withStore();
+  store.put('extra', { schedule: { ...DAILY, sinceMs: undefined } }, { declared: [declared('1.0')] }, 0);
+  store.alive = [member('1.0', ['report'], '10.0.0.1:10'), member('1.0', ['report', 'extra'], '10.0.0.2:20')];
+  expect(await application.jobs.list()).toMatchObject([
+    {
+      job: 'extra',
+      problem: expect.stringMatching(/^The present master, 10\.0\.0\.1:10 .*does not have job "extra".*10\.0\.0\.2:20 \(1\.0\)/),
+    },
+    { job: 'report', problem: undefined },
+  ]);
+  store.alive = [member('1.0', ['report', 'extra'], '10.0.0.1:10')];
+  expect(await application.jobs.list()).toMatchObject([{ problem: undefined }, { problem: undefined }]);
 });
 
 it('asks the election of a job for its master, to say why a tick waits', async () => {

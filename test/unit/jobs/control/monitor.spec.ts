@@ -155,7 +155,7 @@ it('tells of all jobs at once and again when something has changed, and survives
   const told: (readonly JobStatus[])[] = [];
   const stop = watchJobs(
     { store, clock, everyMs: 1_000 },
-    () => new Set(),
+    () => ({ own: new Set() }),
     (jobs) => told.push(jobs),
   );
   const look = async (): Promise<void> => {

@@ -222,6 +222,19 @@ describe('why, about instants that are not to be run', () => {
     );
   });
 
+  it('says that the master does not have the job, also when it shares its address with one that has, and about the future', async () => {
+    const members = [member('1.0', ['other'], '10.0.0.7:9090'), member('1.1', ['payouts'], '10.0.0.8:9090')];
+    const scene = { members, master: '10.0.0.7:9090', control: { declared: [declared('1.1', { election: 'Accounts' })] } };
+    const answer =
+      /master, 10\.0\.0\.7:9090 \(version 1\.0\), does not have job "payouts".*left for a master that has: 10\.0\.0\.8:9090 \(1\.1\)/;
+    expect(await ask(TEN, scene)).toMatch(answer);
+    expect(await ask('2026-11-21T11:00:00Z', scene)).toMatch(/^It is in the future.*does not have job "payouts"/);
+    const observer = { ...member('1.1', [], '10.0.0.7:9090'), name: 'observer~1' };
+    expect(await ask(TEN, { ...scene, members: [observer, ...members] })).toMatch(answer);
+    const same = [...members, member('1.1', ['payouts'], '10.0.0.7:9090')];
+    expect(await ask(TEN, { ...scene, members: same })).not.toMatch(/does not have/);
+  });
+
   it('says since when there is the schedule', async () => {
     const schedule = { ...HOURLY, sinceMs: ms('2026-11-21T09:10:00Z') };
     expect(await ask(NINE, { record: { schedule } })).toMatch(/counts since 2026-11-21T09:10:00\.000Z/);

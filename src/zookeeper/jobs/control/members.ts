@@ -1,0 +1,14 @@
+import type { JobControl, MemberView } from '../record/job-store.js';
+import { livingVersions } from './in-force.js';
+
+/** A replica with more jobs than its node can tell of is taken to have this one. */
+export function hasJob(member: MemberView, job: string): boolean {
+  return !member.name.startsWith('observer~') && (member.jobs === undefined || member.jobs.includes(job));
+}
+
+/** Of the living versions that have the job; of all that declared it when none does. */
+export function electionsOf({ declared }: JobControl, members: readonly MemberView[], job: string): string[] {
+  const living = livingVersions(members.filter((member) => hasJob(member, job)));
+  const alive = declared.filter(({ version }) => living.has(version));
+  return [...new Set((alive.length === 0 ? declared : alive).map(({ election }) => election))];
+}
