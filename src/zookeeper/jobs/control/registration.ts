@@ -125,7 +125,7 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   const nowMs = Math.round(await store.nowMs());
   const ticks = ticksOf(base.record, controlView.control, living);
   const changed = replaceSchedule({ ...view, record: base.record }, ticks, schedule, nowMs, by);
-  const isBack = takesOver && isReturn(controlView.control, declaration) && ticks !== undefined && declaration.disabled !== true;
+  const isBack = takesOver && isReturn(controlView.control, declaration) && ticks !== undefined && !declaration.disabled;
   const replaced = isBack ? goOn({ ...view, record: base.record }, ticks, changed, nowMs, by) : changed;
   const after = standingInWords(schedule, isDisabled(control, living));
   const before = standingInWords(view.record.schedule, isDisabled(controlView.control, living));
