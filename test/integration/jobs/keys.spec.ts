@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { trigger } from '../../../src/zookeeper/jobs/control/trigger.js';
 import type { JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
+import { encodeTrigger } from '../../../src/zookeeper/jobs/record/trigger-codec.js';
 import { NO_RUN } from '../../../src/zookeeper/jobs/record/verdict.js';
 import { MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/record/zookeeper-triggers.js';
 import { MAX_KEYS_PER_BUCKET } from '../../../src/zookeeper/jobs/record/zookeeper-keys.js';
@@ -47,6 +48,19 @@ async function over(store: JobStore, id: string, state: 'ended' | 'refused' = 'e
   expect((await store.write(JOB, change)).kind).toBe('written');
 }
 
+/** More than are kept with their input. Most of them are put there at once, as they are at their end. */
+async function manyOthers(store: JobStore): Promise<void> {
+  if (scene === undefined) for (let n = 0; n < MAX_KEPT_TRIGGERS; n += 1) await over(store, `other ${n}`);
+  else {
+    const { session, znodes } = scene;
+    const ids = Array.from({ length: MAX_KEPT_TRIGGERS }, (_, n) => `other ${n}`);
+    const data = (id: string): Buffer =>
+      encodeTrigger(triggerOf(id, { state: 'ended', verdict: { ...verdictOf(1), tick: undefined, trigger: id } }));
+    await session.multi(ids.map((id) => ({ kind: 'create', path: znodes.trigger(JOB, id), data: data(id), mode: 'persistent' })));
+  }
+  for (let n = 0; n < 3; n += 1) await over(store, `last ${n}`);
+}
+
 describe.each<[string, () => Promise<JobStore>]>([
   ['in ZooKeeper', async () => (await inZooKeeper()).store],
   ['in memory', inMemory],
@@ -58,7 +72,7 @@ describe.each<[string, () => Promise<JobStore>]>([
 
   it('is not run again, and has the same answer, after many others', async () => {
     await over(store, 'invoice 7');
-    for (let n = 0; n < MAX_KEPT_TRIGGERS + 30; n += 1) await over(store, `other ${n}`);
+    await manyOthers(store);
     expect(await store.addTrigger(JOB, triggerOf('invoice 7'))).toBe('exists');
     const parts = { store, clock: systemClock, address: 'me:1' };
     const again = await trigger(parts, JOB, { idempotencyKey: 'invoice 7', wait: 'done' });
@@ -69,7 +83,7 @@ describe.each<[string, () => Promise<JobStore>]>([
 
   it('is asked for anew when it was refused, also after many others', async () => {
     await over(store, 'invoice 7', 'refused');
-    for (let n = 0; n < MAX_KEPT_TRIGGERS + 30; n += 1) await over(store, `other ${n}`);
+    await manyOthers(store);
     await eventually(async () => expect(await store.loadTrigger(JOB, 'invoice 7')).toBeUndefined(), { what: 'the refused one to go' });
     expect(await store.addTrigger(JOB, triggerOf('invoice 7', { input: { amount: 8 } }))).toBe('added');
     expect(await store.loadTrigger(JOB, 'invoice 7')).toMatchObject({ state: 'waiting', input: { amount: 8 } });
@@ -123,7 +137,7 @@ describe('the keys of a job in ZooKeeper', () => {
     await over(at.store, 'invoice 7');
     const [bucket] = (await at.session.children(at.znodes.keys(JOB))).names;
     await at.session.delete(`${at.znodes.keys(JOB)}/${bucket}/invoice 7`, -1);
-    for (let n = 0; n < MAX_KEPT_TRIGGERS; n += 1) await over(at.store, `other ${n}`);
+    await manyOthers(at.store);
     await eventually(async () => expect(await at.session.exists(at.znodes.trigger(JOB, 'invoice 7'))).toBeUndefined(), {
       what: 'its node to go',
     });

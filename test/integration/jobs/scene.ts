@@ -27,6 +27,8 @@ export interface StoreScene extends AsyncDisposable {
   readonly store: ZookeeperJobStore;
   readonly session: Session;
   readonly znodes: ReturnType<typeof jobZnodes>;
+  /** What keeps the session. */
+  readonly sessions: Sessions;
   written(): number;
 }
 
@@ -45,15 +47,26 @@ export async function openStore(connectString: string, rootPath: string): Promis
       };
     },
   });
-  const sessions = { current: () => counting, onSession: () => () => undefined } as unknown as Sessions;
+  const sessions = withSession(observed.supervisor, counting);
   const service = 'Bank';
   return {
     store: new ZookeeperJobStore({ sessions, rootPath, service, clock: systemClock, observer: { observe: () => undefined } }),
     session,
+    sessions: observed.supervisor,
     znodes: jobZnodes({ rootPath, service }),
     written: () => written,
     [Symbol.asyncDispose]: () => observed[Symbol.asyncDispose](),
   };
+}
+
+/** The same, with this one in place of its session. */
+export function withSession(sessions: Sessions, session: Session): Sessions {
+  return new Proxy(sessions, {
+    get: (target, key) => {
+      const value: unknown = key === 'current' ? () => session : Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+    },
+  });
 }
 
 function sizeOf(op: Op): number {

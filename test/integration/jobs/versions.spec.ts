@@ -5,11 +5,11 @@ import type { JobControl } from '../../../src/zookeeper/jobs/record/job-store.js
 import { encodeLog } from '../../../src/zookeeper/jobs/record/verdict-log.js';
 import { MAX_LOG_BYTES } from '../../../src/zookeeper/jobs/record/verdict.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
-import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
+import type { Session } from '../../../src/zookeeper/session/session.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import type { Op, OpResult, Stat } from '../../../src/zookeeper/wire/operations.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
-import { changeOf, CONTROL, EMPTY, entryOf, JOB, openStore, tickAt, triggerOf, verdictOf } from './scene.js';
+import { changeOf, CONTROL, EMPTY, entryOf, JOB, openStore, tickAt, triggerOf, verdictOf, withSession } from './scene.js';
 
 let server: ZooKeeperServer;
 
@@ -59,7 +59,7 @@ describe('a record that has been changed very often', () => {
     await scene.store.create(JOB, EMPTY, CONTROL);
     const sent: number[] = [];
     const session = olderBy(scene.session, scene.znodes.record(JOB), changes, sent);
-    const sessions = { current: () => session, onSession: () => () => undefined } as unknown as Sessions;
+    const sessions = withSession(scene.sessions, session);
     const observer = { observe: () => undefined };
     const store = new ZookeeperJobStore({ sessions, rootPath, service: 'Bank', clock: systemClock, observer });
     for (let second = 1; second <= 10; second += 1) {
@@ -88,7 +88,7 @@ describe('a record that has been changed very often', () => {
       code: 'ZK_UNCOMPARABLE_VERSION',
     });
     const session = olderBy(scene.session, scene.znodes.record(JOB), -1, []);
-    const sessions = { current: () => session, onSession: () => () => undefined } as unknown as Sessions;
+    const sessions = withSession(scene.sessions, session);
     const store = new ZookeeperJobStore({
       sessions,
       rootPath,
