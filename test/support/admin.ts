@@ -1,5 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import packageModule from 'node-zookeeper-client';
-import { within } from './eventually.js';
+import { within, WITHIN_MS } from './eventually.js';
 
 /** As `node-zookeeper-client` has it; the parts used here. */
 interface RawClient {
@@ -39,7 +40,7 @@ interface RawStat {
 const zookeeper = packageModule as {
   createClient(connectString: string, options: Record<string, number>): RawClient;
   readonly CreateMode: Readonly<Record<'PERSISTENT' | 'EPHEMERAL' | 'EPHEMERAL_SEQUENTIAL' | 'PERSISTENT_SEQUENTIAL', number>>;
-  readonly Exception: Readonly<Record<'NO_NODE' | 'NODE_EXISTS' | 'NOT_EMPTY', number>>;
+  readonly Exception: Readonly<Record<'NO_NODE' | 'NODE_EXISTS' | 'NOT_EMPTY' | 'CONNECTION_LOSS', number>>;
 };
 
 export interface AdminOptions {
@@ -59,7 +60,7 @@ export interface NodeInfo {
 
 /**
  * An operator at the ensemble, independent of the library under test: plain `node-zookeeper-client` with a session of its own. Any
- * operation that gets no answer fails after a while.
+ * operation that gets no answer fails after a while; one that may be repeated is, when a slow machine has lost the connection meanwhile.
  */
 export class Admin {
   constructor(
@@ -80,7 +81,7 @@ export class Admin {
 
   /** Writes a node that exists, whatever its version. */
   async set(path: string, data: string): Promise<void> {
-    await this.#ask<RawStat>(`set ${path}`, (done) => this.client.setData(path, Buffer.from(data), -1, done));
+    await this.#repeat<RawStat>(`set ${path}`, (done) => this.client.setData(path, Buffer.from(data), -1, done));
   }
 
   /** The node's text, or undefined when there is no node. */
@@ -89,7 +90,7 @@ export class Admin {
   }
 
   async info(path: string): Promise<NodeInfo | undefined> {
-    const found = await this.#ask<readonly [Buffer | undefined, RawStat]>(`get ${path}`, (done) =>
+    const found = await this.#repeat<readonly [Buffer | undefined, RawStat]>(`get ${path}`, (done) =>
       this.client.getData(path, (error, data, stat) => done(error, [data, stat])),
     ).catch(ignore(zookeeper.Exception.NO_NODE));
     if (found === undefined) return undefined;
@@ -100,12 +101,12 @@ export class Admin {
   }
 
   async exists(path: string): Promise<boolean> {
-    return (await this.#ask<RawStat | null>(`exists ${path}`, (done) => this.client.exists(path, done))) !== null;
+    return (await this.#repeat<RawStat | null>(`exists ${path}`, (done) => this.client.exists(path, done))) !== null;
   }
 
   /** The children's names, sorted; none when there is no node. */
   async children(path: string): Promise<string[]> {
-    const names = await this.#ask<string[]>(`children ${path}`, (done) => this.client.getChildren(path, done)).catch(
+    const names = await this.#repeat<string[]>(`children ${path}`, (done) => this.client.getChildren(path, done)).catch(
       ignore(zookeeper.Exception.NO_NODE),
     );
     return (names ?? []).sort();
@@ -113,7 +114,7 @@ export class Admin {
 
   /** Deletes a node, whatever its version; false when there was none. */
   async delete(path: string): Promise<boolean> {
-    const gone = await this.#ask<unknown>(`delete ${path}`, (done) => this.client.remove(path, -1, (error) => done(error, true))).catch(
+    const gone = await this.#repeat<unknown>(`delete ${path}`, (done) => this.client.remove(path, -1, (error) => done(error, true))).catch(
       ignore(zookeeper.Exception.NO_NODE),
     );
     return gone === true;
@@ -180,6 +181,18 @@ export class Admin {
   [Symbol.asyncDispose](): Promise<void> {
     this.client.close();
     return Promise.resolve();
+  }
+
+  async #repeat<T>(what: string, call: (done: (error: RawError | null, value: T) => void) => void): Promise<T> {
+    const untilMs = performance.now() + WITHIN_MS;
+    for (;;) {
+      try {
+        return await this.#ask(what, call);
+      } catch (error) {
+        if (!isCode(error, zookeeper.Exception.CONNECTION_LOSS) || performance.now() > untilMs) throw error;
+      }
+      await wait(100);
+    }
   }
 
   #ask<T>(what: string, call: (done: (error: RawError | null, value: T) => void) => void): Promise<T> {
