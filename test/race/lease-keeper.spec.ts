@@ -41,6 +41,7 @@ let renewals: Renewals;
 let keeper: LeaseKeeper;
 let armed: number | undefined;
 let leases: Lease[];
+let late: number[];
 
 beforeEach(() => {
   clock = new HandClock();
@@ -48,9 +49,14 @@ beforeEach(() => {
   keeper = new LeaseKeeper(renewals as unknown as Session, clock, '/soa', LENGTH);
   armed = keeper.next();
   leases = [];
+  late = [];
 });
 
-const hold = (): (() => void) => keeper.hold({ armedSince: () => armed, renewed: (lease) => leases.push(lease) }, keeper.leaseFromNow());
+const hold = (): (() => void) =>
+  keeper.hold(
+    { armedSince: () => armed, renewed: (lease) => leases.push(lease), late: (tookMs) => late.push(tookMs) },
+    keeper.leaseFromNow(),
+  );
 
 it('lets a tenure believe from the moment at which the renewal was sent, not answered', async () => {
   hold();
@@ -114,6 +120,7 @@ it('does not count an answer that comes when its own lease is over', async () =>
   clock.pass(LENGTH);
   await renewals.answer();
   expect(leases).toEqual([]);
+  expect(late).toEqual([LENGTH]);
 });
 
 it('sends nothing when nobody holds anything or there is no connection, and at once when there is one again', () => {

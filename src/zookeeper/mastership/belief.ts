@@ -3,7 +3,7 @@ import { Listeners } from '../support/listeners.js';
 import type { Observer } from '../support/observer.js';
 import { messageOf } from '../support/errors.js';
 import type { Ground, HeldTenure } from './election.js';
-import { believable, judge, next, type Lease, type Mastership, type MastershipEvent, type Tenure } from './mastership.state.js';
+import { believable, isLapsed, judge, next, type Lease, type Mastership, type MastershipEvent, type Tenure } from './mastership.state.js';
 import { Span } from './span.js';
 
 /** A tenure handed out to a run or a hook. Several are handed out in one span when a hand-over is taken back. */
@@ -43,6 +43,9 @@ export class Belief {
   private held: Held | undefined;
   private ground: Ground | undefined;
   private timer: Timer | undefined;
+  private renewNow: () => void = () => undefined;
+  /** The lease at which the two clocks were found to disagree. */
+  private questioned: Lease | undefined;
   private readonly listeners: Listeners<[state: Mastership]>;
 
   constructor(
@@ -64,7 +67,21 @@ export class Belief {
   isMaster(): boolean {
     const state = this.current;
     if (state.kind !== 'master' && state.kind !== 'draining') return false;
+    if (this.questioned !== state.lease) this.questionIfClocksDisagree(state.lease);
     return believable(state.lease, this.clock.nowMs(), this.clock.wallMs());
+  }
+
+  /** The wall clock has passed the deadline and the monotonic one has not: ZooKeeper knows. Asked once for each lease. */
+  private questionIfClocksDisagree(lease: Lease): void {
+    const nowMs = this.clock.nowMs();
+    if (isLapsed(lease, nowMs) || believable(lease, nowMs, this.clock.wallMs())) return;
+    this.questioned = lease;
+    this.renewNow();
+  }
+
+  /** What sends a renewal at once, for when the clocks disagree. */
+  renewBy(renewNow: () => void): void {
+    this.renewNow = renewNow;
   }
 
   /** The tenure under which something new may start now. */
@@ -156,13 +173,13 @@ export class Belief {
       this.timer = undefined;
       this.lapseIfDue();
       const state = this.current;
-      if (state.kind === 'master' || (state.kind === 'draining' && this.isMaster())) this.arm(state.lease);
+      if (state.kind === 'master' || (state.kind === 'draining' && !isLapsed(state.lease, this.clock.nowMs()))) this.arm(state.lease);
     });
   }
 
   private lapseIfDue(): void {
     const state = this.current;
-    if ((state.kind !== 'master' && state.kind !== 'draining') || this.isMaster()) return;
+    if ((state.kind !== 'master' && state.kind !== 'draining') || !isLapsed(state.lease, this.clock.nowMs())) return;
     if (state.kind === 'master') this.apply({ kind: 'lapsed' });
     else this.span?.end('the lease ran out during the drain');
   }

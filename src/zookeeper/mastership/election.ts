@@ -34,7 +34,10 @@ export interface Ground {
 export interface HeldTenure extends Tenure {
   /** Undefined where there is no ZooKeeper: standalone, and in tests. */
   readonly ground: Ground | undefined;
-  /** True while this replica may act as master for work that it has already started (I4). No I/O; safe at every instant. */
+  /**
+   * True while this replica may act as master for work that it has already started (I4). No I/O; safe at every instant. False for a moment
+   * when the wall clock has leapt on, until ZooKeeper has acknowledged a renewal sent since.
+   */
   isValid(): boolean;
   /**
    * Calls `listener` once, in the first turn of the event loop after the tenure is not valid any more (in doubt, lost or

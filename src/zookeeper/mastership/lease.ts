@@ -13,6 +13,8 @@ export interface LeaseHolder {
    */
   armedSince(): number | undefined;
   renewed(lease: Lease): void;
+  /** A renewal was acknowledged when its own lease was over: `tookMs` after it was sent. */
+  late(tookMs: number): void;
 }
 
 /**
@@ -115,6 +117,7 @@ export class LeaseKeeper {
     this.inFlight = false;
     // An answer later than its lease says nothing about now.
     if (acknowledged && this.isBelievable(lease)) this.spread(sent, lease);
+    else if (acknowledged) this.spreadDelay(this.clock.nowMs() - lease.sentAtMs);
     if (!this.again) return this.schedule(this.periodMs - (this.clock.nowMs() - lease.sentAtMs));
     this.again = false;
     return this.renew();
@@ -128,6 +131,11 @@ export class LeaseKeeper {
     } catch (thrown) {
       return isZooKeeperError(thrown, 'no-node', 'no-auth', 'bad-version') && thrown.details.opIndex !== undefined;
     }
+  }
+
+  private spreadDelay(tookMs: number): void {
+    // By the wall clock alone it is no delay.
+    if (tookMs >= this.lengthMs) for (const holder of this.holders) holder.late(tookMs);
   }
 
   private spread(sent: number, lease: Lease): void {

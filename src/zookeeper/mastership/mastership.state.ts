@@ -101,6 +101,15 @@ export function believable(lease: Lease, nowMs: number, wallMs: number): boolean
   return nowMs - lease.sentAtMs < lease.lengthMs && wallMs - lease.sentWallMs < lease.lengthMs;
 }
 
+/**
+ * Whether the lease is over for certain, by the monotonic clock. While only the wall clock says so, the machine may have been suspended or its
+ * calendar may have been set, and nothing here can tell: a virtual machine that its host has paused looks like the latter. Whoever asks
+ * hears "no" then, and ZooKeeper is asked: a renewal sent since, and acknowledged, shows that the node was there all the time.
+ */
+export function isLapsed(lease: Lease, nowMs: number): boolean {
+  return nowMs - lease.sentAtMs >= lease.lengthMs;
+}
+
 /** The state as of now: a master whose lease has run out is in doubt, whether or not a timer has noticed. */
 export function judge(state: Mastership, nowMs: number, wallMs: number): Mastership {
   return state.kind === 'master' && !believable(state.lease, nowMs, wallMs) ? next(state, { kind: 'lapsed' }) : state;

@@ -8,12 +8,17 @@ import type { Holding } from './holding.js';
 import { Leaving, type LeavingKind } from './leaving.js';
 import type { Proof } from './memory.js';
 import { mend } from './mend.js';
-import { judgeEdit, restoreNode, type Edit } from './reassignment.js';
+import { judgeEdit, placesInLine, restoreNode, type Edit } from './reassignment.js';
 import { resign } from './resign.js';
 import { report, type Scene } from './scene.js';
 import { seal } from './seal.js';
 import { tokenOf } from './token.js';
 import { ownerOf, WON_VERSION, type Win } from './win.js';
+
+/** That its answers come too late is told this often. */
+const LATE_AGAIN_MS = 60_000;
+/** Fewer late answers than this, one after the other, are an accident. */
+const LATE_ANSWERS = 3;
 
 const HAND_OVER_FAILED: Edit = { kind: 'restore', why: 'the hand-over failed' };
 
@@ -36,6 +41,9 @@ export class Reign implements LeaseHolder {
   /** The version of an edit that this master has not been able to follow. */
   private refusedVersion: number | undefined;
   private release: (() => void) | undefined;
+  /** Answers that came when their lease was over, since the last one that came in time. */
+  private lateness: { readonly sinceMs: number; count: number } | undefined;
+  private toldLateMs: number | undefined;
   /** Whoever waits for another look at everything. */
   private readonly rechecks: (() => void)[] = [];
 
@@ -87,6 +95,7 @@ export class Reign implements LeaseHolder {
   }
 
   renewed(lease: Lease): void {
+    this.lateness = undefined;
     const wasDoubtful = this.scene.belief.state().kind === 'doubtful';
     this.scene.belief.apply({ kind: 'renewed', tenure: this.tenure(), lease });
     if (wasDoubtful && this.scene.belief.isMaster()) {
@@ -94,6 +103,36 @@ export class Reign implements LeaseHolder {
         token: String(this.tenure().token),
       });
     }
+  }
+
+  /**
+   * With round trips longer than the lease nobody can be master, however healthy all else is. That must be said; and the node, which keeps others from being
+   * master, goes to one of them, if there are any, when it has been so for a session timeout.
+   */
+  late(tookMs: number): void {
+    const { scene } = this;
+    const nowMs = scene.clock.nowMs();
+    this.lateness ??= { sinceMs: nowMs - tookMs, count: 0 };
+    this.lateness.count += 1;
+    if (this.toldLateMs === undefined || nowMs - this.toldLateMs >= LATE_AGAIN_MS) {
+      this.toldLateMs = nowMs;
+      const [took, leaseMs] = [Math.round(tookMs), Math.round(scene.keeper.lengthMs)];
+      report(
+        scene,
+        'warn',
+        'slow',
+        `ZooKeeper has answered a write after ${took} ms, which is longer than the lease of ${leaseMs} ms: with such answers this replica cannot be ` +
+          'master. Look at the servers and the network; or raise sessionTimeoutMs (a lease is a third of it, at most 5 s).',
+        { tookMs: took, leaseMs },
+      );
+    }
+    if (this.lateness.count >= LATE_ANSWERS && nowMs - this.lateness.sinceMs >= scene.session.timeoutMs) void this.makeWay();
+  }
+
+  private async makeWay(): Promise<void> {
+    const places = await placesInLine(this.scene).catch(() => []);
+    const isAlone = places.every((place) => place.id === this.scene.line.id);
+    if (!isAlone && this.lateness !== undefined && this.leaving === undefined) void this.leave('resign', 'ZooKeeper answers too late here');
   }
 
   private begin(): void {
@@ -132,14 +171,17 @@ export class Reign implements LeaseHolder {
     if (leftMs > 0) return scene.wake.wait(signal, leftMs);
     const lease = await seal(scene, this.holding);
     // An event or an order to leave during the seal is met by the next step; an answer later than its lease is sealed again.
-    if (lease !== undefined && !this.over && !signal.aborted && this.leaving === undefined && scene.keeper.isBelievable(lease))
-      this.believe(lease);
+    if (lease === undefined || this.over || signal.aborted || this.leaving !== undefined) return;
+    if (scene.keeper.isBelievable(lease)) return this.believe(lease);
+    const tookMs = scene.clock.nowMs() - lease.sentAtMs;
+    if (tookMs >= lease.lengthMs) this.late(tookMs);
   }
 
   private believe(lease: Lease): void {
     const { scene } = this;
     const tenure = this.tenure();
     scene.memory.sawToken(tenure.token);
+    scene.belief.renewBy(() => scene.keeper.renewNow());
     scene.belief.standOn(new TenureGround(scene, this.holding, () => this.recheck()));
     scene.belief.apply({ kind: 'believed', tenure, lease });
     this.release ??= scene.keeper.hold(this, lease);

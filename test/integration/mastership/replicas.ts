@@ -3,7 +3,7 @@ import type { Election, Elections } from '../../../src/zookeeper/mastership/elec
 import { createElections, type ElectionsOptions } from '../../../src/zookeeper/mastership/elections.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
 import { createSessions } from '../../../src/zookeeper/session/sessions.js';
-import { systemClock } from '../../../src/zookeeper/support/clock.js';
+import { systemClock, type Clock } from '../../../src/zookeeper/support/clock.js';
 import type { Observation } from '../../../src/zookeeper/support/observer.js';
 import { eventually, WITHIN_MS } from '../../support/eventually.js';
 import { addWitness, dismissWitness, type Witness } from '../../support/evidence.js';
@@ -14,6 +14,7 @@ const SESSION_MS = 9_000;
 export type ReplicaOptions = Partial<Pick<ElectionsOptions, 'address' | 'candidate' | 'scope' | 'version' | 'rootPath'>> & {
   readonly connectString?: string;
   readonly sessionTimeoutMs?: number;
+  readonly clock?: Clock;
 };
 
 let lastPort = 9_000;
@@ -31,11 +32,11 @@ export class Replica {
   constructor(connectString: string, options: ReplicaOptions) {
     this.address = options.address ?? `10.0.0.1:${(lastPort += 1)}`;
     const observer = { observe: (one: Observation): void => this.#observe(one) };
-    const { sessionTimeoutMs = SESSION_MS } = options;
+    const { sessionTimeoutMs = SESSION_MS, clock = systemClock } = options;
     this.sessions = createSessions({
       connectString: options.connectString ?? connectString,
       sessionTimeoutMs,
-      clock: systemClock,
+      clock,
       observer,
     });
     this.elections = createElections({
@@ -46,6 +47,7 @@ export class Replica {
       scope: options.scope ?? 'version',
       address: this.address,
       candidate: options.candidate ?? true,
+      clock,
       observer,
     });
     this.#witness = { name: `replica-${this.address}`, logText: () => this.#log };

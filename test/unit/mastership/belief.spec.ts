@@ -73,15 +73,58 @@ describe('the deadline', () => {
     expect(belief.isMaster()).toBe(false);
   });
 
-  it('ends belief at once when the wall clock has leapt on, as after the machine was suspended', () => {
-    believe();
-    const run = held();
-    clock.setWall(LENGTH);
-    expect([belief.isMaster(), run.isValid(), belief.state().kind]).toEqual([false, false, 'doubtful']);
-    clock.stall(1);
-    renew();
-    expect(run.ends).toHaveLength(1);
-    expect([belief.isMaster(), run.isValid()]).toEqual([true, false]);
+  describe('when the wall clock has leapt on, by hand or while the machine was suspended,', () => {
+    let asked = 0;
+
+    beforeEach(() => {
+      asked = 0;
+      belief.renewBy(() => (asked += 1));
+      believe();
+    });
+
+    it('lets nobody who asks hear "master", and asks ZooKeeper once', () => {
+      const run = held();
+      clock.setWall(LENGTH);
+      expect([belief.isMaster(), run.isValid(), belief.state().kind]).toEqual([false, false, 'doubtful']);
+      expect(belief.tenure()).toBeUndefined();
+      expect(asked).toBe(1);
+    });
+
+    it('goes on without telling a run to stop, once ZooKeeper has acknowledged a renewal sent since', () => {
+      const run = held();
+      clock.setWall(LENGTH);
+      clock.pass(1);
+      expect(belief.isMaster()).toBe(false);
+      renew();
+      expect([belief.isMaster(), run.isValid()]).toEqual([true, true]);
+      clock.pass(LENGTH - 1);
+      expect(run.ends).toEqual([]);
+    });
+
+    it('does not take a renewal for an answer that was sent before', () => {
+      clock.pass(1);
+      const before = leaseNow();
+      clock.setWall(LENGTH);
+      renew(before);
+      expect(belief.isMaster()).toBe(false);
+      clock.pass(1);
+      renew();
+      expect(belief.isMaster()).toBe(true);
+    });
+
+    it('tells the run at the deadline of the monotonic clock when there is no answer, or at once when the tenure is over', () => {
+      const run = held();
+      clock.setWall(LENGTH);
+      clock.pass(LENGTH - 1);
+      expect(run.ends).toEqual([]);
+      clock.pass(1);
+      expect(run.ends).toHaveLength(1);
+      believe();
+      const next = held();
+      clock.setWall(LENGTH);
+      belief.apply({ kind: 'ended', why: 'session expired' });
+      expect(next.ends).toEqual(['session expired']);
+    });
   });
 
   it('does not care about a wall clock that is set back', () => {
