@@ -18,12 +18,17 @@ const GOOD: ClockJudgement = { kind: 'good' };
  * Compares the wall clock, by which ticks are due, with the ensemble's. A replica that is too far off decides about no tick: ahead, it
  * would use up ticks of the future; behind, it would run none. It gives its masterships up, so that another one can run them.
  *
+ * The ensemble's clock is that of one server, its leader, and may be the wrong one. So a replica that finds the two apart asks how the clocks of the
+ * other replicas stand to it. When more of them agree with this replica's than with the leader's, it is the leader that is off, and ticks are decided
+ * by the replicas' clocks. On equal terms the leader is right. Replicas of one host have one clock and one vote.
+ *
  * The ensemble's clock as of the last write serves as long as it agrees. When it does not it is read anew, because that write may have been long
  * ago and this machine suspended since.
  */
 export class ClockGuard {
   private fresh: { readonly atMs: number; readonly judgement: ClockJudgement } | undefined;
   private readonly toldMs = new WeakMap<ElectionGate, number>();
+  private leaderToldMs: number | undefined;
   private reading: Promise<ClockJudgement> | undefined;
 
   constructor(
@@ -52,9 +57,33 @@ export class ClockGuard {
   }
 
   private async read(ground: Ground): Promise<ClockJudgement> {
-    const judgement = this.compare(await ground.readEnsembleTime());
+    const compared = this.compare(await ground.readEnsembleTime());
+    const judgement = compared.kind === 'off' ? await this.hearOthers(ground, compared) : compared;
     this.fresh = { atMs: this.clock.nowMs(), judgement };
     return judgement;
+  }
+
+  private async hearOthers(ground: Ground, judgement: ClockJudgement): Promise<ClockJudgement> {
+    const { own, others } = await ground.clocks();
+    const isClose = (aMs: number, bMs: number): boolean => Math.abs(aMs - bMs) <= this.maxClockSkewMs;
+    // One that stands between the two speaks for neither.
+    const withLeader = others.filter(({ offMs }) => isClose(offMs, 0) && !isClose(offMs, own.offMs)).length;
+    const withThis = others.filter(({ offMs }) => isClose(offMs, own.offMs) && !isClose(offMs, 0)).length;
+    if (withThis <= withLeader) return judgement;
+    const nowMs = this.clock.nowMs();
+    if (this.leaderToldMs === undefined || nowMs - this.leaderToldMs >= REPEAT_MS) {
+      this.leaderToldMs = nowMs;
+      const offMs = Math.round(-own.offMs);
+      this.observer.observe({
+        level: 'error',
+        event: 'clock.leader-off',
+        message:
+          `The wall clock of ZooKeeper's leader is ${Math.abs(offMs)} ms ${offMs > 0 ? 'ahead of' : 'behind'} that of this replica, and of ${withThis} other ` +
+          `host(s); ${withLeader} agree with the leader. Ticks are decided by the replicas' clocks. Set the clock of ZooKeeper's leader.`,
+        fields: { offMs, withThis, withLeader, maxClockSkewMs: this.maxClockSkewMs },
+      });
+    }
+    return GOOD;
   }
 
   private compare(ensembleMs: number): ClockJudgement {

@@ -1,3 +1,4 @@
+import type { MemberClock } from '../recipes/membership/membership.js';
 import type { Session, Sessions } from '../session/session.js';
 import type { Op } from '../wire/operations.js';
 import type { Mastership, Tenure } from './mastership.state.js';
@@ -26,6 +27,11 @@ export interface Ground {
   refused(): Promise<void>;
   /** The ensemble's clock from a write made now. Rejects as the write does. */
   readEnsembleTime(): Promise<number>;
+  /**
+   * By how much the wall clock of this replica is ahead of the ensemble's, by a write made now, and by how much those of other hosts were when their
+   * replicas last told, under the same leader of ZooKeeper. Rejects as the write does.
+   */
+  clocks(): Promise<{ readonly own: MemberClock; readonly others: readonly MemberClock[] }>;
 }
 
 /**

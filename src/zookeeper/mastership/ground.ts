@@ -49,6 +49,10 @@ export class TenureGround implements Ground {
     return this.scene.member.readEnsembleTime();
   }
 
+  clocks(): ReturnType<Ground['clocks']> {
+    return this.scene.member.clocks();
+  }
+
   private tenureCheck(): Op {
     return { kind: 'check', path: this.scene.znodes.tenure(this.holding.tenureId), version: ANY_VERSION };
   }

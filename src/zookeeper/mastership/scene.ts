@@ -1,5 +1,6 @@
 import type { Clock } from '../support/clock.js';
 import type { Observation, Observer } from '../support/observer.js';
+import type { Membership } from '../recipes/membership/membership.js';
 import type { Session } from '../session/session.js';
 import type { Belief } from './belief.js';
 import type { Drain } from './election.js';
@@ -28,6 +29,7 @@ export interface CandidateParts {
 export interface OwnMember {
   readonly memberName: string;
   readEnsembleTime(): Promise<number>;
+  clocks(): ReturnType<Membership['clocks']>;
 }
 
 /** The same, and what belongs to one session. */

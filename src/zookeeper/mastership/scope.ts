@@ -56,8 +56,12 @@ export class ScopeTurnstile {
     this.wake = new Wake(parts.clock);
     const root = parts.rootPath === '/' ? '' : parts.rootPath;
     this.folder = `${root}/members/${parts.service}`;
-    this.membership = new Membership(parts.session, this.folder, parts.member, parts.id, () => this.wake.ring());
-    this.unsubscribe = parts.session.onAttached(() => this.wake.ring());
+    this.membership = new Membership(parts.session, this.folder, parts.member, parts.id, parts.clock, () => this.wake.ring());
+    this.unsubscribe = parts.session.onAttached(() => {
+      this.wake.ring();
+      // There may be another leader, with another clock, to compare with. A node that is not there is seen to by the loop.
+      if (this.membership.isMember) void this.membership.write().catch(() => undefined);
+    });
   }
 
   private readonly folder: string;
@@ -110,6 +114,11 @@ export class ScopeTurnstile {
     const ensembleMs = session.ensembleTimeMs();
     invariant(ensembleMs !== undefined, 'a write was acknowledged without a time');
     return ensembleMs;
+  }
+
+  /** How the clocks of this replica and of others stand to the ensemble's. */
+  clocks(): ReturnType<Membership['clocks']> {
+    return this.membership.clocks();
   }
 
   close(reason: Error): void {

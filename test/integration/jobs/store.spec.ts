@@ -250,6 +250,7 @@ describe('decisions in ZooKeeper', () => {
       workChecks: () => [{ kind: 'check', path: `${rootPath}/tenure`, version: -1 }],
       refused: async () => undefined,
       readEnsembleTime: async () => Date.now(),
+      clocks: async () => ({ own: { host: 'a', offMs: 0 }, others: [] }),
     };
   }
 

@@ -3,7 +3,9 @@ import { systemClock, type Clock } from '../../../src/zookeeper/support/clock.js
 import { eventually } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
-import { Replicas, SESSION_MS } from './replicas.js';
+import { Replicas } from './replicas.js';
+
+const SESSION_MS = 3_000;
 
 let server: ZooKeeperServer;
 
@@ -43,10 +45,10 @@ it('says that no master can be made of it when the round trip is longer than the
   await using proxy = await startProxy(server);
   await using replicas = new Replicas(server.connectString);
   proxy.latencyMs = SESSION_MS / 6 + 100;
-  const slow = replicas.add({ connectString: proxy.connectString });
+  const slow = replicas.add({ connectString: proxy.connectString, sessionTimeoutMs: SESSION_MS });
   await eventually(() => expect(slow.observed('mastership.slow')).toHaveLength(1), { what: 'the warning', withinMs: 60_000 });
   expect(slow.isMaster).toBe(false);
   expect(slow.observed('mastership.slow')[0]).toMatchObject({ level: 'warn', fields: { leaseMs: SESSION_MS / 3 } });
-  const quick = replicas.add();
+  const quick = replicas.add({ sessionTimeoutMs: SESSION_MS });
   expect(await replicas.master({ withinMs: 90_000 })).toBe(quick);
 });

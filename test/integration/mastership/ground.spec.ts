@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ground, HeldTenure } from '../../../src/zookeeper/mastership/election.js';
+import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { Membership } from '../../../src/zookeeper/recipes/membership/membership.js';
 import { isZooKeeperError } from '../../../src/zookeeper/wire/errors.js';
 import type { Op } from '../../../src/zookeeper/wire/operations.js';
@@ -181,6 +182,22 @@ describe.concurrent('the members', () => {
     await eventually(async () => expect(await told()).toBeUndefined(), { what: 'too many jobs to be left out' });
   });
 
+  it('tell how their clocks stand to that of ZooKeeper, one for each other host', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const ahead = { ...systemClock, wallMs: () => systemClock.wallMs() + 3_600_000 };
+    const { ground } = await tenureOf(replicas.add({ address: '10.0.0.1:1', clock: ahead }));
+    for (const address of ['10.0.0.1:2', '10.0.0.2:1', '10.0.0.2:2']) await replicas.add({ address }).standsBy();
+    await replicas.add({ address: '10.0.0.3:1', clock: ahead }).standsBy();
+    const { own, others } = await ground.clocks();
+    const inHours = (offMs: number): number => Math.round(offMs / 3_600_000);
+    expect([own.host, inHours(own.offMs)]).toEqual(['10.0.0.1', 1]);
+    const told = new Map(others.map(({ host, offMs }) => [host, inHours(offMs)]));
+    expect([...told].sort()).toEqual([
+      ['10.0.0.2', 0],
+      ['10.0.0.3', 1],
+    ]);
+  });
+
   it('tell what was to be told while their node was being made, and not what a node had that was there', async () => {
     await using replicas = new Replicas(server.connectString);
     const { ground } = await tenureOf(replicas.add());
@@ -189,7 +206,7 @@ describe.concurrent('the members', () => {
     const told = async (id: string): Promise<unknown> =>
       (JSON.parse((await admin.read(`${folder}/version~${id}`)) ?? '{}') as { jobs?: unknown }).jobs;
 
-    const late = new Membership(ground.session, folder, member, 'late', () => undefined);
+    const late = new Membership(ground.session, folder, member, 'late', systemClock, () => undefined);
     const joining = late.join();
     await late.update({ ...member, jobs: ['told late'] });
     await joining;
@@ -202,7 +219,7 @@ describe.concurrent('the members', () => {
     }
 
     await ground.session.create(`${folder}/version~there`, Buffer.alloc(0), 'ephemeral');
-    await new Membership(ground.session, folder, { ...member, jobs: ['told'] }, 'there', () => undefined).join();
+    await new Membership(ground.session, folder, { ...member, jobs: ['told'] }, 'there', systemClock, () => undefined).join();
     expect(await told('there')).toEqual(['told']);
   });
 });

@@ -178,7 +178,11 @@ describe('a replica whose clock is off', () => {
     );
     const offMs = 3_600_000;
     const tenure = {
-      ground: { session: { ensembleTimeMs: () => clock.wallMs() - offMs }, readEnsembleTime: async () => clock.wallMs() - offMs },
+      ground: {
+        session: { ensembleTimeMs: () => clock.wallMs() - offMs },
+        readEnsembleTime: async () => clock.wallMs() - offMs,
+        clocks: async () => ({ own: { host: 'a', offMs }, others: [] }),
+      },
     } as unknown as HeldTenure;
     const judgeAll = async (): Promise<void> => {
       const judged = await Promise.all(gates.map(async (gate) => guard.judge(tenure, gate)));
@@ -194,6 +198,40 @@ describe('a replica whose clock is off', () => {
     clock.pass(1_000);
     await judgeAll();
     expect(resigned).toEqual(['A', 'B', 'C', 'A', 'B', 'C']);
+  });
+});
+
+describe('a replica whose clock and that of ZooKeeper differ', () => {
+  const HOUR_MS = 3_600_000;
+
+  async function judged(others: readonly number[]): Promise<{ readonly kind: string; readonly events: string[] }> {
+    const clock = new HandClock();
+    const events: string[] = [];
+    const guard = new ClockGuard(clock, { observe: ({ event }) => events.push(event) }, 30_000);
+    const gate = { election: { key: 'A', resign: async () => undefined } } as unknown as ElectionGate;
+    const ground = {
+      session: { ensembleTimeMs: () => clock.wallMs() - HOUR_MS },
+      readEnsembleTime: async () => clock.wallMs() - HOUR_MS,
+      clocks: async () => ({ own: { host: 'a', offMs: HOUR_MS }, others: others.map((offMs, i) => ({ host: `b${i}`, offMs })) }),
+    };
+    const { kind } = await guard.judge({ ground } as unknown as HeldTenure, gate);
+    return { kind, events };
+  }
+
+  it.each([
+    ['nobody else is there to ask', []],
+    ['the others agree with ZooKeeper', [10, -20]],
+    ['as many others agree with it as with ZooKeeper', [HOUR_MS, 0]],
+    ['the others agree with neither', [HOUR_MS / 2, -HOUR_MS]],
+  ])('is off itself when %s', async (_, others) => {
+    expect(await judged(others)).toEqual({ kind: 'off', events: ['clock.off'] });
+  });
+
+  it.each([
+    ['the one other host', [HOUR_MS + 1_000]],
+    ['two of three hosts', [HOUR_MS, HOUR_MS - 2_000, 0]],
+  ])('goes on by its own clock, and says that ZooKeeper is off, when it agrees with %s', async (_, others) => {
+    expect(await judged(others)).toEqual({ kind: 'good', events: ['clock.leader-off'] });
   });
 });
 

@@ -1,6 +1,7 @@
 import { isZooKeeperError } from '../../wire/errors.js';
-import { ANY_VERSION, type WatchEvent } from '../../wire/operations.js';
+import { ANY_VERSION, type Stat, type WatchEvent } from '../../wire/operations.js';
 import type { Session } from '../../session/session.js';
+import type { Clock } from '../../support/clock.js';
 
 /** What a replica tells of itself. */
 export interface Member {
@@ -27,12 +28,44 @@ export interface OlderMember {
   readonly leaseMs: number | undefined;
 }
 
+/** How the wall clock of a replica stood to that of ZooKeeper's leader when it last wrote its node. */
+export interface MemberClock {
+  /** The host of its address: replicas of one host share a clock. */
+  readonly host: string;
+  /** Positive when it was ahead. */
+  readonly offMs: number;
+}
+
+/** So many other members are asked about their clocks. */
+const MAX_CLOCKS = 30;
+
 /** ZooKeeper takes 1 MiB for a node; this leaves others room. */
 const MAX_MEMBER_BYTES = 256 * 1_024;
 
-function encode(member: Member): Buffer {
-  const data = Buffer.from(JSON.stringify(member));
-  return data.length <= MAX_MEMBER_BYTES ? data : Buffer.from(JSON.stringify({ ...member, jobs: undefined }));
+/** `wallMs`: the member's wall clock as it writes. */
+function encode(member: Member, wallMs: number): Buffer {
+  const data = Buffer.from(JSON.stringify({ ...member, wallMs }));
+  return data.length <= MAX_MEMBER_BYTES ? data : Buffer.from(JSON.stringify({ ...member, wallMs, jobs: undefined }));
+}
+
+function clockIn(data: Buffer, stat: Stat): MemberClock | undefined {
+  try {
+    const { address, wallMs } = JSON.parse(data.toString('utf8')) as { address?: unknown; wallMs?: unknown };
+    if (typeof address !== 'string' || typeof wallMs !== 'number') return undefined;
+    return { host: hostOf(address), offMs: wallMs - stat.mtimeMs };
+  } catch {
+    // Edited by hand, or no object at all.
+    return undefined;
+  }
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'));
+}
+
+/** Each leader opens a new epoch, the upper half of its transactions' ids. */
+function epochOf(zxid: bigint): bigint {
+  return zxid >> 32n;
 }
 
 function leaseMsIn(data: Buffer): number | undefined {
@@ -58,21 +91,20 @@ export class Membership {
   /** The name of this replica's node in the folder. */
   readonly name: string;
   private readonly path: string;
-  private data: Buffer;
   /** What the node is known to say. */
-  private told: Buffer | undefined;
+  private told: Member | undefined;
   private joined = false;
 
   constructor(
     private readonly session: Session,
     private readonly folder: string,
-    member: Member,
+    private member: Member,
     id: string,
+    private readonly clock: Clock,
     private readonly moved: () => void,
   ) {
     this.name = `${member.candidate ? member.scope : 'observer'}~${id}`;
     this.path = `${folder}/${this.name}`;
-    this.data = encode(member);
   }
 
   /** As far as is known. */
@@ -86,30 +118,56 @@ export class Membership {
   }
 
   private async makeNode(): Promise<void> {
-    const { data } = this;
+    const { member } = this;
     try {
-      await this.session.create(this.path, data, 'ephemeral');
-      this.told = data;
+      await this.session.create(this.path, encode(member, this.clock.wallMs()), 'ephemeral');
+      this.told = member;
     } catch (thrown) {
       if (!isZooKeeperError(thrown, 'node-exists')) throw thrown;
     }
     const stat = await this.session.exists(this.path, { watch: this.left });
     this.joined = stat !== undefined;
     // What was to be told while there was no node, or while the one that is there was not known of.
-    if (this.joined && this.told !== this.data) await this.write();
+    if (this.joined && this.told !== this.member) await this.write();
   }
 
   /** Tells of this replica anew. The kind of member it is must stay. Until it is one, what it tells is kept for then. */
   async update(member: Member): Promise<void> {
-    this.data = encode(member);
+    this.member = member;
     if (this.joined) await this.write();
   }
 
   /** Writes this replica's node as it is: for the ensemble's time, which comes with the answer. */
-  async write(): Promise<void> {
-    const { data } = this;
-    await this.session.set(this.path, data, ANY_VERSION);
-    this.told = data;
+  async write(): Promise<Stat> {
+    const { member } = this;
+    const stat = await this.session.set(this.path, encode(member, this.clock.wallMs()), ANY_VERSION);
+    this.told = member;
+    return stat;
+  }
+
+  /**
+   * This replica's clock from a write made now, and those of other hosts as their replicas last told, one for each; only what was written under the same
+   * leader of ZooKeeper can be compared. A leader's change makes all replicas connect again, and tell anew.
+   */
+  async clocks(): Promise<{ readonly own: MemberClock; readonly others: readonly MemberClock[] }> {
+    const wallMs = this.clock.wallMs();
+    const written = await this.write();
+    const own = { host: hostOf(this.member.address), offMs: wallMs - written.mtimeMs };
+    const names = (await this.list()).map(({ name }) => name).filter((name) => name !== this.name);
+    const read = await Promise.all(names.slice(0, MAX_CLOCKS).map((name) => this.clockOf(name, epochOf(written.mzxid))));
+    const byHost = new Map(read.filter((one) => one !== undefined).map((one) => [one.host, one]));
+    byHost.delete(own.host);
+    return { own, others: [...byHost.values()] };
+  }
+
+  private async clockOf(name: string, epoch: bigint): Promise<MemberClock | undefined> {
+    try {
+      const { data, stat } = await this.session.get(`${this.folder}/${name}`);
+      return epochOf(stat.mzxid) === epoch ? clockIn(data, stat) : undefined;
+    } catch (thrown) {
+      if (isZooKeeperError(thrown, 'no-node')) return undefined;
+      throw thrown;
+    }
   }
 
   /** The living members, this one included. `watch` is called once, at the next change. */
