@@ -67,14 +67,14 @@ export class Belief {
   isMaster(): boolean {
     const state = this.current;
     if (state.kind !== 'master' && state.kind !== 'draining') return false;
-    if (this.questioned !== state.lease) this.questionIfClocksDisagree(state.lease);
-    return believable(state.lease, this.clock.nowMs(), this.clock.wallMs());
+    const isBelievable = believable(state.lease, this.clock.nowMs(), this.clock.wallMs());
+    if (!isBelievable) this.question(state.lease);
+    return isBelievable;
   }
 
-  /** The wall clock has passed the deadline and the monotonic one has not: ZooKeeper knows. Asked once for each lease. */
-  private questionIfClocksDisagree(lease: Lease): void {
-    const nowMs = this.clock.nowMs();
-    if (isLapsed(lease, nowMs) || believable(lease, nowMs, this.clock.wallMs())) return;
+  /** When the wall clock has passed the deadline and the monotonic one has not, ZooKeeper knows. Asked once for each lease. */
+  private question(lease: Lease): void {
+    if (this.questioned === lease || isLapsed(lease, this.clock.nowMs())) return;
     this.questioned = lease;
     this.renewNow();
   }
