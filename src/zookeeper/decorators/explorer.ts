@@ -161,7 +161,7 @@ export class Explorer implements OnModuleInit {
     for (const { instance, method, job } of this.found) {
       const { cron } = scheduleOf((instance as Record<PropertyKey, unknown>)[method.key]) ?? {};
       const { name, rules } = job.identity;
-      if (cron === undefined || typeof cron.initialDelayMs !== 'number' || rules.claim === 'none') continue;
+      if (cron === undefined || typeof cron.initialDelayMs !== 'number' || cron.initialDelayMs === 0 || rules.claim === 'none') continue;
       this.tell(
         'warn',
         'job.initial-delay',

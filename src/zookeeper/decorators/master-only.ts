@@ -66,9 +66,14 @@ export function imitate(copy: Method, original: Method): void {
 
 function wrap(method: Guarded): Method {
   const { jobs, original } = method;
-  return function (this: unknown, ...args: unknown[]): unknown {
+  const wrapper: Method = function (this: unknown, ...args) {
     const job = jobs.get(this as object) ?? jobOf(this, method);
     return job === undefined ? unbound(method) : job.enter(this, original, args);
+  };
+  if (!types.isAsyncFunction(original)) return wrapper;
+  // Decorators of tracers look at the kind of function to know whether to wait for its end.
+  return async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+    return wrapper.apply(this, args);
   };
 }
 

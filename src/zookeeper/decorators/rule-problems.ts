@@ -1,8 +1,11 @@
 import type { JobOptions } from '../jobs/job-options.js';
+import { JobRun } from '../jobs/job-run.js';
+import type { Guarded } from './guarded.js';
 import type { JobIdentity, ScheduleKind } from '../jobs/job-identity.js';
+import { received } from '../support/checks.js';
 import { messageOf } from '../support/errors.js';
 import { cronSpecOf } from './identity.js';
-import { type CronMetadata, scheduleOf } from './schedule-metadata.js';
+import { type CronMetadata, scheduleOf, type ScheduleMetadata } from './schedule-metadata.js';
 import { DECORATOR, type FoundJob } from './setup-problems.js';
 
 /** A `@MasterOnly` method of one instance, and who it is there. */
@@ -17,10 +20,12 @@ const OF_SCHEDULES = ['misfire', 'misfireWindowMs', 'onInterrupted', 'overlap', 
 export function ruleProblems(found: readonly Ruled[]): string[] {
   return found.flatMap(({ instance, method, job: { identity }, where }) => {
     const who = `${identity.method} (${where})`;
-    const { cron } = scheduleOf((instance as Record<PropertyKey, unknown>)[method.key]) ?? {};
-    return [...problemsOf(identity, method.options), ...(cron === undefined ? [] : cronProblems(identity, cron))].map(
-      (problem) => `${who} ${problem}`,
-    );
+    const schedule = scheduleOf((instance as Record<PropertyKey, unknown>)[method.key]);
+    return [
+      ...problemsOf(identity, method.options),
+      ...(schedule === undefined ? [] : [...durationProblems(identity, schedule), ...parameterProblems(instance, method)]),
+      ...(schedule?.cron === undefined ? [] : cronProblems(identity, schedule.cron)),
+    ].map((problem) => `${who} ${problem}`);
   });
 }
 
@@ -67,6 +72,41 @@ function cronProblems({ rules }: JobIdentity, cron: CronMetadata): string[] {
   }
   return problems;
 }
+
+/** The longest delay that Node's timers hold; they take what is longer, and what is no number, for 1 ms. */
+const MAX_DELAY_MS = 2_147_483_647;
+
+/** Durations with which a timer would fire all the time, or at another time than it says. */
+function durationProblems({ rules }: JobIdentity, { kind, cron, durationMs }: ScheduleMetadata): string[] {
+  if (kind === 'interval') return delayProblem('@Interval', durationMs, 1);
+  if (kind === 'timeout') return delayProblem('@Timeout', durationMs, 0);
+  // With claims it is not used, which is told.
+  return cron?.initialDelayMs === undefined || rules.claim !== 'none' ? [] : delayProblem('initialDelay of @Cron', cron.initialDelayMs, 0);
+}
+
+function delayProblem(what: string, delayMs: unknown, leastMs: number): string[] {
+  if (typeof delayMs === 'number' && delayMs >= leastMs && delayMs <= MAX_DELAY_MS) return [];
+  const longer = typeof delayMs === 'number' && delayMs > MAX_DELAY_MS ? ' For a longer time use @Cron.' : '';
+  return [
+    `has ${what} with ${received(delayMs)}, and Node's timers hold ${leastMs} to ${MAX_DELAY_MS} ms: they take anything else for 1 ms. Is a setting missing?${longer}`,
+  ];
+}
+
+/** A first parameter that is something else than the run which a schedule gives to the method. */
+function parameterProblems(instance: object, { key, original }: Guarded): string[] {
+  const [type] = (Reflect.getMetadata('design:paramtypes', instance, key as string) as readonly unknown[] | undefined) ?? [];
+  const advice =
+    'A schedule gives the method its JobRun there, and nothing else. Make the first parameter a JobRun, or take it away and read JobRun.current()';
+  // TypeScript writes Object for what is no class: a type that is only imported, an interface, a union.
+  if (typeof type === 'function' && type !== Object && type !== JobRun && type.name !== 'JobRun')
+    return [
+      `takes ${type.name === '' ? 'something else' : `a ${type.name}`} as its first parameter. ${advice}; for a parameter of your own, add a method that calls this one.`,
+    ];
+  return HAS_DEFAULT.test(Function.prototype.toString.call(original)) ? [`has a default for its first parameter. ${advice}.`] : [];
+}
+
+/** A method, or a function, whose first parameter is a name with a default. */
+const HAS_DEFAULT = /^(?:async\s+)?(?:function\s*)?[\w$]*\s*\(\s*[\w$]+\s*=[^>=]/u;
 
 function given(options: JobOptions, among: readonly (keyof JobOptions)[]): (keyof JobOptions)[] {
   return among.filter((option) => options[option] !== undefined);

@@ -2,7 +2,7 @@ import { Inject, Injectable, Module, Scope } from '@nestjs/common';
 import { Cron, Interval, ScheduleModule, SchedulerRegistry, Timeout } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { JobRun, MasterOnly, NotMasterError, UnboundError } from '../../../src/index.js';
+import { JobRun, MasterOnly, NotMasterError, OnMasterElected, UnboundError } from '../../../src/index.js';
 import { ELECTIONS, runJob, TestElections, ZookeeperTestingModule } from '../../../src/testing.js';
 import { GATE } from '../../../src/zookeeper/decorators/inject.js';
 import type { Gate } from '../../../src/zookeeper/gate/gate.js';
@@ -507,6 +507,16 @@ describe('what cannot work fails at boot, naming the parties', () => {
       run(): void {}
     }
     await expect(boot({ ...master, providers: [Jobs] })).rejects.toThrow(/Jobs\.run .*@Cron, but ScheduleModule cannot see it/u);
+  });
+
+  it('code that was compiled with standard decorators, naming the setting', () => {
+    const context = { kind: 'method', name: 'send', static: false, private: false };
+    const decorate = MasterOnly() as unknown as (value: unknown, context: unknown) => void;
+    const hook = OnMasterElected() as unknown as typeof decorate;
+    for (const each of [decorate, hook])
+      expect(() => each(() => undefined, context)).toThrow(
+        /ZK_JOB_SETUP.* on send: .*standard decorators.*"experimentalDecorators": true/u,
+      );
   });
 
   it('static methods, properties, twice, and unknown options, when the class is defined', () => {

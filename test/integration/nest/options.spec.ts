@@ -1,7 +1,7 @@
 import { Injectable, Scope } from '@nestjs/common';
 import { Cron, type CronOptions, Interval, ScheduleModule, Timeout } from '@nestjs/schedule';
 import { afterEach, describe, expect, it } from 'vitest';
-import { JobSetupError, MasterOnly, type MasterOnlyOptions } from '../../../src/index.js';
+import { JobRun, JobSetupError, MasterOnly, type MasterOnlyOptions } from '../../../src/index.js';
 import { ZookeeperTestingModule } from '../../../src/testing.js';
 import { GATE } from '../../../src/zookeeper/decorators/inject.js';
 import type { Gate } from '../../../src/zookeeper/gate/gate.js';
@@ -257,6 +257,110 @@ describe('options that contradict the schedule fail at boot, naming the method a
       [{ overlap: 'skip' }, Cron(NEVER, { waitForCompletion: true })],
     ] as readonly [MasterOnlyOptions, ...MethodDecorator[]][])
       expect(await problemsOf(MasterOnly(options), ...schedule)).toEqual([]);
+  });
+});
+
+describe('durations that Node would take for 1 ms fail at boot', () => {
+  it.each<[string, MethodDecorator, string | undefined]>([
+    ['NaN, as of a setting that is missing', Interval(Number('x')), '@Interval with NaN'],
+    ['0', Interval(0), '@Interval with 0'],
+    ['a negative one', Interval(-5), '@Interval with -5'],
+    ['infinity', Interval(Infinity), '@Interval with Infinity'],
+    ['longer than a timer holds', Interval(2_147_483_648), '@Interval with 2147483648'],
+    ['text', Interval('often', '1000' as unknown as number), '@Interval with "1000"'],
+    ['nothing but a name', Interval('1000' as unknown as number), '@Interval with nothing'],
+    ['NaN of @Timeout', Timeout(Number.NaN), '@Timeout with NaN'],
+    ['a negative one of @Timeout', Timeout(-1), '@Timeout with -1'],
+    ['too long of @Timeout', Timeout('late', 3_000_000_000), '@Timeout with 3000000000'],
+    ['1', Interval(1), undefined],
+    ['the longest', Interval(2_147_483_647), undefined],
+    ['0 of @Timeout: at once', Timeout(0), undefined],
+  ])('%s', async (_, schedule, problem) => {
+    const expected = problem === undefined ? [] : [expect.stringContaining(`has ${problem}, and Node's timers hold`)];
+    expect(await problemsOf(MasterOnly(), schedule)).toEqual(expected);
+  });
+
+  it('also of initialDelay, where it is used', async () => {
+    const late = Cron(NEVER, { initialDelay: 3_000_000_000 });
+    expect(await problemsOf(MasterOnly({ claim: 'none' }), late)).toEqual([
+      expect.stringContaining('initialDelay of @Cron with 3000000000'),
+    ]);
+    // It would never start, in silence.
+    expect(await problemsOf(MasterOnly({ claim: 'none' }), Cron(NEVER, { initialDelay: -1 }))).toHaveLength(1);
+    expect(await problemsOf(MasterOnly(), late)).toEqual([]);
+  });
+});
+
+describe('a first parameter that cannot be the run fails at boot', () => {
+  class Customer {
+    readonly name = 'Anna';
+  }
+  interface Filter {
+    readonly all: boolean;
+  }
+  class OfNumber {
+    @Cron(NEVER)
+    @MasterOnly()
+    run(_id?: number): void {}
+  }
+  class OfText {
+    @MasterOnly()
+    @Interval(LONG)
+    run(_id: string): void {}
+  }
+  class OfClass {
+    @Timeout(LONG)
+    @MasterOnly()
+    run(_customer: Customer): void {}
+  }
+  class WithDefault {
+    @Cron(NEVER)
+    @MasterOnly()
+    async run(_limit = 100): Promise<void> {}
+  }
+  class OfRun {
+    @Cron(NEVER)
+    @MasterOnly()
+    run(_run: JobRun, _id?: number): void {}
+  }
+  class OfNoRun {
+    @Cron(NEVER)
+    @MasterOnly()
+    run(_run?: JobRun): void {}
+  }
+  class OfNothing {
+    @Cron(NEVER)
+    @MasterOnly()
+    run(): void {}
+  }
+  class OfInterface {
+    @Cron(NEVER)
+    @MasterOnly()
+    run(_filter: Filter | undefined): void {}
+  }
+  class Plain {
+    @MasterOnly()
+    run(_id: number, _limit = 100): void {}
+  }
+
+  it.each<[string, new () => object, string | undefined]>([
+    ['a number', OfNumber, 'takes a Number as its first parameter'],
+    ['text', OfText, 'takes a String as its first parameter'],
+    ['a class', OfClass, 'takes a Customer as its first parameter'],
+    ['a default', WithDefault, 'has a default for its first parameter'],
+    ['the run', OfRun, undefined],
+    ['perhaps the run', OfNoRun, undefined],
+    ['no parameter', OfNothing, undefined],
+    ['what has no class', OfInterface, undefined],
+    ['a number, without a schedule', Plain, undefined],
+  ])('%s', async (_, Jobs, problem) => {
+    const problems = await boot({ imports, providers: [Jobs] }).then(
+      () => [],
+      (thrown: unknown) => (thrown as JobSetupError).problems,
+    );
+    expect(problems).toEqual(
+      problem === undefined ? [] : [expect.stringContaining(`${problem}. A schedule gives the method its JobRun there`)],
+    );
   });
 });
 
