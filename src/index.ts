@@ -7,6 +7,7 @@ export type { MasterOnlyOptions } from './zookeeper/decorators/guarded.js';
 export type { JobOptions } from './zookeeper/jobs/job-options.js';
 export type { InterruptedPolicy, MisfirePolicy, OverlapPolicy, RetryOptions } from './zookeeper/jobs/job-rules.js';
 export { OnMasterElected, OnMasterLost } from './zookeeper/decorators/on-master.js';
+export { ClusterCronExceptionFilter } from './zookeeper/decorators/cluster-cron.filter.js';
 export { MasterGuard, type MasterGuardOptions } from './zookeeper/decorators/master.guard.js';
 export { MasterElection } from './zookeeper/decorators/master-election.js';
 export { ClusterJobs } from './zookeeper/decorators/cluster-jobs.js';

@@ -1,3 +1,4 @@
+import { httpStatusOf } from './http-status.js';
 import { inspect, types, type InspectOptions } from 'node:util';
 
 /**
@@ -13,6 +14,11 @@ export class ClusterCronError extends Error {
   ) {
     super(`${code}: ${message}`, options);
     this.name = new.target.name;
+  }
+
+  /** The HTTP status that fits it, for a controller that hands orders on: 400 to 431 for the caller's mistakes, 503 or 504 to try again, else 500. */
+  get httpStatus(): number {
+    return httpStatusOf(this.code);
   }
 
   /** What `JSON.stringify` makes of it: name, code, message and its further facts, with whole numbers that JSON does not know as text. */
