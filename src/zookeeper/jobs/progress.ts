@@ -3,12 +3,15 @@ import { isObject } from '../support/checks.js';
 import type { Clock, Timer } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
+import { isZooKeeperError } from '../wire/errors.js';
 import { BadProgressError } from './errors.js';
 import type { JobStore } from './record/job-store.js';
 
 /** One write of the progress of a run within this time at most. */
 export const PROGRESS_PERIOD_MS = 1_000;
 const MAX_NOTE_LENGTH = 200;
+/** How often a refused write is tried again while this replica is still master. */
+const MAX_REFUSALS = 3;
 
 /** How far a run is, as it is kept. */
 export interface ProgressNote {
@@ -90,17 +93,36 @@ export class Progress {
   }
 
   private write(): void {
-    const { store, job, clock, tenure, observer, mayCreate } = this.parts;
+    const { clock, tenure } = this.parts;
     this.timer?.cancel();
     this.timer = undefined;
     this.lastMs = clock.nowMs();
-    if (this.latest === undefined || !tenure.isValid()) return;
-    store.saveNote(job, 'progress', Buffer.from(JSON.stringify(this.latest)), tenure.ground, mayCreate()).catch((thrown: unknown) => {
+    const { latest } = this;
+    if (latest === undefined || !tenure.isValid()) return;
+    this.save(latest, MAX_REFUSALS).catch((thrown: unknown) => {
+      const { observer, job } = this.parts;
       observer.observe({
         level: 'debug',
         event: 'job.progress-not-noted',
         message: `The progress of "${job}" was not noted: ${messageOf(thrown)}`,
       });
     });
+  }
+
+  /**
+   * A refusal does not mean that the mastership is over: another replica may have moved the election's record on, as it does when it raises the floor of the
+   * tokens. The master then reads it again. If it is master still, what was told last is written.
+   */
+  private async save(note: ProgressNote, refusals: number): Promise<void> {
+    const { store, job, tenure, mayCreate } = this.parts;
+    try {
+      await store.saveNote(job, 'progress', Buffer.from(JSON.stringify(note)), tenure.ground, mayCreate());
+    } catch (thrown) {
+      if (refusals === 0 || tenure.ground === undefined || !isZooKeeperError(thrown, 'no-node', 'bad-version')) throw thrown;
+      if (thrown.reason === 'no-node' && !mayCreate()) throw thrown;
+      await tenure.ground.refused();
+      if (!tenure.isValid() || this.latest === undefined) throw thrown;
+      await this.save(this.latest, refusals - 1);
+    }
   }
 }
