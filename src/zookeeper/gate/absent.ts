@@ -18,8 +18,14 @@ export interface Absence {
 
 export const NONE_GONE: Absence = { gone: new Set(), waiting: new Set(), lookAgainInMs: undefined };
 
-/** One look at the members serves all jobs that ask within this. */
+/** One list of the members serves all jobs that ask within this and had their record before the list was asked for. */
 const SHARED_MS = 200;
+
+interface MemberList {
+  readonly number: number;
+  readonly atMs: number;
+  readonly members: Promise<readonly MemberView[]>;
+}
 
 /**
  * Which replicas are gone for good, so that their runs may be taken over.
@@ -27,20 +33,28 @@ const SHARED_MS = 200;
  * The member node of a replica lives with its session. For a run under an earlier tenure of the *same* election that is enough: this master believes,
  * so its predecessor does not any more. For a run under another election (another version's master) the end of the session does not
  * prove the end of belief; its lease, which is at most `LONGEST_OLD_LEASE_MS`, has passed when the node has been away for that long.
+ *
+ * A list of the members says nothing about a replica that has come since it was asked for, and such a one may have claimed a run already. So a list counts for a
+ * record only if it was asked for when that record had been read: who claims has its member node first, and a session reads nothing older than it has read before.
  */
 export class Absent {
   private readonly sinceMs = new Map<string, number>();
-  private look: { readonly atMs: number; readonly members: Promise<readonly MemberView[]> } | undefined;
+  private latest: MemberList | undefined;
+  private asked = 0;
 
   constructor(
     private readonly store: JobStore,
     private readonly clock: Clock,
   ) {}
 
-  /** Which of the replicas that these runs name are gone. */
-  async among(running: readonly RunEntry[], election: string): Promise<Absence> {
-    const askedMs = this.clock.nowMs();
-    const present = new Set((await this.members(askedMs)).map((member) => member.name));
+  /** Names the moment for `among`: the lists asked for from now on are newer than what is known now. */
+  get moment(): number {
+    return this.asked;
+  }
+
+  /** Which of the replicas that these runs name are gone. `readAt`: the `moment` at which the record that names them was there. */
+  async among(running: readonly RunEntry[], election: string, readAt: number): Promise<Absence> {
+    const present = new Set((await this.members(readAt)).map((member) => member.name));
     const gone = new Set<string>();
     const waiting = new Set<string>();
     let lookAgainInMs: number | undefined;
@@ -65,14 +79,16 @@ export class Absent {
     if (this.sinceMs.size > MAX_REMEMBERED && oldest !== undefined) this.sinceMs.delete(oldest);
   }
 
-  private members(askedMs: number): Promise<readonly MemberView[]> {
-    const { look } = this;
-    if (look !== undefined && askedMs - look.atMs < SHARED_MS) return look.members;
-    const members = this.store.members();
-    this.look = { atMs: askedMs, members };
-    members.catch(() => {
-      if (this.look?.members === members) this.look = undefined;
+  private members(readAt: number): Promise<readonly MemberView[]> {
+    const { latest } = this;
+    const nowMs = this.clock.nowMs();
+    if (latest !== undefined && latest.number > readAt && nowMs - latest.atMs < SHARED_MS) return latest.members;
+    this.asked += 1;
+    const list = { number: this.asked, atMs: nowMs, members: this.store.members() };
+    this.latest = list;
+    list.members.catch(() => {
+      if (this.latest === list) this.latest = undefined;
     });
-    return members;
+    return list.members;
   }
 }

@@ -54,7 +54,7 @@ export class Gate {
       ...parts,
       store,
       clockGuard: new ClockGuard(clock, observer, maxClockSkewMs),
-      pace: new Pace(),
+      pace: new Pace(clock),
       absent: new Absent(store, clock),
     };
   }

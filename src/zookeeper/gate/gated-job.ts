@@ -182,7 +182,7 @@ export class GatedJob {
       scheduledTime: tick && new Date(tick.dueMs),
       nominalTime: tick && schedule?.nominalTime(tick),
       input,
-      firstAttempt: Math.max(1, entry.starts),
+      firstAttempt: (entry.attempted ?? 0) + 1,
     });
     this.counts.started += 1;
     const logEnd = this.runLog.starts(order, tenure);

@@ -2,16 +2,18 @@ import { createHash, randomUUID } from 'node:crypto';
 import { decide } from '../jobs/record/decide.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
 import type { WriteResult } from '../jobs/record/job-store.js';
-import type { Finished, Plan, Situation } from '../jobs/record/plan.js';
+import type { Situation } from '../jobs/record/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { NONE_GONE, type Absence } from './absent.js';
+import { Claims } from './claims.js';
 import type { ElectionGate } from './election-gate.js';
-import { changeOf, inputOf, GONE, NOT_STARTED, pauseAfter, retryDelayMs, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
+import { inputOf, GONE, pauseAfter, retryDelayMs, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
 import { MAX_SLEEP_MS, Reasons } from './reasons.js';
 import { KnownSchedule } from './known-schedule.js';
 import { OwnRuns } from './own-runs.js';
+import type { Place, Waiter } from './pace.js';
 import { RecordCache } from './record-cache.js';
 import { Registrar } from './registrar.js';
 import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable } from './tick-reports.js';
@@ -30,14 +32,19 @@ export class JobLoop {
   /** The hold that it has entered. */
   private held: HeldTenure | undefined;
   private saidClock = false;
+  private behindSinceMs: number | undefined;
+  /** When, by the lists of members, the record as last read or written was there. */
+  private readAt = 0;
   private isLooking = false;
   private looking = Promise.resolve();
   private lookAgain = false;
   private phase: 'open' | 'retired' | 'closed' = 'open';
   private failures = 0;
   private readonly unwatch: (() => void)[] = [];
+  private readonly waiter: Waiter;
   private readonly reasons: Reasons;
   private readonly registrar: Registrar;
+  private readonly claims: Claims;
   private readonly schedule: KnownSchedule;
   private readonly unwatchElection: () => void;
   private readonly electionDigest: string;
@@ -53,8 +60,10 @@ export class JobLoop {
   ) {
     runs.onEnd = this.look;
     this.electionDigest = createHash('sha256').update(gate.election.key).digest('base64url').slice(0, 11);
-    this.reasons = new Reasons(parts, job.identity.name, this.look, this.outdated);
+    this.waiter = { job: job.identity.name, look: this.look };
+    this.reasons = new Reasons(parts, this.waiter, this.outdated);
     this.registrar = new Registrar(job, parts.clock);
+    this.claims = new Claims(parts, job.identity.name, runs);
     this.schedule = new KnownSchedule(job.identity.name, parts.observer);
     gate.loops.add(this);
     this.unwatchElection = gate.election.onChange(this.look);
@@ -131,7 +140,7 @@ export class JobLoop {
       // Nothing is decided, and nothing written. The guard has told, and hands over.
       if (!this.saidClock) reportClockOff(this.parts, this.job.identity);
       this.saidClock = true;
-      return this.reasons.sleep(MAX_SLEEP_MS);
+      return this.reasons.pause(MAX_SLEEP_MS);
     }
     if (this.registrar.isDue(this.cache.view, this.cache.cursorSeen))
       await this.registrar.register({ cursor: this.cache.cursorSeen, running: this.runs.live });
@@ -139,7 +148,7 @@ export class JobLoop {
     const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
     const others = view.record.running.filter(({ claim }) => !this.runs.has(claim));
-    const absence = others.length === 0 ? NONE_GONE : await this.parts.absent.among(others, this.electionDigest);
+    const absence = others.length === 0 ? NONE_GONE : await this.parts.absent.among(others, this.electionDigest, this.readAt);
     await this.carryOut(this.situation(view, tenure, absence), epoch, tenure, absence);
   }
 
@@ -168,6 +177,7 @@ export class JobLoop {
     this.held = undefined;
     this.registrar.forget();
     this.saidClock = false;
+    this.behindSinceMs = undefined;
     this.cache.forget();
     this.reasons.clear();
     for (const release of this.unwatch.splice(0)) release();
@@ -180,7 +190,7 @@ export class JobLoop {
 
   private async load(epoch: number): Promise<JobView | undefined> {
     const { view, problem } = await this.parts.store.load(this.job.identity.name);
-    if (view !== undefined) this.cache.saw(view, epoch);
+    if (view !== undefined) this.saw(view, epoch);
     if (view !== undefined && this.registrar.isDue(view, this.cache.cursorSeen)) {
       this.lookAgain = true;
       return undefined;
@@ -188,7 +198,7 @@ export class JobLoop {
     if (problem !== undefined) {
       reportUnreadable(this.parts.observer, this.job.identity.name, problem);
       this.registrar.forget();
-      this.reasons.sleep(MAX_SLEEP_MS);
+      this.reasons.pause(MAX_SLEEP_MS);
     } else if (view === undefined) {
       // Deleted: it is made anew, with the ensemble's present time as its floor.
       this.registrar.forget();
@@ -197,6 +207,11 @@ export class JobLoop {
     }
     this.cache.read();
     return view;
+  }
+
+  private saw(view: JobView, epoch: number): void {
+    this.cache.saw(view, epoch);
+    this.readAt = this.parts.absent.moment;
   }
 
   private situation(view: JobView, tenure: HeldTenure | undefined, { gone }: Absence): Situation {
@@ -214,53 +229,44 @@ export class JobLoop {
       reports: this.runs.reports,
       succeededMs: this.succeededMs,
       gone,
-      freedMs: this.runs.freedMs,
-      mayCatchUp: this.parts.pace.hasRoom,
+      freed: this.runs.freed,
+      mayCatchUp: this.parts.pace.hasRoomFor(this.waiter),
+      behindSinceMs: this.behindSinceMs,
+      disabled: identity.disabled,
       newClaim: randomUUID(),
     };
   }
 
   private async carryOut(situation: Situation, epoch: number, tenure: HeldTenure | undefined, absence: Absence): Promise<void> {
     const plan = decide(situation);
-    const result = await this.write(situation, plan, tenure);
-    if (result !== undefined && !(await this.meet(result, epoch, tenure))) return this.unmade(result, situation, plan);
-    this.failures = 0;
-    this.runs.forget(situation.finished, situation.reports);
-    reportPlan(this.parts, this.job.identity.name, plan, situation);
-    if (plan.start !== undefined && tenure !== undefined) {
-      const { trigger } = plan.start;
-      const input = trigger === undefined ? undefined : await inputOf(this.parts.store, this.job.identity.name, trigger);
-      this.start(plan.start, tenure, situation.schedule, input);
+    // In the same turn of the event loop in which the situation has said that there is one, and before the claim is sent.
+    const place = plan.catchesUp ? this.parts.pace.take(this.waiter) : undefined;
+    try {
+      const result = await this.claims.write(situation, plan, tenure);
+      if (result !== undefined && !(await this.meet(result, epoch, tenure))) {
+        if (result.kind === 'moved') place?.missed();
+        return this.claims.unmade(result, situation, plan);
+      }
+      this.failures = 0;
+      this.behindSinceMs = plan.isBehind ? (this.behindSinceMs ?? situation.nowMs) : undefined;
+      this.runs.forget(situation.finished, situation.reports);
+      reportPlan(this.parts, this.job.identity.name, plan, situation);
+      if (plan.start !== undefined && tenure !== undefined) {
+        const { trigger } = plan.start;
+        const input = trigger === undefined ? undefined : await inputOf(this.parts.store, this.job.identity.name, trigger);
+        this.start(plan.start, tenure, situation.schedule, input, place);
+      }
+    } finally {
+      place?.release();
     }
     if (plan.again) this.lookAgain = true;
     if (tenure !== undefined && this.held === tenure) this.reasons.await(plan, absence);
   }
 
-  /** Undefined: there is nothing to write. What is claimed counts as this process's from before it is sent: whoever reads it meanwhile leaves it alone. */
-  private async write(situation: Situation, plan: Plan, tenure: HeldTenure | undefined): Promise<WriteResult | undefined> {
-    if (plan.record === undefined && plan.verdicts.length === 0) return undefined;
-    if (plan.start !== undefined) this.runs.begin(plan.start);
-    try {
-      return await this.parts.store.write(this.job.identity.name, changeOf(situation.view, plan, tenure));
-    } catch (thrown) {
-      if (plan.start !== undefined) this.giveBack(plan.start);
-      throw thrown;
-    }
-  }
-
-  /** A claim that perhaps stands in the record never starts here: it goes back, for whoever may start it. */
-  private unmade(result: WriteResult, { reports }: Situation, { start }: Plan): void {
-    const isUnsure = result.kind === 'moved' && result.maybeWritten === true;
-    if (isUnsure && start !== undefined) this.giveBack(start);
-    else if (start !== undefined) this.runs.cancel(start.claim);
-    // A note of a failed run has no name by which a second one could be told from the first.
-    if (isUnsure) this.runs.forget([], reports);
-  }
-
   /** True when the change has been made. Otherwise sees to the next look. */
   private async meet(result: WriteResult, epoch: number, tenure: HeldTenure | undefined): Promise<boolean> {
     if (result.kind === 'written') {
-      if (this.held !== undefined) this.cache.saw(result.view, epoch);
+      if (this.held !== undefined) this.saw(result.view, epoch);
       return true;
     }
     this.cache.outdate();
@@ -268,25 +274,21 @@ export class JobLoop {
     this.failures += result.kind === 'refused' ? 1 : 0;
     const pauseMs = pauseAfter(result, this.failures);
     if (pauseMs === undefined) this.lookAgain = true;
-    else this.reasons.sleep(pauseMs);
+    else this.reasons.pause(pauseMs);
     return false;
   }
 
   /** What was claimed starts only if the mastership holds *now*: the claim has taken a round trip. Otherwise the claim is given back. */
-  private start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown): void {
+  private start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, place: Place | undefined): void {
     const now = this.gate.ask();
-    if (input === GONE) return this.giveBack(entry, { outcome: 'skipped', reason: 'withdrawn' });
+    if (input === GONE) return this.claims.giveBack(entry, { outcome: 'skipped', reason: 'withdrawn' });
     if (this.phase !== 'open' || now === undefined || now.id !== tenure.id || !tenure.isValid() || input === UNREAD)
-      return this.giveBack(entry);
-    const leave = entry.cause === 'misfire' || entry.cause === 'rerun' ? this.parts.pace.enter() : undefined;
+      return this.claims.giveBack(entry);
+    const ended = place?.begun();
     this.job.start(entry, tenure, schedule, input, (finished) => {
-      leave?.();
+      ended?.();
       this.runs.end(finished, this.parts.clock.wallMs());
     });
-  }
-
-  private giveBack({ claim }: RunEntry, outcome: Partial<Finished> = {}): void {
-    this.runs.end({ ...NOT_STARTED, ...outcome, claim, endedMs: this.parts.clock.wallMs() }, undefined);
   }
 
   private retryAfter(thrown: unknown): void {
@@ -294,6 +296,6 @@ export class JobLoop {
     if (this.phase === 'closed') return;
     const delayMs = retryDelayMs(this.failures++);
     reportFailure(this.parts.observer, this.job.identity.name, thrown, delayMs, this.failures);
-    this.reasons.sleep(delayMs);
+    this.reasons.pause(delayMs);
   }
 }

@@ -39,7 +39,7 @@ export interface LoopJob {
    * gone, so that the new one does not fall behind it. Answers whose code the schedule in force comes from; `'own'` also when an operator has ordered it.
    */
   register(known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] }): Promise<'own' | 'other' | undefined>;
-  /** Starts a claimed run; `ended` is called in the same turn in which the run stops to count as work in progress. */
+  /** Starts a claimed run; `ended` is called in the same turn in which the run stops counting as work in progress. */
   start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, ended: (finished: Finished) => void): void;
 }
 

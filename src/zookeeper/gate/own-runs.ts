@@ -1,5 +1,5 @@
 import type { RunEntry } from '../jobs/record/job-record.js';
-import type { Finished } from '../jobs/record/plan.js';
+import type { Finished, Span } from '../jobs/record/plan.js';
 import { MAX_VERDICTS, type StoredVerdict } from '../jobs/record/verdict.js';
 import type { Clock } from '../support/clock.js';
 
@@ -11,8 +11,9 @@ export class OwnRuns {
   /** Called when a run has ended. */
   onEnd: () => void = () => undefined;
   private readonly going = new Map<string, RunEntry>();
-  private freed: number | undefined;
+  private lastSpan: Span | undefined;
   private called = 0;
+  private calledSinceMs = 0;
   private ended: readonly Finished[] = [];
   private noted: readonly StoredVerdict[] = [];
   private readonly waiting = new Set<() => void>();
@@ -25,9 +26,10 @@ export class OwnRuns {
   /** So many calls by other code go on. `nowMs`: by this replica's wall clock. */
   calls(count: number, nowMs: number): void {
     const hasEnded = count < this.called;
+    if (this.called === 0) this.calledSinceMs = nowMs;
     this.called = count;
     if (!hasEnded) return;
-    this.freed = nowMs;
+    this.lastSpan = { sinceMs: Math.min(this.calledSinceMs, nowMs), untilMs: nowMs };
     this.onEnd();
   }
 
@@ -46,9 +48,9 @@ export class OwnRuns {
     return [...this.going.values()];
   }
 
-  /** When one ended last, by this replica's wall clock. */
-  get freedMs(): number | undefined {
-    return this.freed;
+  /** From the claim of the one that ended last to its end, by this replica's wall clock. */
+  get freed(): Span | undefined {
+    return this.lastSpan;
   }
 
   /** True when there is nothing to write down. */
@@ -72,9 +74,10 @@ export class OwnRuns {
 
   /** `freedMs`: when it stopped to be in the way; undefined for one that was claimed and never started. */
   end(finished: Finished, freedMs: number | undefined): void {
+    const sinceMs = this.going.get(finished.claim)?.startedMs;
     this.going.delete(finished.claim);
     this.ended = [...this.ended, finished];
-    this.freed = freedMs ?? this.freed;
+    if (freedMs !== undefined) this.lastSpan = { sinceMs: Math.min(sinceMs ?? freedMs, freedMs), untilMs: freedMs };
     this.onEnd();
   }
 

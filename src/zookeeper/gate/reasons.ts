@@ -2,19 +2,19 @@ import type { Plan } from '../jobs/record/plan.js';
 import type { Timer } from '../support/clock.js';
 import type { Absence } from './absent.js';
 import type { LoopParts } from './loop-parts.js';
+import type { Waiter } from './pace.js';
 
 /** A job is looked at at least this often, so that a clock that was set, or a machine that slept, is noticed. */
 export const MAX_SLEEP_MS = 10_000;
 
-/** Sees to it that one job is looked at again: at a time, when there is room to catch up, or when another replica's run is out of the way. */
+/** Sees to it that one job is looked at again: at a time, when it is its turn in catching up, or when another replica's run is out of the way. */
 export class Reasons {
   private timer: Timer | undefined;
   private readonly watches: (() => void)[] = [];
 
   constructor(
     private readonly parts: Pick<LoopParts, 'store' | 'clock' | 'pace'>,
-    private readonly job: string,
-    private readonly look: () => void,
+    private readonly waiter: Waiter,
     /** As `look`, when the record has to be read again. */
     private readonly outdated: () => void,
   ) {}
@@ -23,26 +23,32 @@ export class Reasons {
   await(plan: Plan, { waiting, lookAgainInMs }: Absence): void {
     const { store, clock, pace } = this.parts;
     this.unwatch();
-    if (plan.waitsForPace) pace.wait(this.look);
+    if (plan.waitsForPace) pace.wait(this.waiter);
+    else pace.leave(this.waiter);
     if (plan.waitsFor.length > 0) {
       const present = plan.waitsFor.filter((member) => !waiting.has(member));
-      this.watches.push(store.watchRecord(this.job, this.outdated));
+      this.watches.push(store.watchRecord(this.waiter.job, this.outdated));
       if (present.length > 0) this.watches.push(store.watchMembers(present, this.outdated));
     }
     const untilTickMs = plan.wakeAtMs === undefined ? MAX_SLEEP_MS : plan.wakeAtMs - clock.wallMs();
     this.sleep(Math.max(0, Math.min(untilTickMs, lookAgainInMs ?? MAX_SLEEP_MS)));
   }
 
-  /** The last order counts. */
-  sleep(delayMs: number): void {
+  /** Nothing was decided: waits for this time alone, and in no line. The last order counts. */
+  pause(delayMs: number): void {
+    this.parts.pace.leave(this.waiter);
+    this.sleep(delayMs);
+  }
+
+  private sleep(delayMs: number): void {
     this.timer?.cancel();
-    this.timer = this.parts.clock.after(Math.min(delayMs, MAX_SLEEP_MS), this.look, { keepAlive: false });
+    this.timer = this.parts.clock.after(Math.min(delayMs, MAX_SLEEP_MS), this.waiter.look, { keepAlive: false });
   }
 
   /** From now on nothing here is a reason. */
   clear(): void {
     this.timer?.cancel();
-    this.parts.pace.stopWaiting(this.look);
+    this.parts.pace.leave(this.waiter);
     this.unwatch();
   }
 

@@ -18,20 +18,25 @@ export interface JobOptions {
   readonly claim?: 'tick' | 'none' | undefined;
   /**
    * What becomes of ticks that fell due while no master could run them. `'run-latest'`: the latest one runs. `'run-all'`: all run, oldest first,
-   * paced, at most 1 000. `'skip'`: none. Those that do not run are reported as missed. Only with claims. Default `'run-latest'`.
+   * at most 1 000. `'skip'`: none. Those that do not run are reported as missed. Over all its jobs a replica begins at most four such runs, and reruns, at once; one
+   * that takes longer than 5 seconds lets the next begin. A tick that was claimed and never started is as late as any other. Only with claims.
+   * Default `'run-latest'`.
    */
   readonly misfire?: MisfirePolicy | undefined;
-  /** Ticks that are late by more than this are reported as missed, never run. 1 000 to 31 536 000 000 (a year); default 86 400 000 (a day). */
+  /**
+   * Ticks that are late by more than this are reported as missed, never run. A run that was cut short is not started again either when its tick was due longer
+   * ago: let the window be longer than the runs take. Triggers have no tick, and no window. 1 000 to 31 536 000 000 (a year); default 86 400 000 (a day).
+   */
   readonly misfireWindowMs?: number | undefined;
   /**
    * What becomes of a run that was cut short by death, shutdown or lost mastership. `'report'`: it is reported as interrupted. `{ rerun: n }`: it is
    * started again, on whichever replica is master, at most n (1 to 100) more times, with its checkpoint; the job is then run at least once
-   * instead of at most once. Only with claims. Default `'report'`.
+   * instead of at most once. A version whose schedule has `disabled: true` starts nothing again. Only with claims. Default `'report'`.
    */
   readonly onInterrupted?: InterruptedPolicy | undefined;
   /**
    * What becomes of a tick that is due while the job still runs. `'skip'`: it is skipped. `'queue-latest'`: the latest one waits for the end of
-   * the run. `'allow'`: it runs beside it. Default `'skip'`.
+   * the run, those before it are skipped. `'allow'`: it runs beside it. Default `'skip'`.
    */
   readonly overlap?: OverlapPolicy | undefined;
   /**

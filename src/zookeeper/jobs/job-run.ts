@@ -53,7 +53,10 @@ export class JobRun {
    * summer time leaves out, at whose end such ticks are due.
    */
   readonly nominalTime: string | undefined;
-  /** 1 at the first start; retries, and starts after an interruption, count on. */
+  /**
+   * 1 at the first start; retries, and starts after an interruption, count on. After a process that died nobody knows how many attempts it has made: then as many are
+   * counted as `retry` may have made, so that no number comes twice.
+   */
   readonly attempt: number;
   /** What `ClusterJobs.trigger` was given. */
   readonly input: unknown;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Absent } from '../../../src/zookeeper/gate/absent.js';
 import { ClockGuard } from '../../../src/zookeeper/gate/clock-guard.js';
@@ -86,9 +87,22 @@ class HeldStore extends MemoryJobStore {
   }
 }
 
-async function setUp(record: Partial<JobRecord> = {}) {
+/** As ZooKeeper: a list of the members tells of the moment at which it was asked for, and is there some time later. */
+class JoiningStore extends HeldStore {
+  here: readonly string[] = [];
+
+  override async members(): Promise<readonly MemberView[]> {
+    const names = this.here;
+    return names.map((name) => ({ name, address: `${name}:1`, version: '2', jobs: [JOB] }));
+  }
+}
+
+async function setUp<Store extends HeldStore = HeldStore>(
+  record: Partial<JobRecord> = {},
+  storeOf: (parts: { readonly clock: HandClock }) => Store = (parts) => new HeldStore(parts) as Store,
+) {
   const clock = new HandClock();
-  const store = new HeldStore({ clock });
+  const store = storeOf({ clock });
   const elections = new StandaloneElections({ key: 'Bank:1', address: 'a:1' });
   const parts: GateParts = {
     observer: silentObserver,
@@ -125,7 +139,7 @@ async function setUp(record: Partial<JobRecord> = {}) {
       },
     },
     gate,
-    { ...parts, store, clockGuard: new ClockGuard(clock, silentObserver, 30_000), pace: new Pace(), absent: new Absent(store, clock) },
+    { ...parts, store, clockGuard: new ClockGuard(clock, silentObserver, 30_000), pace: new Pace(clock), absent: new Absent(store, clock) },
   );
   elections.start();
   await settle();
@@ -296,6 +310,24 @@ describe('the loop of a job', () => {
     expect((await store.load(JOB)).view?.record.recent.map(({ outcome }) => outcome)).toContain('interrupted');
   });
 
+  it('does not take a run for interrupted whose replica has joined since the members were last listed', async () => {
+    const election = createHash('sha256').update('Bank:1').digest('base64url').slice(0, 11);
+    const run = { tick: undefined, trigger: 't', cause: 'trigger', starts: 1, startedMs: 1, token: 1n } as const;
+    const dead: RunEntry = { ...run, claim: 'old', member: 'version~dead', election: 'another' };
+    const { clock, store, loop } = await setUp({ running: [dead] }, (parts) => new JoiningStore(parts));
+    // The members were asked for just now. Then one joins, wins this election for a moment, and claims.
+    store.here = ['version~young'];
+    const { view } = await store.load(JOB);
+    if (view === undefined) throw new Error('There is no record.');
+    const running: RunEntry[] = [{ ...run, claim: 'young', member: 'version~young', election }];
+    await store.write(JOB, { view, record: { ...view.record, running }, verdicts: [], triggers: [], ground: undefined });
+    clock.pass(100);
+    loop.cache.outdate();
+    loop.look();
+    await settle();
+    expect((await store.load(JOB)).view?.record.running).toMatchObject([{ claim: 'young' }]);
+  });
+
   it('stops for good when it is closed', async () => {
     const { clock, loop, started } = await setUp();
     loop.close();
@@ -317,12 +349,28 @@ describe('replicas that are absent', () => {
     store.absentMembers = true;
     const absent = new Absent(store, clock);
     const runs = [run('mine', 'own'), run('theirs', 'other')];
-    const first = await absent.among(runs, 'own');
+    const first = await absent.among(runs, 'own', absent.moment);
     expect([[...first.gone], [...first.waiting]]).toEqual([['mine'], ['theirs']]);
     clock.pass((first.lookAgainInMs ?? 0) - 1);
-    expect([...(await absent.among(runs, 'own')).gone]).toEqual(['mine']);
+    expect([...(await absent.among(runs, 'own', absent.moment)).gone]).toEqual(['mine']);
     clock.pass(1);
-    expect([...(await absent.among(runs, 'own')).gone]).toEqual(['mine', 'theirs']);
+    expect([...(await absent.among(runs, 'own', absent.moment)).gone]).toEqual(['mine', 'theirs']);
+  });
+
+  it('are not gone by a list that is older than the record that names them', async () => {
+    const clock = new HandClock();
+    const store = new JoiningStore({ clock });
+    const absent = new Absent(store, clock);
+    const early = absent.moment;
+    expect([...(await absent.among([run('another', 'own')], 'own', early)).gone]).toEqual(['another']);
+    // It joins, and claims a run, which the record names from then on.
+    store.here = ['young'];
+    const readAt = absent.moment;
+    expect([...(await absent.among([run('young', 'own')], 'own', readAt)).gone]).toEqual([]);
+    // That list is young enough for whoever had the record before; one look serves all of them.
+    store.here = [];
+    expect([...(await absent.among([run('young', 'own')], 'own', readAt)).gone]).toEqual([]);
+    expect([...(await absent.among([run('young', 'own')], 'own', absent.moment)).gone]).toEqual(['young']);
   });
 
   it('have to be absent anew after they were seen', async () => {
@@ -331,13 +379,13 @@ describe('replicas that are absent', () => {
     const absent = new Absent(store, clock);
     const runs = [run('this process', 'other')];
     store.absentMembers = true;
-    await absent.among(runs, 'own');
+    await absent.among(runs, 'own', absent.moment);
     clock.pass(20_000);
     store.absentMembers = false;
-    expect((await absent.among(runs, 'own')).waiting.size).toBe(0);
+    expect((await absent.among(runs, 'own', absent.moment)).waiting.size).toBe(0);
     clock.pass(1_000);
     store.absentMembers = true;
     clock.pass(10_000);
-    expect([...(await absent.among(runs, 'own')).gone]).toEqual([]);
+    expect([...(await absent.among(runs, 'own', absent.moment)).gone]).toEqual([]);
   });
 });

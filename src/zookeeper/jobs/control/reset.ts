@@ -45,8 +45,8 @@ function refusedBy(id: string, by: string): TriggerEnd {
   return { state: 'refused', verdict: { ...NO_RUN, outcome: 'skipped', reason: 'reset', trigger: id, cause: 'trigger', by } };
 }
 
-function interruptedBy({ tick, trigger, cause, starts, startedMs, token }: RunEntry, by: string): StoredVerdict {
-  return { ...NO_RUN, outcome: 'interrupted', reason: 'reset', tick, trigger, cause, attempt: starts, startedMs, token, by };
+function interruptedBy({ tick, trigger, cause, startedMs, token }: RunEntry, by: string): StoredVerdict {
+  return { ...NO_RUN, outcome: 'interrupted', reason: 'reset', tick, trigger, cause, startedMs, token, by };
 }
 
 function endedTriggers(verdicts: readonly StoredVerdict[]): NonNullable<Amendment['triggers']> {

@@ -30,10 +30,15 @@ export interface JobVerdict {
   readonly count: number;
   /** Why the run was started. This and what follows is known of runs only; of a row it is that of the first. */
   readonly cause?: RunCause | undefined;
-  /** How often the method was called for it, over all starts. */
+  /** The number of the last attempt, counted over all starts. Undefined when another replica had to write this down: only who ran it knows. */
   readonly attempt?: number | undefined;
   /** By the wall clock of the replica that ran it. */
   readonly startedTime?: Date | undefined;
+  /**
+   * In place of `startedTime` for a run that another replica, or an operator, had to write down: when it was claimed, by the wall clock of the replica that claimed
+   * it. Whether the method was called after that nobody knows.
+   */
+  readonly claimedTime?: Date | undefined;
   readonly durationMs?: number | undefined;
   /** `host:port` of the replica that ran it; undefined when nothing ran, and when another one had to write this down (`replica gone`). */
   readonly ranOn?: string | undefined;
@@ -50,6 +55,9 @@ export interface JobVerdict {
 /** A verdict for people. Without a schedule (unknown, or not readable) it has no nominal time. */
 export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule | undefined): JobVerdict {
   const { tick, until, startedMs, token, outcome, reason, count, cause, attempt, durationMs, by, error, trigger } = stored;
+  // Only who ran it knows for how long, when it began, and how often.
+  const isKnown = durationMs !== undefined;
+  const since = startedMs === undefined ? undefined : new Date(startedMs);
   return {
     job,
     outcome,
@@ -59,11 +67,11 @@ export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule
     until: until && new Date(until.dueMs),
     count,
     cause,
-    attempt,
-    startedTime: startedMs === undefined ? undefined : new Date(startedMs),
+    attempt: isKnown ? attempt : undefined,
+    startedTime: isKnown ? since : undefined,
+    claimedTime: isKnown ? undefined : since,
     durationMs,
-    // Only who ran it knows for how long.
-    ranOn: durationMs === undefined ? undefined : by,
+    ranOn: isKnown ? by : undefined,
     by,
     fencingToken: token?.toString(),
     error,

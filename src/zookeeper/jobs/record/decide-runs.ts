@@ -1,7 +1,10 @@
-import type { JobRules } from '../job-rules.js';
+import { compareTicks, type Tick } from '../tick.js';
 import type { Draft, Office } from './draft.js';
-import type { RunEntry } from './job-record.js';
+import { lateUntilMs } from './due-ticks.js';
+import { floorOf } from './floor.js';
+import { attemptsMade, type RunEntry } from './job-record.js';
 import type { Finished } from './plan.js';
+import type { VerdictReason } from './verdict.js';
 
 /**
  * Writes down what became of runs of this process. No mastership is needed: the record still names the claim, so nobody else has decided about it. A
@@ -19,9 +22,9 @@ function settleOne(draft: Draft, entry: RunEntry, finished: Finished): void {
   const { outcome, reason, attempt, durationMs, endedMs, error } = finished;
   switch (outcome) {
     case 'released':
-      return draft.free(entry, { cause: 'rerun', starts: entry.starts });
+      return draft.free(entry, { cause: 'rerun', starts: entry.starts, attempted: attempt });
     case 'unstarted':
-      return draft.free(entry, { cause: entry.cause, starts: Math.max(0, entry.starts - 1) });
+      return draft.free(entry, { cause: entry.cause, starts: Math.max(0, entry.starts - 1), attempted: attempt });
     default:
       draft.end(entry, { outcome, reason, attempt, durationMs, error, by: draft.situation.address });
       if (outcome === 'ran') draft.update({ succeededMs: Math.max(draft.record.succeededMs ?? 0, Math.round(endedMs)) });
@@ -44,39 +47,81 @@ export function takeOver(draft: Draft, office: Office): void {
 
 function takeFree(draft: Draft, entry: RunEntry, office: Office): void {
   if (entry.cause === 'rerun') return takeInterrupted(draft, entry, office, 'mastership lost');
-  // It was never started, and the job was paused and resumed since: nothing is made up for from before.
-  if (entry.tick !== undefined && entry.tick.dueMs <= (draft.record.resumedMs ?? -Infinity))
-    return draft.end(entry, { outcome: 'missed', reason: 'late', by: draft.situation.address, attempt: undefined, startedMs: undefined });
-  if (mayGoOn(draft, entry)) draft.reclaim(entry, office, entry.cause);
+  if (entry.tick !== undefined) return takeUnstarted(draft, entry, entry.tick, office);
+  if (mayGoOn(draft, entry) && draft.mayStart()) draft.reclaim(entry, office, entry.cause);
+}
+
+/**
+ * A tick that was claimed and never started. Its claim says nothing about whether it may run: it is as due, and as late, as one that nobody has claimed, and is
+ * dealt with by the same rules.
+ */
+function takeUnstarted(draft: Draft, entry: RunEntry, tick: Tick, office: Office): void {
+  const { rules, disabled } = draft.situation;
+  const { pausedMs, resumedMs } = draft.record;
+  if (pausedMs !== undefined) return;
+  // Nothing is made up for from before the job was resumed, nor for a job that is not to run by its schedule.
+  if (disabled || tick.dueMs <= (resumedMs ?? -Infinity)) return passUnstarted(draft, entry, 'missed', 'late');
+  const isLate = tick.dueMs <= lateUntilMs(draft);
+  if (isLate && tick.dueMs < draft.situation.nowMs - rules.misfireWindowMs) return passUnstarted(draft, entry, 'missed', 'too old');
+  if (isLate && (rules.misfire === 'skip' || (rules.misfire === 'run-latest' && isSuperseded(draft, tick))))
+    return passUnstarted(draft, entry, 'missed', 'late');
+  if (isLate) draft.isBehind = true;
+  if (mayGoOn(draft, entry)) {
+    if (isLate ? !draft.isCatchingUp && draft.mayCatchUp(tick) : draft.mayStart())
+      draft.reclaim(entry, office, isLate ? 'misfire' : 'schedule');
+    return;
+  }
+  const overlaps = rules.overlap === 'skip' || (rules.overlap === 'queue-latest' && isSuperseded(draft, tick));
+  if (!isLate && overlaps && draft.start === undefined) passUnstarted(draft, entry, 'skipped', 'overlap');
+}
+
+/** Its verdict tells of no run: there was none. */
+function passUnstarted(draft: Draft, entry: RunEntry, outcome: 'missed' | 'skipped', reason: VerdictReason): void {
+  draft.end(entry, { outcome, reason, by: draft.situation.address, attempt: undefined, startedMs: undefined, token: undefined });
+}
+
+/** Whether a later tick is due: behind the cursor, or given back as well. */
+function isSuperseded({ record, situation }: Draft, tick: Tick): boolean {
+  const { schedule, nowMs, view } = situation;
+  const next = schedule?.next(floorOf({ record, createdMs: view.createdMs }));
+  if (next !== undefined && next.dueMs <= nowMs) return true;
+  return record.running.some((other) => other.member === '' && other.tick !== undefined && compareTicks(other.tick, tick) > 0);
 }
 
 function takeInterrupted(draft: Draft, entry: RunEntry, office: Office, reason: 'replica gone' | 'mastership lost'): void {
-  if (entry.starts > rerunsOf(draft.situation.rules))
-    return draft.end(entry, { outcome: 'interrupted', reason, by: draft.situation.address });
-  // Nothing is claimed while the job is paused; it must not stand in the way of triggers until then.
-  if (isOnHold(draft, entry) && entry.member !== '') draft.free(entry, { cause: 'rerun', starts: entry.starts });
-  else if (mayGoOn(draft, entry)) draft.reclaim(entry, office, 'rerun');
+  // Whether the method was called at all, and how often, only its replica knew; the record tells when it was claimed.
+  if (!mayRunAgain(draft, entry))
+    return draft.end(entry, { outcome: 'interrupted', reason, by: draft.situation.address, attempt: undefined });
+  if (isOnHold(draft, entry)) return setAside(draft, entry);
+  if (!mayGoOn(draft, entry)) return;
+  if (draft.mayCatchUp()) draft.reclaim(entry, office, 'rerun');
+  else if (draft.start === undefined) setAside(draft, entry);
 }
 
-function rerunsOf({ onInterrupted }: JobRules): number {
-  return onInterrupted === 'report' ? 0 : onInterrupted.rerun;
+/** Nothing is claimed while the job is paused, or before its turn in catching up. It must not stand in the way of triggers, and of ticks, until then. */
+function setAside(draft: Draft, entry: RunEntry): void {
+  if (entry.member === '') return;
+  draft.free(entry, { cause: 'rerun', starts: entry.starts, attempted: attemptsMade(entry, draft.situation.rules) });
+}
+
+/**
+ * Whether a run that was cut short is to be started again: as often as `onInterrupted` says; not by a version that has disabled the job, which is how a job
+ * that goes wrong is stopped by a deploy; and not when its tick lies further back than `misfireWindowMs`, as nothing does that starts late.
+ */
+function mayRunAgain({ situation }: Draft, { starts, tick }: RunEntry): boolean {
+  const { rules, disabled, nowMs } = situation;
+  if (disabled || rules.onInterrupted === 'report' || starts > rules.onInterrupted.rerun) return false;
+  return tick === undefined || tick.dueMs >= nowMs - rules.misfireWindowMs;
 }
 
 /** Whether an entry that nobody carries on may be started now. It has its place in the record already. */
 function mayGoOn(draft: Draft, entry: RunEntry): boolean {
   if (isOnHold(draft, entry)) return false;
-  const others = draft.active.filter((each) => each !== entry && !isAbandoned(draft, each));
+  const others = draft.active.filter((each) => each !== entry && !draft.isAbandoned(each));
   const { isCalled, rules } = draft.situation;
-  if ((others.length > 0 || isCalled) && rules.overlap !== 'allow') return false;
-  return draft.mayStart();
+  return (others.length === 0 && !isCalled) || rules.overlap === 'allow';
 }
 
 function isOnHold(draft: Draft, entry: RunEntry): boolean {
   return entry.tick !== undefined && draft.record.pausedMs !== undefined;
-}
-
-/** True for a run that nobody carries on, as far as this replica knows. */
-export function isAbandoned({ situation, start }: Draft, { claim, member }: RunEntry): boolean {
-  if (situation.live.has(claim) || claim === start?.claim) return false;
-  return member === '' || situation.gone.has(member) || member === situation.tenure?.member;
 }

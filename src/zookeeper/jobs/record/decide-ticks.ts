@@ -1,3 +1,4 @@
+import type { Tick } from '../tick.js';
 import type { Draft, Office } from './draft.js';
 import { DueTicks } from './due-ticks.js';
 import { hasRoomForRun } from './room.js';
@@ -13,6 +14,7 @@ export function decideTicks(draft: Draft, office: Office): number | undefined {
   const { record } = draft;
   if (schedule === undefined || record.schedule === undefined || rules.claim === 'none' || record.pausedMs !== undefined) return undefined;
   const due = new DueTicks(draft, schedule);
+  if (draft.active.some(({ cause }) => cause === 'misfire')) draft.isBehind = true;
   if (passLate(draft, due, office)) passOnTime(draft, due, office);
   return due.nextDueMs;
 }
@@ -24,6 +26,7 @@ function passLate(draft: Draft, due: DueTicks, office: Office): boolean {
   if (tooOld !== undefined) draft.pass(tooOld, 'missed', 'too old');
   const late = due.late();
   if (late === undefined) return true;
+  draft.isBehind = true;
   switch (rules.misfire) {
     case 'skip':
       draft.pass(late, 'missed', 'late');
@@ -44,32 +47,30 @@ function runLatest(draft: Draft, due: DueTicks, office: Office): boolean {
     return true;
   }
   const entry = draft.newEntry(office, { tick: late.last, trigger: undefined, cause: 'misfire' });
-  if (!mayCatchUp(draft) || !hasRoomForRun(draft.record, entry)) return false;
+  if (!hasRoomForRun(draft.record, entry) || !mayCatchUp(draft, late.last)) return false;
   const others = due.allButLast(late);
   if (others !== undefined) draft.pass(others, 'missed', 'late');
   draft.claim(entry);
   return true;
 }
 
-/** Each runs, one after the other. Ticks on time queue behind, so that they keep their order. */
+/** Each runs, one after the other, and after what was given back. Ticks on time queue behind, so that they keep their order. */
 function runAll(draft: Draft, due: DueTicks, office: Office): boolean {
   const tooMany = due.tooMany();
   if (tooMany !== undefined) draft.pass(tooMany, 'missed', 'too many');
   const late = due.late();
   if (late === undefined) return true;
   const entry = draft.newEntry(office, { tick: late.first, trigger: undefined, cause: 'misfire' });
-  if (!mayCatchUp(draft) || !hasRoomForRun(draft.record, entry)) return false;
+  const isFirst = !draft.record.running.some(({ member, cause }) => member === '' && (cause === 'schedule' || cause === 'misfire'));
+  if (!isFirst || !hasRoomForRun(draft.record, entry) || !mayCatchUp(draft, late.first)) return false;
   draft.claim(entry);
   return late.count === 1;
 }
 
 /** Never two runs at once that make up for the past, also where runs may overlap. */
-function mayCatchUp(draft: Draft): boolean {
-  const { rules, mayCatchUp } = draft.situation;
-  const isInTheWay = rules.overlap === 'allow' ? draft.active.some(({ cause }) => cause === 'misfire' || cause === 'rerun') : !draft.isFree;
-  if (isInTheWay) return false;
-  if (!mayCatchUp) draft.waitsForPace = true;
-  return mayCatchUp && draft.mayStart();
+function mayCatchUp(draft: Draft, tick: Tick): boolean {
+  const isInTheWay = draft.situation.rules.overlap === 'allow' ? draft.isCatchingUp : !draft.isFree;
+  return !isInTheWay && draft.mayCatchUp(tick);
 }
 
 /**
@@ -79,6 +80,8 @@ function mayCatchUp(draft: Draft): boolean {
 function passOnTime(draft: Draft, due: DueTicks, office: Office): void {
   const { overlap } = draft.situation.rules;
   if (draft.start !== undefined && overlap !== 'allow') return;
+  const superseded = due.superseded();
+  if (superseded !== undefined) draft.pass(superseded, 'skipped', 'overlap');
   for (let ticks = due.all(); ticks !== undefined; ticks = due.all()) {
     const { isFree } = draft;
     const entry = draft.newEntry(office, { tick: ticks.first, trigger: undefined, cause: 'schedule' });

@@ -1,5 +1,5 @@
 import { clearAfterSuccess, listen } from './decide-silence.js';
-import { isAbandoned, settle, takeOver } from './decide-runs.js';
+import { settle, takeOver } from './decide-runs.js';
 import { decideTicks } from './decide-ticks.js';
 import { startTriggers } from './decide-triggers.js';
 import { Draft } from './draft.js';
@@ -29,7 +29,7 @@ export function decide(situation: Situation): Plan {
 }
 
 function planOf(draft: Draft, wakeAtMs: number | undefined): Plan {
-  const { verdicts, start, refused, dropped, alarm, again, waitsForPace } = draft;
+  const { verdicts, start, refused, dropped, alarm, again, waitsForPace, catchesUp, isBehind } = draft;
   return {
     record: draft.hasChanged ? draft.record : undefined,
     verdicts,
@@ -41,6 +41,8 @@ function planOf(draft: Draft, wakeAtMs: number | undefined): Plan {
     again,
     waitsFor: membersInTheWay(draft),
     waitsForPace,
+    catchesUp,
+    isBehind,
   };
 }
 
@@ -48,7 +50,7 @@ function planOf(draft: Draft, wakeAtMs: number | undefined): Plan {
 function membersInTheWay(draft: Draft): readonly string[] {
   const { live, tenure } = draft.situation;
   if (tenure === undefined) return [];
-  const others = draft.active.filter((entry) => entry !== draft.start && !live.has(entry.claim) && !isAbandoned(draft, entry));
+  const others = draft.active.filter((entry) => entry !== draft.start && !live.has(entry.claim) && !draft.isAbandoned(entry));
   return [...new Set(others.map(({ member }) => member))];
 }
 

@@ -1,6 +1,6 @@
 import { invariant } from '../../support/invariant.js';
 import { compareTicks, laterTick, type Tick } from '../tick.js';
-import type { JobRecord, RunEntry } from './job-record.js';
+import { attemptsMade, type JobRecord, type RunEntry } from './job-record.js';
 import type { Plan, Situation } from './plan.js';
 import { hasRoomForRun } from './room.js';
 import { NO_RUN, type StoredVerdict, type VerdictReason } from './verdict.js';
@@ -30,6 +30,8 @@ export class Draft {
   alarm: Plan['alarm'];
   again = false;
   waitsForPace = false;
+  catchesUp = false;
+  isBehind = false;
   private current: JobRecord;
 
   constructor(readonly situation: Situation) {
@@ -65,6 +67,31 @@ export class Draft {
     return false;
   }
 
+  /**
+   * As `mayStart`, for a run that makes up for the past: it takes a place of the catch-up limit. False, and in line for one, when there is none. A tick
+   * that fell due while older ones of its job were made up for needs none.
+   */
+  mayCatchUp(tick?: Tick): boolean {
+    if (!this.mayStart()) return false;
+    const { mayCatchUp, behindSinceMs } = this.situation;
+    if (tick !== undefined && behindSinceMs !== undefined && tick.dueMs > behindSinceMs) return true;
+    if (mayCatchUp) this.catchesUp = true;
+    else this.waitsForPace = true;
+    return mayCatchUp;
+  }
+
+  /** Whether a run that makes up for the past goes on. */
+  get isCatchingUp(): boolean {
+    return this.active.some(({ cause }) => cause === 'misfire' || cause === 'rerun');
+  }
+
+  /** True for a run that nobody carries on, as far as this replica knows. */
+  isAbandoned({ claim, member }: RunEntry): boolean {
+    const { live, gone, tenure } = this.situation;
+    if (live.has(claim) || claim === this.start?.claim) return false;
+    return member === '' || gone.has(member) || member === tenure?.member;
+  }
+
   newEntry(office: Office, work: Pick<RunEntry, 'tick' | 'trigger' | 'cause'>): RunEntry {
     const { newClaim, nowMs } = this.situation;
     const { member, election, token } = office;
@@ -83,13 +110,15 @@ export class Draft {
   /** Starts again what a replica was given and did not finish. The entry keeps its tick or trigger and gets a new claim id. */
   reclaim(old: RunEntry, office: Office, cause: RunEntry['cause']): void {
     invariant(this.start === undefined, 'two starts were planned in one change');
-    const entry = { ...this.newEntry(office, { tick: old.tick, trigger: old.trigger, cause }), starts: old.starts + 1 };
+    const attempted = attemptsMade(old, this.situation.rules);
+    const work = { tick: old.tick, trigger: old.trigger, cause };
+    const entry = { ...this.newEntry(office, work), starts: old.starts + 1, attempted };
     this.replace(old, entry);
     this.start = entry;
   }
 
   /** Gives an entry back: it stays, for whoever takes it. */
-  free(old: RunEntry, change: Pick<RunEntry, 'cause' | 'starts'>): void {
+  free(old: RunEntry, change: Pick<RunEntry, 'cause' | 'starts' | 'attempted'>): void {
     this.replace(old, { ...old, ...change, member: '' });
   }
 

@@ -3,6 +3,25 @@ import type { Schedule } from '../schedule/schedule.js';
 import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
 import type { Draft } from './draft.js';
 import { floorOf } from './floor.js';
+import type { Span } from './plan.js';
+
+/**
+ * Ticks due up to here come too late; later ones are on time. With `overlap: 'queue-latest'` what fell due during a run was not left lying by anybody: it waits for the
+ * end of that run, and is on time while that goes on, and when it has just ended.
+ */
+export function lateUntilMs(draft: Draft): number {
+  const { nowMs, rules } = draft.situation;
+  const lateMs = Math.ceil(nowMs - ON_TIME_MS) - 1;
+  if (rules.overlap !== 'queue-latest') return lateMs;
+  const going = draft.active.filter((entry) => entry !== draft.start && !draft.isAbandoned(entry)).map(({ startedMs }) => startedMs);
+  const freed = justFreed(draft);
+  return Math.min(lateMs, ...going.map((startedMs) => startedMs - 1), ...(freed === undefined ? [] : [freed.sinceMs - 1]));
+}
+
+function justFreed(draft: Draft): Span | undefined {
+  const { nowMs, rules, freed } = draft.situation;
+  return rules.overlap === 'queue-latest' && freed !== undefined && nowMs - freed.untilMs <= ON_TIME_MS ? freed : undefined;
+}
 
 /** A row of ticks of one schedule, none left out. */
 export interface TickRange {
@@ -13,16 +32,13 @@ export interface TickRange {
 
 /** The ticks that are due and not dealt with, which is: after the floor of a draft, wherever that is at the moment. */
 export class DueTicks {
-  /** Ticks due up to here come too late; later ones are on time. */
   private readonly lateUntilMs: number;
 
   constructor(
     private readonly draft: Draft,
     private readonly schedule: Schedule,
   ) {
-    const lateUntilMs = Math.ceil(this.nowMs - ON_TIME_MS) - 1;
-    const waited = this.waited();
-    this.lateUntilMs = waited === undefined ? lateUntilMs : Math.min(lateUntilMs, waited.dueMs - 1);
+    this.lateUntilMs = lateUntilMs(draft);
   }
 
   /** All of them. */
@@ -54,6 +70,13 @@ export class DueTicks {
     return count === 1 ? undefined : { first, last: this.previous(last), count: count - 1 };
   }
 
+  /** With `overlap: 'queue-latest'`, those that fell due while a run went on that has just ended, without the last: only that one has waited for its end. */
+  superseded(): TickRange | undefined {
+    const freed = justFreed(this.draft);
+    const waited = freed && this.until(Math.min(freed.untilMs, this.nowMs));
+    return waited && this.allButLast(waited);
+  }
+
   /** When the next one is due. */
   get nextDueMs(): number | undefined {
     return this.schedule.next(laterTick(endOf(this.nowMs), this.floor))?.dueMs;
@@ -72,13 +95,6 @@ export class DueTicks {
     const last = this.schedule.last(floor, untilMs);
     const first = last && this.schedule.next(floor);
     return first && last && { first, last, count: this.schedule.count(floor, untilMs) };
-  }
-
-  /** With `overlap: 'queue-latest'`, the tick that waited for a run to end is not late if that has only just ended. */
-  private waited(): Tick | undefined {
-    const { rules, freedMs } = this.draft.situation;
-    if (rules.overlap !== 'queue-latest' || freedMs === undefined || this.nowMs - freedMs > ON_TIME_MS) return undefined;
-    return this.schedule.last(this.floor, Math.min(freedMs, this.nowMs));
   }
 
   /** The tick before one that is due and not the first. */

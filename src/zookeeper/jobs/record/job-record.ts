@@ -1,3 +1,4 @@
+import type { JobRules } from '../job-rules.js';
 import type { RunCause } from '../run-cause.js';
 import type { ScheduleSpec } from '../schedule/schedule.js';
 import type { Tick } from '../tick.js';
@@ -14,13 +15,23 @@ export interface RunEntry {
   readonly cause: RunCause;
   /** How often it was started, this time included. */
   readonly starts: number;
-  /** By the wall clock of the replica that runs it. */
+  /** Of one that was given back, and of one that this process starts: how many attempts were made before. Undefined where the record does not tell. */
+  readonly attempted?: number | undefined;
+  /** When it was claimed, by the wall clock of the replica that has claimed it. The method is called once the claim is acknowledged. */
   readonly startedMs: number;
   /** The name of its replica's member node; empty: given back without having ended, free to be taken. */
   readonly member: string;
   /** A digest of the election's key: tells whose master runs it. */
   readonly election: string;
   readonly token: bigint;
+}
+
+/**
+ * How many attempts a run has made when nobody carries it on. Of a process that has died nobody knows: as many are counted as its starts may have made, so
+ * that no number comes twice.
+ */
+export function attemptsMade({ member, attempted, starts }: RunEntry, { retry }: Pick<JobRules, 'retry'>): number {
+  return member === '' ? (attempted ?? starts) : starts * (retry?.attempts ?? 1);
 }
 
 /** The schedule in force, and the instant after which its ticks count; undefined: since the record was made. */

@@ -106,18 +106,26 @@ export function byLetter<Key extends string>(letters: Readonly<Record<Key, strin
   return found;
 }
 
-/** `<claim> <cause><starts> <started> <member> <election> <token>` and the two fields of its tick, or the id of its trigger. */
+/**
+ * `<claim> <cause><starts>[.<attempted>] <started> <member> <election> <token>` and the two fields of its tick, or the id of its trigger. Attempts are written
+ * only of a run that was given back, which has the room of the name that it lacks, and only when there were retries.
+ */
 export function packEntry(entry: RunEntry): string {
   invariant((entry.tick === undefined) !== (entry.trigger === undefined), 'a run has a tick and a trigger, or neither');
   return [
     packText(entry.claim),
-    CAUSES[entry.cause] + packNumber(entry.starts),
+    CAUSES[entry.cause] + packNumber(entry.starts) + packAttempts(entry),
     packNumber(entry.startedMs),
     packText(entry.member),
     packText(entry.election),
     packBigint(entry.token),
     entry.trigger === undefined ? packTick(entry.tick) : packText(entry.trigger),
   ].join(' ');
+}
+
+/** Without retries each start was one attempt. */
+function packAttempts({ starts, attempted, member }: RunEntry): string {
+  return member !== '' || attempted === undefined || attempted === starts ? '' : `.${packNumber(attempted)}`;
 }
 
 export function unpackEntry(packed: unknown): RunEntry {
@@ -127,14 +135,18 @@ export function unpackEntry(packed: unknown): RunEntry {
   expected(what.length === 1 || what.length === 2, 'a run has neither a tick nor a trigger');
   const tick = what.length === 2 ? unpackTick(what[0], what[1]) : undefined;
   expected(what.length === 1 || tick !== undefined, 'a run has neither a tick nor a trigger');
-  const starts = unpackNumber(how.slice(1));
-  expected(starts >= 0, 'a run was started less than never');
+  const [times, attempts, ...more] = how.slice(1).split('.');
+  const starts = unpackNumber(times);
+  expected(starts >= 0 && more.length === 0, 'a run was started less than never');
+  const attempted = attempts === undefined ? undefined : unpackNumber(attempts);
+  expected((attempted ?? 0) >= 0, 'a run has made fewer attempts than none');
   return {
     claim: unpackText(claim),
     tick,
     trigger: what.length === 1 ? unpackText(what[0] ?? '') : undefined,
     cause: byLetter(CAUSES, how[0]),
     starts,
+    attempted,
     startedMs: unpackNumber(started),
     member: unpackText(member),
     election: unpackText(election),

@@ -12,11 +12,17 @@ export interface Finished {
    */
   readonly outcome: Outcome | 'released' | 'unstarted';
   readonly reason: VerdictReason | undefined;
-  /** Attempts made, over all starts. */
+  /** The number of the last attempt, counted over all starts. */
   readonly attempt: number;
   readonly durationMs: number;
   readonly endedMs: number;
   readonly error: string | undefined;
+}
+
+/** From when to when, by the wall clock. */
+export interface Span {
+  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 /** Everything that a decision depends on, as one value. */
@@ -44,10 +50,17 @@ export interface Situation {
   readonly succeededMs: number | undefined;
   /** Members whose runs may be taken over: gone, and for long enough. */
   readonly gone: ReadonlySet<string>;
-  /** When this replica last saw the job become free, by its wall clock: a tick that waited for a run to end is not late before. */
-  readonly freedMs: number | undefined;
-  /** Whether a run that makes up for the past may start now (pacing over all jobs of this replica). */
+  /** The run that ended last in this process, from its claim to its end, by this replica's wall clock: ticks due meanwhile waited for it, or overlapped it. */
+  readonly freed: Span | undefined;
+  /** Whether a run that makes up for the past may start now (the catch-up limit over all jobs of this replica). */
   readonly mayCatchUp: boolean;
+  /**
+   * Since when this replica, as master, has been making up for ticks of this job, by its wall clock. What has fallen due since then is late only because it stands
+   * behind older ones, and needs no place of the catch-up limit: otherwise jobs that are due often would never have caught up.
+   */
+  readonly behindSinceMs: number | undefined;
+  /** `disabled: true` in the code of this version: nothing starts by the schedule, nor again. What triggers ask for still does. */
+  readonly disabled: boolean;
   /** A fresh random claim id. */
   readonly newClaim: string;
 }
@@ -75,6 +88,10 @@ export interface Plan {
   readonly again: boolean;
   /** Members whose runs stand in the way: look again when one of them has gone or ended its run. */
   readonly waitsFor: readonly string[];
-  /** True: waits for the pacing of catch-up. */
+  /** True: something waits for its turn in catching up. */
   readonly waitsForPace: boolean;
+  /** True: the start takes a place of the catch-up limit. */
+  readonly catchesUp: boolean;
+  /** True: there are late ticks that are not decided about, or a run that makes up for one goes on. */
+  readonly isBehind: boolean;
 }

@@ -47,6 +47,7 @@ export interface StoredVerdict {
   /** The rest is known of runs only. */
   readonly cause: RunCause | undefined;
   readonly attempt: number | undefined;
+  /** Without a duration (somebody else than its replica has written it down): when it was claimed. */
   readonly startedMs: number | undefined;
   readonly durationMs: number | undefined;
   /** `host:port` of the replica that ran it, or that decided. */

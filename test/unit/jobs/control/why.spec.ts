@@ -94,7 +94,7 @@ describe('why, about a tick that has a verdict', () => {
     const started = { startedMs: ms(NINE), cause: 'schedule', attempt: 1, token: 41n } as const;
     const taken = verdict('interrupted', 'replica gone', started);
     expect(await ask(NINE, { record: { cursor: tick(NINE), recent: [taken] } })).toMatch(
-      /; started at 2026-11-21T09:00:00.000Z, fencing token 41, and not run again\. Decided by 10\.0\.0\.7:9090\.$/,
+      /; claimed at 2026-11-21T09:00:00.000Z, fencing token 41, and not run again\. Whether it had begun .* Decided by 10\.0\.0\.7:9090\.$/,
     );
     const own = verdict('interrupted', 'shutdown', { ...started, durationMs: 5 });
     expect(await ask(NINE, { record: { cursor: tick(NINE), recent: [own] } })).toMatch(/; started on 10\.0\.0\.7:9090 at /);

@@ -5,7 +5,7 @@ import { decodeRecord, encodeRecord } from '../../../../src/zookeeper/jobs/recor
 import { appendToLog, encodeLog, place } from '../../../../src/zookeeper/jobs/record/verdict-log.js';
 import type { JobRules } from '../../../../src/zookeeper/jobs/job-rules.js';
 import type { JobRecord, JobView, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import type { Finished, Plan } from '../../../../src/zookeeper/jobs/record/plan.js';
+import type { Finished, Plan, Span } from '../../../../src/zookeeper/jobs/record/plan.js';
 import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { compareTicks, endOf, laterTick, type Tick } from '../../../../src/zookeeper/jobs/tick.js';
 import { CREATED_MS, emptyRecord, Every, finished } from './situations.js';
@@ -120,6 +120,7 @@ export class SharedRecord {
 }
 
 interface Pending {
+  readonly nowMs: number;
   readonly view: JobView;
   readonly plan: Plan;
   readonly finished: readonly Finished[];
@@ -133,15 +134,17 @@ export class Replica {
   isMaster = false;
   private finished: Finished[] = [];
   private view: JobView | undefined;
-  private freedMs: number | undefined;
+  private freed: Span | undefined;
   private pending: Pending | undefined;
   private claims = 0;
+  private behindSinceMs: number | undefined;
 
   constructor(
     private readonly shared: SharedRecord,
     private readonly rules: JobRules,
     private readonly skewMs: number,
     private readonly gone: ReadonlySet<string>,
+    private readonly disabled = false,
   ) {}
 
   get hasNothingToTell(): boolean {
@@ -153,7 +156,7 @@ export class Replica {
     this.view ??= this.shared.view;
     const plan = decide({
       view: this.view,
-      schedule: this.shared.schedule,
+      schedule: this.disabled ? undefined : this.shared.schedule,
       rules: this.rules,
       nowMs: nowMs + this.skewMs,
       tenure: this.isMaster ? { member: this.member, election: 'election', token: 1n } : undefined,
@@ -164,14 +167,32 @@ export class Replica {
       reports: [],
       succeededMs: undefined,
       gone: new Set(this.gone),
-      freedMs: this.freedMs,
+      freed: this.freed,
       mayCatchUp,
+      behindSinceMs: this.behindSinceMs,
+      disabled: this.disabled,
       newClaim: `${this.member} ${(this.claims += 1)}`.slice(-18),
     });
     holds(plan.start === undefined || this.isMaster, 'a start without a mastership');
     holds(!plan.again || plan.record !== undefined, 'more to do after a change that is none');
-    this.pending = { view: this.view, plan, finished: [...this.finished] };
+    holds(!plan.catchesUp || (mayCatchUp && plan.start !== undefined), 'a turn in catching up that there was not, or for nothing');
+    if (plan.start !== undefined) this.checkStart(plan.start, plan.catchesUp, nowMs + this.skewMs);
+    this.pending = { nowMs: nowMs + this.skewMs, view: this.view, plan, finished: [...this.finished] };
     return plan;
+  }
+
+  /** Whatever was claimed, given back or cut short before: what starts is as late as the rules allow, and in its turn. */
+  private checkStart({ tick, cause }: RunEntry, catchesUp: boolean, nowMs: number): void {
+    const { rules, behindSinceMs } = this;
+    holds(!this.disabled || cause === 'trigger', `a ${cause} starts by a version that has disabled the job`);
+    if (tick === undefined) return;
+    const lateMs = nowMs - tick.dueMs;
+    const waited = rules.overlap === 'queue-latest' && cause === 'schedule';
+    holds(waited || lateMs <= Math.max(1_000, rules.misfireWindowMs), `a ${cause} starts ${lateMs} ms late`);
+    holds(waited || cause !== 'schedule' || lateMs <= 1_000, `a tick on time starts ${lateMs} ms late`);
+    holds(cause !== 'misfire' || rules.misfire !== 'skip', 'a misfire starts that is to be skipped');
+    const isBehind = behindSinceMs !== undefined && tick.dueMs > behindSinceMs && cause === 'misfire';
+    holds(catchesUp || isBehind || cause === 'schedule', `a ${cause} starts out of its turn`);
   }
 
   /** Writes what it has decided. `'misled'`: it is told that nothing was written, and tells its verdicts again. `'deposed'`: before the start. */
@@ -185,6 +206,7 @@ export class Replica {
       return false;
     }
     if (plan.record !== undefined) this.view = this.shared.view;
+    this.behindSinceMs = plan.isBehind ? (this.behindSinceMs ?? pending.nowMs) : undefined;
     this.finished = this.finished.filter((each) => !pending.finished.includes(each));
     if (plan.start === undefined) return true;
     if (fault === 'deposed') {
@@ -212,7 +234,7 @@ export class Replica {
     const released = outcome === 'released' && entry.starts > (onInterrupted === 'report' ? 0 : onInterrupted.rerun);
     this.live.delete(claim);
     this.finished.push(finished({ claim, outcome: released ? 'interrupted' : outcome, endedMs: nowMs + this.skewMs }));
-    this.freedMs = nowMs + this.skewMs;
+    this.freed = { sinceMs: entry.startedMs, untilMs: nowMs + this.skewMs };
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { entry, finished, inShort, ME, OTHER, planFor, second, tickAt, CREATED_MS } from './situations.js';
+import { entry, Listed, finished, inShort, ME, OTHER, planFor, second, tickAt, CREATED_MS } from './situations.js';
 
 const gone = new Set([OTHER]);
 const nothing = { record: undefined, start: undefined, verdicts: [], again: false };
@@ -80,7 +80,7 @@ describe('the run of a replica that is gone', () => {
   it('is interrupted, and the next tick runs in the same change', () => {
     const plan = planFor(4, { record: { running: [theirs] }, gone });
     expect(inShort(plan.verdicts)).toEqual(['interrupted replica gone 3']);
-    expect(plan.verdicts[0]).toMatchObject({ startedMs: theirs.startedMs, token: 5n, attempt: 1, cause: 'schedule', by: 'me:1' });
+    expect(plan.verdicts[0]).toMatchObject({ startedMs: theirs.startedMs, token: 5n, attempt: undefined, cause: 'schedule', by: 'me:1' });
     expect(plan).toMatchObject({ record: { running: [{ tick: second(4) }] }, waitsFor: [] });
   });
 
@@ -149,6 +149,70 @@ describe('the run of a replica that is gone', () => {
   });
 });
 
+describe('a run that may be started again', () => {
+  const rules = { onInterrupted: { rerun: 2 } } as const;
+  const released = entry({ member: '', cause: 'rerun' });
+
+  it('waits for its turn in catching up, and stands in the way of nothing until then', () => {
+    const waiting = planFor(3.9, { rules, record: { running: [theirs] }, gone, mayCatchUp: false });
+    const freed = { ...theirs, member: '', cause: 'rerun', attempted: 1 };
+    expect(waiting).toMatchObject({ start: undefined, waitsForPace: true, verdicts: [], record: { running: [freed] } });
+    const again = planFor(3.95, { rules, record: waiting.record ?? {}, mayCatchUp: false });
+    expect(again).toMatchObject({ record: undefined, start: undefined, waitsForPace: true });
+    const tick = planFor(4, { rules, record: waiting.record ?? {}, mayCatchUp: false });
+    expect(tick).toMatchObject({ start: { tick: second(4), cause: 'schedule' }, catchesUp: false, waitsForPace: true });
+    const turn = planFor(3.95, { rules, record: waiting.record ?? {} });
+    expect(turn).toMatchObject({ start: { tick: second(3), cause: 'rerun', starts: 2 }, catchesUp: true });
+  });
+
+  it.each([
+    ['was cut short with its replica', theirs, gone, 'replica gone'],
+    ['was given back', released, new Set<string>(), 'mastership lost'],
+  ] as const)('and %s is not started by a version that has disabled the job', (_, running, members, reason) => {
+    const plan = planFor(3.9, { rules, record: { running: [running] }, gone: members, disabled: true, schedule: undefined });
+    expect(inShort(plan.verdicts)).toEqual([`interrupted ${reason} 3`]);
+    expect(plan.start).toBeUndefined();
+  });
+
+  it('and was triggered is not started by a version that has disabled the job, where new triggers still are', () => {
+    const running = [{ ...theirs, tick: undefined, trigger: 't', cause: 'trigger' } as const];
+    const plan = planFor(3.9, { rules, record: { running, triggers: ['u'] }, gone, disabled: true, schedule: undefined });
+    expect(inShort(plan.verdicts)).toEqual(['interrupted replica gone t']);
+    expect(plan.start).toMatchObject({ trigger: 'u', cause: 'trigger' });
+  });
+
+  it('and was never started is missed by a version that has disabled the job', () => {
+    const running = [entry({ member: '', starts: 0 })];
+    const plan = planFor(3.1, { rules, record: { running }, disabled: true, schedule: undefined });
+    expect(inShort(plan.verdicts)).toEqual(['missed late 3']);
+  });
+
+  it('is not started when its tick lies further back than the window', () => {
+    const old = { rules: { ...rules, misfireWindowMs: 2_000 }, schedule: undefined };
+    expect(planFor(5, { ...old, record: { running: [theirs] }, gone }).start).toMatchObject({ cause: 'rerun' });
+    expect(inShort(planFor(5.001, { ...old, record: { running: [theirs] }, gone }).verdicts)).toEqual(['interrupted replica gone 3']);
+    expect(inShort(planFor(5.001, { ...old, record: { running: [released] } }).verdicts)).toEqual(['interrupted mastership lost 3']);
+    const triggered = { ...theirs, tick: undefined, trigger: 't', cause: 'trigger' } as const;
+    expect(planFor(99, { ...old, record: { running: [triggered] }, gone }).start).toMatchObject({ trigger: 't', cause: 'rerun' });
+  });
+
+  it('counts its attempts on: those that were told, and those that a process which died may have made', () => {
+    const ended = finished({ outcome: 'released', attempt: 2 });
+    const first = planFor(3.9, { rules, record: { running: [entry()] }, finished: [ended], tenure: undefined });
+    expect(first.record?.running).toMatchObject([{ member: '', starts: 1, attempted: 2 }]);
+    const again = planFor(3.9, { rules, record: first.record ?? {} });
+    expect(again.start).toMatchObject({ starts: 2, attempted: 2 });
+    const retrying = { ...rules, retry: { attempts: 3, backoffMs: 1 } };
+    expect(planFor(3.9, { rules: retrying, record: { running: [{ ...theirs, starts: 2 }] }, gone }).start).toMatchObject({
+      starts: 3,
+      attempted: 6,
+    });
+    const unstarted = finished({ outcome: 'unstarted', attempt: 2, claim: 'new-claim' });
+    const back = planFor(3.95, { rules, record: again.record ?? {}, finished: [unstarted], tenure: undefined });
+    expect(back.record?.running).toMatchObject([{ member: '', starts: 1, attempted: 2 }]);
+  });
+});
+
 describe('a run of this replica that it does not know', () => {
   it('is interrupted', () => {
     expect(inShort(planFor(3.9, { record: { running: [entry()] } }).verdicts)).toEqual(['interrupted mastership lost 3']);
@@ -160,9 +224,59 @@ describe('a run that was given back', () => {
   it('that was never started is claimed again, with its own cause and before any later tick', () => {
     for (const cause of ['schedule', 'misfire'] as const) {
       const plan = planFor(4, { record: { running: [entry({ member: '', cause, starts: 0 })] } });
-      expect(plan.start).toMatchObject({ tick: second(3), cause, starts: 1, claim: 'new-claim', member: ME });
-      expect(plan.verdicts).toEqual([]);
+      expect(plan.start).toMatchObject({ tick: second(3), cause: 'schedule', starts: 1, claim: 'new-claim', member: ME });
+      expect(plan).toMatchObject({ verdicts: [], catchesUp: false });
     }
+  });
+
+  describe('and was never started, is as late as one that nobody has claimed', () => {
+    const unstarted = entry({ member: '', starts: 0, attempted: 0 });
+    /** Nothing else is due. */
+    const alone = { record: { running: [unstarted] }, schedule: new Listed([second(3)]) };
+
+    it('so it is missed when it is too old, whatever the policy', () => {
+      for (const misfire of ['skip', 'run-latest', 'run-all'] as const) {
+        const plan = planFor(5.1, { ...alone, rules: { misfire, misfireWindowMs: 2_000 } });
+        expect(inShort(plan.verdicts), misfire).toEqual(['missed too old 3']);
+        expect(plan.verdicts[0]).toMatchObject({ startedMs: undefined, attempt: undefined, token: undefined });
+        expect(plan.start).toBeUndefined();
+      }
+    });
+
+    it('so "skip" misses it', () => {
+      expect(inShort(planFor(4.1, { ...alone, rules: { misfire: 'skip' } }).verdicts)).toEqual(['missed late 3']);
+    });
+
+    it('so "run-latest" runs it as a misfire when nothing later is due, and else misses it', () => {
+      const late = planFor(60, alone);
+      expect(late).toMatchObject({ start: { tick: second(3), cause: 'misfire', starts: 1 }, catchesUp: true, verdicts: [] });
+      const superseded = planFor(5, { record: { running: [unstarted] }, schedule: new Listed([second(3), second(5)]) });
+      expect(inShort(superseded.verdicts)).toEqual(['missed late 3']);
+      expect(superseded.start).toMatchObject({ tick: second(5), cause: 'schedule' });
+    });
+
+    it('so "run-all" runs it in its turn, before every later one', () => {
+      const rules = { misfire: 'run-all' } as const;
+      const waiting = planFor(9.5, { rules, record: { running: [unstarted] }, mayCatchUp: false });
+      expect(waiting).toMatchObject({ record: undefined, start: undefined, verdicts: [], waitsForPace: true });
+      // Those that need no turn of their own stand behind it, too.
+      const behind = planFor(9.5, { rules, record: { running: [unstarted] }, mayCatchUp: false, behindSinceMs: CREATED_MS + 3_500 });
+      expect(behind).toMatchObject({ record: undefined, start: undefined });
+      expect(planFor(9.5, { rules, record: { running: [unstarted] } })).toMatchObject({
+        start: { tick: second(3), cause: 'misfire' },
+        record: { cursor: second(3) },
+        catchesUp: true,
+      });
+    });
+
+    it('so it overlaps what runs when it is on time', () => {
+      const other = entry({ tick: undefined, trigger: 't', cause: 'trigger', claim: 'b' });
+      const going = { record: { running: [unstarted, other] }, live: new Set(['b']) };
+      expect(inShort(planFor(3.9, going).verdicts)).toEqual(['skipped overlap 3']);
+      expect(planFor(3.9, { ...going, rules: { overlap: 'queue-latest' } })).toMatchObject({ record: undefined, verdicts: [] });
+      expect(inShort(planFor(4, { ...going, rules: { overlap: 'queue-latest' } }).verdicts)).toEqual(['skipped overlap 3']);
+      expect(planFor(3.9, { ...going, rules: { overlap: 'allow' } }).start).toMatchObject({ tick: second(3), cause: 'schedule' });
+    });
   });
 
   it('that was cut short follows the rule of this master for reruns', () => {

@@ -135,8 +135,22 @@ describe('a tick that is looked at late', () => {
     const waits = { record: undefined, start: undefined, verdicts: [] };
     expect(planFor(15, { rules: { misfire }, schedule, ...here })).toMatchObject({ ...waits, waitsForPace: false, waitsFor: [] });
     expect(planFor(15, { rules: { misfire }, schedule, record: elsewhere })).toMatchObject({ ...waits, waitsFor: [OTHER] });
-    expect(planFor(15, { rules: { misfire }, schedule, mayCatchUp: false })).toMatchObject({ ...waits, waitsForPace: true });
-    expect(planFor(15, { rules: { misfire }, schedule })).toMatchObject({ start: { tick: second(10), cause: 'misfire' } });
+    expect(planFor(15, { rules: { misfire }, schedule, mayCatchUp: false })).toMatchObject({
+      ...waits,
+      waitsForPace: true,
+      isBehind: true,
+    });
+    const taken = { start: { tick: second(10), cause: 'misfire' }, catchesUp: true, waitsForPace: false, isBehind: true };
+    expect(planFor(15, { rules: { misfire }, schedule })).toMatchObject(taken);
+  });
+
+  it('needs no turn when it fell due while older ones of its job were made up for', () => {
+    const rules = { misfire: 'run-all' } as const;
+    const late = { rules, mayCatchUp: false, behindSinceMs: CREATED_MS + 5_500 };
+    expect(planFor(9.5, late)).toMatchObject({ start: undefined, waitsForPace: true });
+    const since = planFor(9.5, { ...late, record: { cursor: second(5) } });
+    expect(since).toMatchObject({ start: { tick: second(6), cause: 'misfire' }, catchesUp: false, waitsForPace: false, isBehind: true });
+    expect(planFor(6.5, { ...late, record: { cursor: second(5) } })).toMatchObject({ start: { cause: 'schedule' }, isBehind: false });
   });
 
   it('is missed, whatever the policy, when it is older than the window', () => {
@@ -183,7 +197,7 @@ describe('a tick that is due while the job runs', () => {
       rules,
       record: { running: [entry()], cursor: second(7) },
       finished: [finished()],
-      freedMs: CREATED_MS + 8_500,
+      freed: { sinceMs: CREATED_MS + 3_000, untilMs: CREATED_MS + 8_500 },
     });
     expect(ended.start).toMatchObject({ tick: second(8), cause: 'schedule' });
   });
@@ -191,25 +205,46 @@ describe('a tick that is due while the job runs', () => {
   it('is no misfire with "queue-latest" because the run before was long', () => {
     const schedule = new Every(10_000);
     const waited = { rules: { overlap: 'queue-latest', misfire: 'skip' }, schedule, record: { cursor: second(10) } } as const;
-    expect(planFor(28, { ...waited, freedMs: CREATED_MS + 27_500 }).start).toMatchObject({ tick: second(20), cause: 'schedule' });
-    expect(inShort(planFor(29, { ...waited, freedMs: CREATED_MS + 27_500 }).verdicts)).toEqual(['missed late 20']);
-    const together = planFor(30, { ...waited, freedMs: CREATED_MS + 29_500 });
+    expect(planFor(28, { ...waited, freed: { sinceMs: CREATED_MS + 11_000, untilMs: CREATED_MS + 27_500 } }).start).toMatchObject({
+      tick: second(20),
+      cause: 'schedule',
+    });
+    expect(inShort(planFor(29, { ...waited, freed: { sinceMs: CREATED_MS + 11_000, untilMs: CREATED_MS + 27_500 } }).verdicts)).toEqual([
+      'missed late 20',
+    ]);
+    const together = planFor(30, { ...waited, freed: { sinceMs: CREATED_MS + 11_000, untilMs: CREATED_MS + 29_500 } });
     expect(together).toMatchObject({ start: { tick: second(20), cause: 'schedule' }, verdicts: [] });
   });
 
   it('waits for no run with the other policies: it is a misfire when it was not looked at in time', () => {
-    const late = { schedule: new Every(10_000), freedMs: CREATED_MS + 14_900 };
+    const late = { schedule: new Every(10_000), freed: { sinceMs: CREATED_MS + 4_000, untilMs: CREATED_MS + 14_900 } };
     for (const overlap of ['skip', 'allow'] as const)
       expect(planFor(15, { ...late, rules: { overlap } }).start).toMatchObject({ tick: second(10), cause: 'misfire' });
     expect(planFor(15, { ...late, rules: { overlap: 'queue-latest' } }).start).toMatchObject({ tick: second(10), cause: 'schedule' });
   });
 
-  it('with "queue-latest" only one waited: older ones that nobody looked at in time are misfires', () => {
+  it('with "queue-latest" is superseded by a later one: skipped, and not missed, also when nobody looked meanwhile', () => {
     const rules = { overlap: 'queue-latest' } as const;
-    const plan = planFor(9.5, { rules, freedMs: CREATED_MS + 8_700 });
-    expect(inShort(plan.verdicts)).toEqual(['missed late 4..7 x4']);
+    const freed = { sinceMs: CREATED_MS + 5_500, untilMs: CREATED_MS + 8_700 };
+    const plan = planFor(9.5, { rules, freed });
+    // Nobody was busy with anything when the first two were due.
+    expect(inShort(plan.verdicts)).toEqual(['missed late 4..5 x2', 'skipped overlap 6..7 x2']);
     expect(plan.start).toMatchObject({ tick: second(8), cause: 'schedule' });
   });
+
+  it.each(['run-latest', 'run-all', 'skip'] as const)(
+    'with "queue-latest" and misfire "%s" is skipped when it waited for longer than a second and a later one is due',
+    (misfire) => {
+      const rules = { overlap: 'queue-latest', misfire } as const;
+      const minutes = { rules, schedule: new Every(20_000), record: { cursor: second(0) } };
+      const running = [entry({ startedMs: CREATED_MS + 10_000, tick: second(0) })];
+      const going = { ...minutes, record: { ...minutes.record, running }, live: new Set(['a-claim']) };
+      expect(planFor(35, going)).toMatchObject({ record: undefined, verdicts: [], waitsForPace: false });
+      expect(inShort(planFor(40, going).verdicts)).toEqual(['skipped overlap 20']);
+      const theirs = { ...minutes, record: { ...minutes.record, running: [entry({ ...running[0], member: OTHER })] } };
+      expect(inShort(planFor(40, theirs).verdicts)).toEqual(['skipped overlap 20']);
+    },
+  );
 
   it('starts beside it with "allow", as long as there is room', () => {
     const rules = { overlap: 'allow' } as const;
@@ -224,7 +259,8 @@ describe('a tick that is due while the job runs', () => {
     const late = { schedule, record: { ...elsewhere, cursor: second(10) } };
     expect(planFor(25, late).record).toBeUndefined();
     expect(inShort(planFor(30, late).verdicts)).toEqual(['missed late 20', 'skipped overlap 30']);
-    expect(inShort(planFor(30, { ...late, rules: { overlap: 'queue-latest' } }).verdicts)).toEqual(['missed late 20']);
+    const began = { ...late, record: { ...late.record, running: [entry({ member: OTHER, startedMs: CREATED_MS + 20_500 })] } };
+    expect(inShort(planFor(30, { ...began, rules: { overlap: 'queue-latest' } }).verdicts)).toEqual(['missed late 20']);
     expect(planFor(30, { ...late, rules: { overlap: 'allow' } })).toMatchObject({ start: { tick: second(30), cause: 'schedule' } });
   });
 });

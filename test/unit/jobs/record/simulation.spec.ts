@@ -43,6 +43,8 @@ const clusters = fc.record({
   /** Of both versions: what a version may not know is that another one lets runs overlap. */
   overlap: overlaps,
   versions: fc.tuple(versions, versions),
+  /** Whether the second version has disabled the job. */
+  disabled: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
   skewsMs: fc.tuple(...[0, 1, 2].map(() => fc.integer({ min: -3_000, max: 3_000 }))),
   stepMs: fc.constantFrom(250, 1_000, 3_000),
   steps,
@@ -51,6 +53,7 @@ const clusters = fc.record({
 interface Cluster {
   readonly overlap: JobRules['overlap'];
   readonly versions: readonly Partial<JobRules>[];
+  readonly disabled: boolean;
   readonly skewsMs: readonly number[];
   readonly stepMs: number;
   readonly steps: readonly {
@@ -85,8 +88,9 @@ class Simulation {
   }
 
   private newReplica(index: number): Replica {
-    const { overlap, versions, skewsMs } = this.cluster;
-    const replica = new Replica(this.shared, { ...DEFAULT_RULES, ...versions[index % 2], overlap }, skewsMs[index] ?? 0, this.gone);
+    const { overlap, versions, disabled, skewsMs } = this.cluster;
+    const rules = { ...DEFAULT_RULES, ...versions[index % 2], overlap };
+    const replica = new Replica(this.shared, rules, skewsMs[index] ?? 0, this.gone, disabled && index % 2 === 1);
     replica.isMaster = index === 0;
     return replica;
   }

@@ -114,9 +114,11 @@ export function situation(seconds: number, { record, rules, ...rest }: Changes =
     reports: [],
     succeededMs: undefined,
     gone: new Set(),
-    freedMs: undefined,
+    freed: undefined,
     isCalled: false,
     mayCatchUp: true,
+    behindSinceMs: undefined,
+    disabled: false,
     newClaim: 'new-claim',
     ...rest,
   };
