@@ -157,10 +157,11 @@ export class ClusterJobs {
     checkOrder('why', { job, tick, options });
     const { maxClockSkewMs } = this.settings;
     const masterOf = (election: string): Promise<string | undefined> => this.masterOf(election);
+    const catchUp = (name: string): ReturnType<Gate['catchUp']> => this.gate.catchUp(name);
     return this.ask(
       'why',
       options,
-      (store) => why({ store, clock: systemClock, maxClockSkewMs, own: this.own(), masterOf }, job, tick),
+      (store) => why({ store, clock: systemClock, maxClockSkewMs, own: this.own(), masterOf, catchUp }, job, tick),
       job,
     );
   }

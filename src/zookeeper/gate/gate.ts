@@ -2,6 +2,7 @@ import type { JobIdentity } from '../jobs/job-identity.js';
 import type { RunEntry } from '../jobs/record/job-record.js';
 import { livingVersions } from '../jobs/control/in-force.js';
 import { register, type Registered } from '../jobs/control/registration.js';
+import type { CatchUp } from '../jobs/control/question.js';
 import type { Elections } from '../mastership/election.js';
 import type { Waiting } from '../jobs/record/connection.js';
 import type { Tick } from '../jobs/tick.js';
@@ -122,6 +123,11 @@ export class Gate {
    */
   declared(name: string | undefined, waiting: Waiting): Promise<void> {
     return this.declarations.known(() => (name === undefined ? undefined : [...(this.named.get(name) ?? [])]), waiting);
+  }
+
+  /** What a job waits for in catching up; undefined: for nothing, or on another replica. */
+  catchUp(job: string): CatchUp | undefined {
+    return this.loopParts?.pace.waitOf(job);
   }
 
   /**

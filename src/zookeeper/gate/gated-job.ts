@@ -15,6 +15,7 @@ import { execute, outerRun, runBehind, type Execution, type LiveRun } from './ex
 import type { JobLoop } from './job-loop.js';
 import { endedByAbort } from './outcome.js';
 import { refusal } from './refusal.js';
+import { LocalRuns } from './long-runs.js';
 import { RunOrders } from './run-orders.js';
 import { RunLog } from './run-log.js';
 import { errorOf, reportEnd, verdictOf } from './run-reports.js';
@@ -55,7 +56,7 @@ export class GatedJob {
   toldNote: string | undefined;
   private bound: Bound | undefined;
   /** Scheduled runs without a claim that go on. */
-  private running = 0;
+  private readonly running: LocalRuns;
   /** Calls by other code that go on. */
   private called = 0;
   private queued: (() => void) | undefined;
@@ -70,6 +71,7 @@ export class GatedJob {
     this.runLog = new RunLog(parts, gate.election.key);
     // A job that was removed is not brought back by what its last run keeps.
     this.orders = new RunOrders(identity, gate, parts, () => !this.forgotten.signal.aborted);
+    this.running = new LocalRuns(parts, identity);
   }
 
   /** Says how a run comes about. Without this nothing is claimed: there would be nobody to do the work. */
@@ -199,7 +201,7 @@ export class GatedJob {
 
   /** Whether a run, or a call by other code, goes on in this process. */
   private get isRunning(): boolean {
-    return this.running > 0 || this.called > 0 || (this.loop?.runs.live.length ?? 0) > 0;
+    return this.running.size > 0 || this.called > 0 || (this.loop?.runs.live.length ?? 0) > 0;
   }
 
   /** Without a claim: the local mastership is the only question, besides pause and overlap as known here. */
@@ -215,6 +217,7 @@ export class GatedJob {
     }
     const { overlap } = this.identity.rules;
     if (this.isRunning && overlap !== 'allow') {
+      this.running.lookAtLong();
       if (overlap === 'queue-latest' && this.queued === undefined) this.queued = () => void this.fire();
       else this.counts.held += 1;
       return undefined;
@@ -223,12 +226,12 @@ export class GatedJob {
   }
 
   private runLocally(tenure: HeldTenure, { instance, through }: Bound): Promise<void> | undefined {
-    this.running += 1;
+    const leave = this.running.enter(tenure.token);
     this.counts.started += 1;
     const order = this.orders.make(tenure, { cause: 'schedule', scheduledTime: this.latestTick(), firstAttempt: 1 });
     const logEnd = this.runLog.starts(order, tenure);
     return execute({ ...order, through }, tenure, this.orders.execution(instance), (execution) => {
-      this.running -= 1;
+      leave();
       this.ended(execution);
       logEnd(execution);
       this.noteLocally(execution);

@@ -12,6 +12,7 @@ import type { ElectionGate } from './election-gate.js';
 import { inputOf, GONE, pauseAfter, retryDelayMs, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
 import { MAX_SLEEP_MS, Reasons } from './reasons.js';
 import { KnownSchedule } from './known-schedule.js';
+import { LongRuns } from './long-runs.js';
 import { OwnRuns } from './own-runs.js';
 import type { Place, Waiter } from './pace.js';
 import { RecordCache } from './record-cache.js';
@@ -33,8 +34,6 @@ export class JobLoop {
   private held: HeldTenure | undefined;
   private saidClock = false;
   private behindSinceMs: number | undefined;
-  /** When, by the lists of members, the record as last read or written was there. */
-  private readAt = 0;
   private isLooking = false;
   private looking = Promise.resolve();
   private lookAgain = false;
@@ -45,6 +44,7 @@ export class JobLoop {
   private readonly reasons: Reasons;
   private readonly registrar: Registrar;
   private readonly claims: Claims;
+  private readonly longRuns: LongRuns;
   private readonly schedule: KnownSchedule;
   private readonly unwatchElection: () => void;
   private readonly electionDigest: string;
@@ -64,6 +64,7 @@ export class JobLoop {
     this.reasons = new Reasons(parts, this.waiter, this.outdated);
     this.registrar = new Registrar(job, parts.clock);
     this.claims = new Claims(parts, job.identity.name, runs);
+    this.longRuns = new LongRuns(parts, job.identity.name);
     this.schedule = new KnownSchedule(job.identity.name, parts.observer);
     gate.loops.add(this);
     this.unwatchElection = gate.election.onChange(this.look);
@@ -148,7 +149,7 @@ export class JobLoop {
     const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
     const others = view.record.running.filter(({ claim }) => !this.runs.has(claim));
-    const absence = others.length === 0 ? NONE_GONE : await this.parts.absent.among(others, this.electionDigest, this.readAt);
+    const absence = others.length === 0 ? NONE_GONE : await this.parts.absent.among(others, this.electionDigest, this.cache.seenAt);
     await this.carryOut(this.situation(view, tenure, absence), epoch, tenure, absence);
   }
 
@@ -190,7 +191,7 @@ export class JobLoop {
 
   private async load(epoch: number): Promise<JobView | undefined> {
     const { view, problem } = await this.parts.store.load(this.job.identity.name);
-    if (view !== undefined) this.saw(view, epoch);
+    if (view !== undefined) this.cache.saw(view, epoch, this.parts.absent.moment);
     if (view !== undefined && this.registrar.isDue(view, this.cache.cursorSeen)) {
       this.lookAgain = true;
       return undefined;
@@ -207,11 +208,6 @@ export class JobLoop {
     }
     this.cache.read();
     return view;
-  }
-
-  private saw(view: JobView, epoch: number): void {
-    this.cache.saw(view, epoch);
-    this.readAt = this.parts.absent.moment;
   }
 
   private situation(view: JobView, tenure: HeldTenure | undefined, { gone }: Absence): Situation {
@@ -260,13 +256,15 @@ export class JobLoop {
       place?.release();
     }
     if (plan.again) this.lookAgain = true;
-    if (tenure !== undefined && this.held === tenure) this.reasons.await(plan, absence);
+    if (tenure === undefined || this.held !== tenure) return;
+    this.longRuns.look(plan, situation);
+    this.reasons.await(plan, absence);
   }
 
   /** True when the change has been made. Otherwise sees to the next look. */
   private async meet(result: WriteResult, epoch: number, tenure: HeldTenure | undefined): Promise<boolean> {
     if (result.kind === 'written') {
-      if (this.held !== undefined) this.saw(result.view, epoch);
+      if (this.held !== undefined) this.cache.saw(result.view, epoch, this.parts.absent.moment);
       return true;
     }
     this.cache.outdate();

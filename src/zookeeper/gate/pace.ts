@@ -1,3 +1,4 @@
+import type { CatchUp } from '../jobs/control/question.js';
 import type { Clock, Timer } from '../support/clock.js';
 
 /** How many runs that make up for the past a replica begins at once, over all its jobs. */
@@ -24,14 +25,6 @@ export interface Place {
   missed(): void;
   /** Frees the place unless the run has begun: nothing was claimed, or what was claimed does not start here. */
   release(): void;
-}
-
-/** Who catches up, for people. */
-export interface CatchUp {
-  /** How many jobs come before this one. */
-  readonly ahead: number;
-  /** The jobs whose runs have the places. */
-  readonly behind: readonly string[];
 }
 
 /**

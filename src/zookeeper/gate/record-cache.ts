@@ -11,6 +11,7 @@ export class RecordCache {
   private hasRead = false;
   private age = 0;
   private seen: Tick | undefined;
+  private at = 0;
   private readonly whenRead = new Map<unknown, () => void>();
 
   /** Undefined: read it. */
@@ -43,8 +44,14 @@ export class RecordCache {
     this.kept = undefined;
   }
 
-  /** Keeps what a read or a write that began at `epoch` has shown. */
-  saw(view: JobView, epoch: number): void {
+  /** The moment at which the record was last known to be as it is here. */
+  get seenAt(): number {
+    return this.at;
+  }
+
+  /** Keeps what a read or a write that began at `epoch` has shown. `moment`: the present one of `Absent`. */
+  saw(view: JobView, epoch: number, moment: number): void {
+    this.at = moment;
     if (epoch === this.age) this.kept = view;
     this.lastRead = view;
     if (view.record.cursor !== undefined) this.seen = laterTick(view.record.cursor, this.seen);

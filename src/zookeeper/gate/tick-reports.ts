@@ -1,6 +1,6 @@
 import type { JobEvents } from '../jobs/job-events.js';
 import type { JobIdentity } from '../jobs/job-identity.js';
-import type { JobView } from '../jobs/record/job-record.js';
+import type { JobView, RunEntry } from '../jobs/record/job-record.js';
 import type { Plan, Situation } from '../jobs/record/plan.js';
 import { NO_RUN, type StoredVerdict } from '../jobs/record/verdict.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
@@ -96,6 +96,35 @@ export function reportClockOff(
   const nowMs = clock.wallMs();
   const tick = parseSchedule(cron).last(endOf(nowMs - rules.misfireWindowMs), nowMs);
   events.verdicts.tell(name, { ...NO_RUN, reason: 'clock', tick, by: address });
+}
+
+/** A run that has been going on for long, and for which ticks of its job do not start. `where`: `host:port`. */
+export function reportLongRun(
+  observer: Observer,
+  job: string,
+  { tick, trigger, startedMs, token }: Pick<RunEntry, 'tick' | 'trigger' | 'startedMs'> & { readonly token: bigint | undefined },
+  where: string,
+  nowMs: number,
+): void {
+  const since = new Date(startedMs).toISOString();
+  const run =
+    tick === undefined ? (trigger === undefined ? '' : ` for trigger ${trigger}`) : ` for tick ${new Date(tick.dueMs).toISOString()}`;
+  observer.observe({
+    level: 'warn',
+    event: 'run.long',
+    message:
+      `The run of "${job}"${run} has been going on since ${since} on ${where}, and has no timeoutMs: ticks of its job do not start until it ends. ` +
+      'If it hangs, restart that replica; set timeoutMs, and pass run.signal to everything that the job waits for.',
+    fields: {
+      job,
+      scheduled: tick && new Date(tick.dueMs).toISOString(),
+      trigger,
+      since,
+      replica: where,
+      runningMs: Math.round(nowMs - startedMs),
+      token: token?.toString(),
+    },
+  });
 }
 
 function reportDropped(observer: Observer, job: string, claim: string): void {

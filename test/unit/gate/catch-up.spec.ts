@@ -48,6 +48,7 @@ class Successor {
       candidate: true,
       service: 'Bank',
       version: '1',
+      logRuns: 'seldom',
       store,
       events,
     });
@@ -70,7 +71,7 @@ class Successor {
   private add({ name, everySecond, rules, work }: Spec): void {
     const cron = everySecond === true ? EVERY_SECOND : EVERY_HOUR;
     const identity = { name, method: `Jobs.${name}`, election: undefined, schedule: 'cron', disabled: false, cron } as const;
-    this.gate.job({ ...identity, rules: { ...DEFAULT_RULES, ...rules } }).bind(this, async (given) => {
+    this.gate.add({ ...identity, rules: { ...DEFAULT_RULES, ...rules } }, async (given) => {
       const run = given as JobRun;
       this.runs.push(run);
       this.going += 1;

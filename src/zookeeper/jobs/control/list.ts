@@ -1,5 +1,6 @@
 import { readProgress, type JobProgress } from '../progress.js';
 import type { JobView, RunEntry } from '../record/job-record.js';
+import { heldUpBy } from '../record/long-run.js';
 import { EMPTY_CONTROL, type Declaration, type JobControl, type JobStore, type MemberView } from '../record/job-store.js';
 import { UnreadableNodeError } from '../record/zookeeper-store.js';
 import { keptSchedule } from '../schedule/kept.js';
@@ -44,7 +45,8 @@ export interface JobStatus {
   readonly disabled: boolean;
   /**
    * Why none of its ticks run: its record cannot be read, and nothing else is known; or this replica cannot use the schedule in force, whose time zone, say, its
-   * Node does not know; or the present master does not have the job, which only others have added, or which is new in a version that is not master yet.
+   * Node does not know; or the present master does not have the job, which only others have added, or which is new in a version that is not master yet; or a run
+   * has been going on for more than five minutes, and they do not start for its sake.
    */
   readonly problem?: string | undefined;
 }
@@ -137,7 +139,10 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
     progress,
     orphaned,
     disabled,
-    problem: scheduleProblem ?? (lacking && uncoveredInWords(job, lacking)),
+    problem:
+      scheduleProblem ??
+      (lacking && uncoveredInWords(job, lacking)) ??
+      longRunInWords(heldUpBy(view, disabled ? undefined : schedule, last, scene.nowMs), scene.members),
   };
 }
 
@@ -164,6 +169,14 @@ export function runningOf({ tick, trigger, startedMs, member, starts, token }: R
     attempt: starts,
     fencingToken: token.toString(),
   };
+}
+
+/** Since when and where. */
+function longRunInWords(entry: RunEntry | undefined, members: readonly MemberView[]): string | undefined {
+  if (entry === undefined) return undefined;
+  const { since, scheduledTime, replica = 'a replica that is gone' } = runningOf(entry, members);
+  const what = scheduledTime === undefined ? 'a triggered run' : `the run of ${scheduledTime.toISOString()}`;
+  return `Its ticks do not start, because ${what} has been going on since ${since.toISOString()} on ${replica}.`;
 }
 
 function inForce({ record, createdMs }: JobView, control: JobControl): JobStatus['schedule'] {

@@ -4,6 +4,14 @@ import type { JobControl, JobStore, MemberView } from '../record/job-store.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import type { Schedule } from '../schedule/schedule.js';
 
+/** A job that waits for its turn in catching up. */
+export interface CatchUp {
+  /** How many jobs come before it. */
+  readonly ahead: number;
+  /** The jobs whose late runs have the places. */
+  readonly behind: readonly string[];
+}
+
 /** What the answer is put together from. */
 export interface WhyParts {
   readonly store: JobStore;
@@ -13,6 +21,8 @@ export interface WhyParts {
   readonly own: ReadonlySet<string>;
   /** `host:port` of the master of an election; undefined when there is none; `'unknown'` where this replica cannot ask. */
   masterOf(election: string): Promise<string | undefined>;
+  /** What a job waits for in catching up, where this replica is its master. */
+  readonly catchUp?: (job: string) => CatchUp | undefined;
 }
 
 /** All that is known about one job and one instant. */

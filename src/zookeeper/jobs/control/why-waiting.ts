@@ -1,9 +1,14 @@
+import { ON_TIME_MS } from '../job-rules.js';
 import type { MemberView } from '../record/job-store.js';
 import { runningOf } from './list.js';
 import { electionsOf, hasJob } from './members.js';
 import type { Question, WhyParts } from './question.js';
 import { addressesOf, uncovered, uncoveredInWords } from './uncovered.js';
 import { at, lasting } from './words.js';
+
+/** How many jobs are read at once, and how many named. */
+const READING = 32;
+const MAX_NAMED = 4;
 
 /** Overdue for longer than this, with a master in office, there is something wrong with that master. */
 const SUSPICIOUS_MS = 30_000;
@@ -21,7 +26,43 @@ export async function waitingInWords(parts: WhyParts, question: Question, isFutu
   const left = lacking && uncoveredInWords(job, lacking);
   if (isFuture) return `${head}${left === undefined ? '' : ` ${left}`}${clock}`;
   const overlap = overlapInWords(question);
-  return `${head} ${overlap ?? left ?? (await mastersInWords(parts, question, holders))}${clock}`;
+  const reason = overlap ?? left;
+  if (reason !== undefined) return `${head} ${reason}${clock}`;
+  const turn = turnInWords(parts, job);
+  if (turn !== undefined) return `${head} ${turn}${clock}`;
+  const masters = await mastersInWords(parts, question, holders);
+  const others = nowMs - tickMs > ON_TIME_MS ? await othersInWords(parts, question) : '';
+  return `${head} ${masters}${others}${clock}`;
+}
+
+/** Behind what a job waits for its turn in catching up, where this replica is the master that knows. */
+export function turnInWords({ catchUp }: WhyParts, job: string): string | undefined {
+  const wait = catchUp?.(job);
+  if (wait === undefined) return undefined;
+  const { ahead, behind } = wait;
+  const before = ahead === 0 ? 'it is the next' : ahead === 1 ? 'one job comes before it' : `${ahead} jobs come before it`;
+  const runs = behind.length === 0 ? '' : `, behind the late runs of ${quoted(behind)}`;
+  return `It waits for its turn in catching up${runs}; ${before}. A few late runs begin at once, and one that takes long lets the next begin.`;
+}
+
+/** From the records of the other jobs: their late runs that go on, behind which the master may let this tick wait. */
+async function othersInWords({ store }: WhyParts, { job }: Question): Promise<string> {
+  const others = (await store.jobs()).filter((name) => name !== job);
+  const late: string[] = [];
+  const readOn = async (): Promise<void> => {
+    for (let name = others.shift(); name !== undefined && late.length < MAX_NAMED; name = others.shift()) {
+      const { view } = await store.load(name);
+      if (view?.record.running.some(({ member, cause }) => member !== '' && (cause === 'misfire' || cause === 'rerun'))) late.push(name);
+    }
+  };
+  await Promise.all(Array.from({ length: READING }, readOn));
+  return late.length === 0
+    ? ''
+    : ` Late runs of other jobs go on (${quoted(late.sort().slice(0, MAX_NAMED))}): it may wait for its turn in catching up behind them. The master's own answer tells.`;
+}
+
+function quoted(jobs: readonly string[]): string {
+  return jobs.map((name) => `"${name}"`).join(', ');
 }
 
 function orphanedInWords(job: string, members: readonly MemberView[]): string {
@@ -56,9 +97,7 @@ async function mastersInWords(
   }
   const list = found.map(({ election, address }) => `${address} (of "${election}")`).join(', ');
   const overdue =
-    nowMs - tickMs > SUSPICIOUS_MS
-      ? ` That takes too long: look into its log, for ZK_CLOCK_OFF (its clock) or job.not-decided, or whether it catches up for other jobs.`
-      : '';
+    nowMs - tickMs > SUSPICIOUS_MS ? ` That takes too long: look into its log, for ZK_CLOCK_OFF (its clock) or job.not-decided.` : '';
   return `It waits to be decided about by the master, ${list}.${overdue}`;
 }
 

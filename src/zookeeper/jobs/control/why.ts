@@ -11,7 +11,7 @@ import { pausedBy } from './pause.js';
 import type { Question, WhyParts } from './question.js';
 import { similarTo } from './similar.js';
 import { keptVerdicts } from './verdicts.js';
-import { waitingInWords } from './why-waiting.js';
+import { turnInWords, waitingInWords } from './why-waiting.js';
 import { at, lasting, verdictInWords } from './words.js';
 
 /**
@@ -38,7 +38,7 @@ export async function why(parts: WhyParts, job: string, tick: Date | string | nu
   if (schedule === undefined) return `${scheduleProblem} It is in force for job "${job}"; only a replica that knows it can tell more.`;
   const tickMs = instantOf(tick, spec.timeZone);
   const question = { job, tickMs, view, control, kept, members, nowMs, schedule, timeZone: spec.timeZone };
-  return decidedInWords(question) ?? undecidedInWords(parts, question);
+  return decidedInWords(parts, question) ?? undecidedInWords(parts, question);
 }
 
 const NO_INSTANT =
@@ -66,10 +66,10 @@ function noSlotsInWords(job: string, tickMs: number, { record }: JobView, contro
 }
 
 /** From what was written down about this very tick; undefined when nothing was. */
-function decidedInWords(question: Question): string | undefined {
+function decidedInWords(parts: WhyParts, question: Question): string | undefined {
   const { kept, view, tickMs, timeZone } = question;
   const verdicts = kept.filter((verdict) => isAbout(verdict, question)).map((verdict) => verdictInWords(verdict, timeZone));
-  const runs = view.record.running.filter(({ tick }) => tick?.dueMs === tickMs).map((entry) => runningInWords(entry, question));
+  const runs = view.record.running.filter(({ tick }) => tick?.dueMs === tickMs).map((entry) => runningInWords(parts, entry, question));
   const sentences = [...verdicts, ...runs];
   return sentences.length === 0 ? undefined : sentences.join(' ');
 }
@@ -82,9 +82,14 @@ function isAbout({ tick, until }: StoredVerdict, { tickMs, schedule, view }: Que
   return tickMs <= (view.record.schedule?.sinceMs ?? -Infinity) || isTick(schedule, tickMs);
 }
 
-function runningInWords(entry: RunEntry, { members, nowMs, timeZone }: Question): string {
+function runningInWords(parts: WhyParts, entry: RunEntry, { job, members, nowMs, timeZone }: Question): string {
   const { replica, since, attempt, fencingToken } = runningOf(entry, members);
-  if (entry.member === '') return `Claimed, but given back before it had ended; the next master deals with it as onInterrupted says.`;
+  if (entry.member === '') {
+    const turn = turnInWords(parts, job);
+    const what = entry.cause === 'rerun' ? 'had ended' : 'was started';
+    const rule = entry.cause === 'rerun' ? 'onInterrupted says' : 'misfire says, or at once if it is on time';
+    return `Claimed, but given back before it ${what}; the next master deals with it as ${rule}.${turn === undefined ? '' : ` ${turn}`}`;
+  }
   const where =
     replica === undefined
       ? 'on a replica that is gone; the next master finds out and deals with it as onInterrupted says'

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SilenceAlarm } from '../../../../src/zookeeper/jobs/job-events.js';
 import { list, type JobStatus } from '../../../../src/zookeeper/jobs/control/list.js';
 import { watchAlarms, watchJobs } from '../../../../src/zookeeper/jobs/control/monitor.js';
+import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { eventually } from '../../../support/eventually.js';
 import { HandClock } from '../../mastership/hand-clock.js';
 import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
@@ -9,6 +10,7 @@ import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-sto
 const NOON = ms('2026-11-21T12:00:30Z');
 const SCHEDULE = { ...HOURLY, sinceMs: undefined };
 const LIMIT_MS = 3_600_000;
+const CREATED_MS = ms('2026-11-01T00:00:00Z');
 
 function cluster(): KeptStore {
   const store = new KeptStore(NOON);
@@ -18,6 +20,35 @@ function cluster(): KeptStore {
 }
 
 describe('list', () => {
+  it('says since when and where a run goes on for which ticks do not start', async () => {
+    const store = cluster();
+    const { name } = member('1.0', []);
+    const startedMs = ms('2026-11-21T09:00:00.100Z');
+    const run = { claim: 'c', trigger: undefined, cause: 'schedule', starts: 1, startedMs, election: 'e', token: 7n } as const;
+    const running = [{ ...run, tick: tick('2026-11-21T09:00:00Z'), member: name }];
+    const problem =
+      'Its ticks do not start, because the run of 2026-11-21T09:00:00.000Z has been going on since 2026-11-21T09:00:00.100Z on 10.0.0.1:10.';
+    const skipped = { ...NO_RUN, reason: 'overlap', tick: tick('2026-11-21T12:00:00Z') } as const;
+    const record = { schedule: SCHEDULE, running, cursor: skipped.tick };
+    store.put('payouts', { ...record, recent: [skipped] }, { declared: [declared('1.0')] }, CREATED_MS);
+    expect(await list(store, new Set())).toMatchObject([{ problem }]);
+    // The next one waits: overlap 'queue-latest', or late ones.
+    store.put('payouts', { ...record, cursor: tick('2026-11-21T11:00:00Z') }, { declared: [declared('1.0')] }, CREATED_MS);
+    expect(await list(store, new Set())).toMatchObject([{ problem }]);
+    // Others start beside it.
+    store.put('payouts', record, { declared: [declared('1.0')] }, CREATED_MS);
+    expect(await list(store, new Set())).toMatchObject([{ problem: undefined }]);
+    store.put(
+      'payouts',
+      { ...record, running: [{ ...running[0], startedMs: NOON - 60_000 }], recent: [skipped] } as never,
+      {
+        declared: [declared('1.0')],
+      },
+      CREATED_MS,
+    );
+    expect(await list(store, new Set())).toMatchObject([{ problem: undefined }]);
+  });
+
   it('tells of the schedule in force, what overrides it, the next times, runs, pause and the last verdict', async () => {
     const store = cluster();
     const { name } = member('1.0', []);

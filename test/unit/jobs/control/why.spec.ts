@@ -3,6 +3,7 @@ import type { JobRecord, RunEntry } from '../../../../src/zookeeper/jobs/record/
 import type { JobControl, MemberView } from '../../../../src/zookeeper/jobs/record/job-store.js';
 import { NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { verdictOf } from '../../../../src/zookeeper/jobs/control/verdicts.js';
+import type { CatchUp } from '../../../../src/zookeeper/jobs/control/question.js';
 import { why } from '../../../../src/zookeeper/jobs/control/why.js';
 import { HandClock } from '../../mastership/hand-clock.js';
 import { declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
@@ -20,6 +21,10 @@ interface Scene {
   readonly own?: readonly string[];
   /** How far this replica's clock is ahead of the ensemble's. */
   readonly aheadMs?: number;
+  /** What this replica knows of the job's turn in catching up. */
+  readonly catchUp?: CatchUp;
+  /** Jobs of which a late run goes on. */
+  readonly late?: readonly string[];
 }
 
 async function ask(at: string, scene: Scene = {}, job = 'payouts'): Promise<string> {
@@ -28,11 +33,14 @@ async function ask(at: string, scene: Scene = {}, job = 'payouts'): Promise<stri
   store.put('payouts', { schedule: SCHEDULE, ...record }, { declared: [declared('1.0')], ...control }, createdMs);
   const kept = store.kept.get('payouts');
   if (kept !== undefined) kept.log = log;
+  for (const name of scene.late ?? [])
+    store.put(name, { schedule: SCHEDULE, running: [{ ...RUN, cause: 'misfire' }] }, { declared: [declared('1.0')] });
   store.alive = [...members];
+  const catchUp = (): CatchUp | undefined => scene.catchUp;
   const clock = new HandClock();
   clock.setWall(ms(NOW) + aheadMs - clock.wallMs());
   const masterOf = (): Promise<string | undefined> => Promise.resolve('master' in scene ? scene.master : '10.0.0.1:10');
-  return why({ store, clock, maxClockSkewMs: 30_000, own: new Set(scene.own ?? []), masterOf }, job, at);
+  return why({ store, clock, maxClockSkewMs: 30_000, own: new Set(scene.own ?? []), masterOf, catchUp }, job, at);
 }
 
 const verdict = (outcome: Outcome, reason?: VerdictReason, change: Partial<StoredVerdict> = {}): StoredVerdict => ({
@@ -181,6 +189,22 @@ describe('why, about a tick that is due and undecided', () => {
     expect(await ask(TEN, { record: { ...record, running } })).toMatch(
       /It waits for the run of 2026-11-21T09:00:00\.000Z, which goes on since .* on 10\.0\.0\.1:10\./,
     );
+  });
+
+  it('says that it waits for its turn in catching up, and behind what', async () => {
+    const catchUp = { ahead: 3, behind: ['payroll', 'backup'] };
+    expect(await ask(TEN, { record, catchUp })).toMatch(
+      /^Due since 30 min, .* waits for its turn in catching up, behind the late runs of "payroll", "backup"; 3 jobs come before it\./,
+    );
+    expect(await ask(TEN, { record, catchUp: { ahead: 0, behind: [] } })).toMatch(/catching up; it is the next\./);
+    const running = [{ ...RUN, member: '', starts: 0 }];
+    expect(await ask(TEN, { record: { cursor: tick(TEN), running }, catchUp })).toMatch(/given back before it was started; .*"payroll"/);
+  });
+
+  it('says on other replicas than the master which late runs go on', async () => {
+    const answer = await ask(TEN, { record, late: ['payroll', 'backup'] });
+    expect(answer).toMatch(/by the master, .* Late runs of other jobs go on \("backup", "payroll"\): it may wait for its turn/);
+    expect(await ask(TEN, { record })).not.toMatch(/Late runs/);
   });
 
   it('says that the clock of this replica is off', async () => {

@@ -1,0 +1,33 @@
+import { endOf } from '../tick.js';
+import type { Schedule } from '../schedule/schedule.js';
+import { floorOf } from './floor.js';
+import type { JobRecord, JobView, RunEntry } from './job-record.js';
+import type { StoredVerdict } from './verdict.js';
+
+/** A run that has been going on for this long, and keeps ticks of its job from starting, is told of: perhaps it never ends. */
+export const LONG_RUN_MS = 300_000;
+
+/** Runs that have been going on for long, the oldest first. */
+export function longRuns({ running }: JobRecord, nowMs: number): readonly RunEntry[] {
+  return running
+    .filter(({ member, startedMs }) => member !== '' && nowMs - startedMs >= LONG_RUN_MS)
+    .toSorted((a, b) => a.startedMs - b.startedMs);
+}
+
+/** Whether a tick has fallen due since the run was claimed. */
+export function hasDueSince(schedule: Schedule | undefined, { startedMs }: RunEntry, nowMs: number): boolean {
+  return (schedule?.next(endOf(startedMs))?.dueMs ?? Infinity) <= nowMs;
+}
+
+/** The long run that keeps a job's ticks from starting: the last one was skipped for it, or one is due and waits. Undefined: there is none. */
+export function heldUpBy(
+  view: Pick<JobView, 'record' | 'createdMs'>,
+  schedule: Schedule | undefined,
+  last: StoredVerdict | undefined,
+  nowMs: number,
+): RunEntry | undefined {
+  const [oldest] = longRuns(view.record, nowMs);
+  if (oldest === undefined || !hasDueSince(schedule, oldest, nowMs)) return undefined;
+  const isWaiting = (schedule?.next(floorOf(view))?.dueMs ?? Infinity) <= nowMs;
+  return isWaiting || last?.reason === 'overlap' ? oldest : undefined;
+}
