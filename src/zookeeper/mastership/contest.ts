@@ -13,7 +13,7 @@ import { makeParents } from './parents.js';
 import { placesInLine } from './reassignment.js';
 import type { ElectionRecord, RecordRead } from './record.js';
 import { Reign } from './reign.js';
-import { remember, type KnownRecord } from './remember.js';
+import { RecordInForce, type KnownRecord } from './remember.js';
 import { removeForeignNode } from './remove-node.js';
 import { report, type CandidateParts, type OwnMember, type Scene } from './scene.js';
 import { holderInWords, SameAddress } from './same-address.js';
@@ -101,8 +101,7 @@ export class Contest {
   }
 
   private async round(): Promise<void> {
-    const { scene } = this;
-    const { vacant } = this;
+    const { scene, vacant } = this;
     this.vacant = undefined;
     if (vacant !== undefined) return this.attemptAhead(vacant);
     const read = await readRecord(scene.session, scene.znodes);
@@ -131,22 +130,25 @@ export class Contest {
     const { signal } = this.stopping;
     this.isGoing = false;
     let deleted = false;
-    let known: KnownRecord | undefined;
+    const record = new RecordInForce(scene, node);
     scene.watch.onEvent = (event) => (deleted = event.type === 'deleted');
     scene.memory.sawNode(node.stat);
     try {
       await this.standInLine();
       this.tell(node);
       this.sameAddress.look(node);
-      known = await remember(scene, node);
+      await record.look();
       while (!signal.aborted && scene.watch.armedSince() !== undefined) {
         await scene.wake.wait(signal);
-        if (scene.session.attached && scene.watch.armedSince() !== undefined) await this.standInLine();
+        if (!scene.session.attached || scene.watch.armedSince() === undefined) continue;
+        await this.standInLine();
+        await record.look();
       }
     } finally {
       scene.watch.onEvent = undefined;
+      record.close();
     }
-    if (deleted && !signal.aborted) await this.afterDeletion(node.text, known);
+    if (deleted && !signal.aborted) await this.afterDeletion(node.text, record.known);
   }
 
   /** Those who had to wait tell nobody before they have looked again, so that a thousand of them do not keep the first one waiting. */
@@ -187,12 +189,8 @@ export class Contest {
     const { scene } = this;
     scene.memory.sawRecord(read);
     if (scene.memory.standsBack(read, scene.address)) {
-      report(
-        scene,
-        'info',
-        'stands-back',
-        `stands back up to ${STAND_BACK_MS} ms for ${scene.memory.preferred(read)?.address}, named as successor.`,
-      );
+      const named = scene.memory.preferred(read)?.address;
+      report(scene, 'info', 'stands-back', `stands back up to ${STAND_BACK_MS} ms for ${named}, named as successor.`);
       return this.standBack();
     }
     // The epoch is judged after the win, which alone knows the present one.

@@ -1,3 +1,4 @@
+import type { Watcher } from '../wire/operations.js';
 import type { NodeView } from './node-watch.js';
 import { encodeRecord, isAsWritten, type ElectionRecord, type RecordRead } from './record.js';
 import { report, type Scene } from './scene.js';
@@ -14,12 +15,14 @@ export interface KnownRecord {
  * What a standby keeps in mind of the master whose node it has read: the token in force, and an edit that names a successor. A floor that has
  * fallen behind what this replica has seen is raised. Answers the record when it is in force and was left as it is.
  */
-export async function remember(scene: Scene, node: NodeView): Promise<KnownRecord | undefined> {
+async function remember(scene: Scene, node: NodeView, watch?: Watcher): Promise<KnownRecord | undefined> {
   const { memory } = scene;
-  const read = await readRecord(scene.session, scene.znodes);
+  const read = await readRecord(scene.session, scene.znodes, watch);
   if (read?.record?.state !== 'held' || node.stat.version === 0) return undefined;
   const { record, stat } = read;
   memory.sawRecord(read);
+  // The node has moved on, and the record perhaps with it: they are read again, together.
+  if (scene.watch.armedSince() === undefined) return undefined;
   const named = node.text.trim();
   memory.sawEdit(named === record.address ? undefined : { address: named, after: record.tenure });
   const token = tokenOf(record.floor, node.stat.czxid);
@@ -29,6 +32,45 @@ export async function remember(scene: Scene, node: NodeView): Promise<KnownRecor
   }
   memory.sawToken(token);
   return { record, version: stat.version };
+}
+
+/**
+ * The record of the master that a standby stands by for. Everybody reads it once. The first in line keeps to it by a watch: a winner that had to wait for
+ * its predecessor writes the record again when it believes, and whoever does not know that version needs one more round trip when that master resigns.
+ */
+export class RecordInForce {
+  private read: 'never' | 'once' | 'watched' = 'never';
+  private last: KnownRecord | undefined;
+
+  constructor(
+    private readonly scene: Scene,
+    private readonly node: NodeView,
+  ) {}
+
+  get known(): KnownRecord | undefined {
+    return this.last;
+  }
+
+  /** Reads it where that is due. To be called again when the place in the line has changed, and when it rings. */
+  async look(): Promise<void> {
+    const { scene, read } = this;
+    const isFirst = scene.line.rank === 0;
+    if (read === 'watched' || (read === 'once' && !isFirst)) return;
+    this.read = isFirst ? 'watched' : 'once';
+    this.last = await remember(scene, this.node, isFirst ? this.onChange : undefined);
+    const version = this.last?.version;
+    if (isFirst)
+      report(scene, 'debug', 'record-known', `first in line; the record of ${this.node.text} is at version ${version}.`, { version });
+  }
+
+  close(): void {
+    this.scene.session.unwatch(this.scene.znodes.record, this.onChange);
+  }
+
+  private readonly onChange = (): void => {
+    this.read = 'never';
+    this.scene.wake.ring();
+  };
 }
 
 /** The ensemble counts from lower again (restored empty or older): what this replica has seen must stay below. */

@@ -1,6 +1,6 @@
 import { invariant } from '../support/invariant.js';
 import { isZooKeeperError } from '../wire/errors.js';
-import { CONTAINER_OWNER, type Op, type OpResult } from '../wire/operations.js';
+import { CONTAINER_OWNER, type Op, type OpResult, type Watcher } from '../wire/operations.js';
 import type { Session } from '../session/session.js';
 import type { ElectionZnodes } from './election.znodes.js';
 import type { LeaseKeeper } from './lease.js';
@@ -136,10 +136,10 @@ async function wonAfterAll(session: Session, znodes: ElectionZnodes, attempt: At
   return { tenureId, czxid: node.czxid, record, recordVersion: stat.version, recordCzxid: stat.czxid, lease: undefined, view: undefined };
 }
 
-/** The record; undefined when there is no such node. */
-export async function readRecord(session: Session, znodes: ElectionZnodes): Promise<RecordRead | undefined> {
+/** The record; undefined when there is no such node. With a watcher, that is told when a record that was read changes. */
+export async function readRecord(session: Session, znodes: ElectionZnodes, watch?: Watcher): Promise<RecordRead | undefined> {
   try {
-    const { data, stat } = await session.get(znodes.record);
+    const { data, stat } = await session.get(znodes.record, watch === undefined ? {} : { watch });
     return readRecordFrom(data, stat);
   } catch (thrown) {
     if (isZooKeeperError(thrown, 'no-node')) return undefined;

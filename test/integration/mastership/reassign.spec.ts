@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from '../../../src/zookeeper/mastership/errors.js';
 import { leaseMsOf } from '../../../src/zookeeper/mastership/timing.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
-import { deferred, eventually, failureOf, within } from '../../support/eventually.js';
+import { deferred, eventually, failureOf, within, type Deferred } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { Replicas, type Replica } from './replicas.js';
@@ -20,6 +20,16 @@ afterAll(async () => {
   await admin[Symbol.asyncDispose]();
   await server.dispose();
 });
+
+/** Waits until it drains for a reason that contains this. */
+async function draining(replica: Replica, why: string): Promise<void> {
+  await eventually(
+    () => expect(replica.election.state()).toMatchObject({ kind: 'draining', why: expect.stringContaining(why) as string }),
+    {
+      what: `the drain (${why})`,
+    },
+  );
+}
 
 describe.concurrent('transferTo', () => {
   it('from the master hands over to the standby named, after the runs have ended', async () => {
@@ -114,6 +124,30 @@ describe.concurrent('resign', () => {
     await handsOn(third, first, 1);
   });
 
+  it('after a crash failover costs the next in line one transaction to win, as after any other', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, ...others] = await replicas.line();
+    await first.loseSession();
+    const second = await replicas.master({ not: first, withinMs: 60_000 });
+    expect(second.observed('mastership.won').at(-1)?.fields?.['waitMs']).toBeGreaterThan(0);
+    const third = others.find((other) => other !== second);
+    if (third === undefined) throw new Error('nobody stands by');
+    // The record as the new master has written it when its wait was over.
+    const version = (await admin.info(replicas.record))?.version;
+    const known = (): unknown => third.observed('mastership.record-known').at(-1)?.fields?.['version'];
+    await eventually(() => expect(known()).toBe(version), { what: 'the first in line to know its record' });
+    const { session } = third;
+    const multi = session.multi.bind(session);
+    let attempts = 0;
+    session.multi = (operations, ...rest) => {
+      if (operations[0]?.kind === 'create' && operations[0].path === replicas.node) attempts += 1;
+      return multi(operations, ...rest);
+    };
+    await second.election.resign();
+    expect(await replicas.master({ not: second })).toBe(third);
+    expect(attempts).toBe(1);
+  });
+
   it('alone wins again, under a new tenure with a higher token', async () => {
     await using replicas = new Replicas(server.connectString);
     const only = replicas.add();
@@ -186,6 +220,100 @@ describe.concurrent('during a drain', () => {
     await within(resigned, 'the order to resign');
     expect(first.isMaster).toBe(false);
     await replicas.master({ not: first });
+  });
+
+  it('the last edit counts: the next one sends the mastership elsewhere, in the drain that goes on', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second, third] = await replicas.line();
+    const runs = deferred<'drained'>();
+    const signals: AbortSignal[] = [];
+    first.election.setDrain((_tenure, _why, calledOff) => (signals.push(calledOff), runs.promise));
+    await admin.set(replicas.node, second.address);
+    await draining(first, second.address);
+    await admin.set(replicas.node, third.address);
+    await draining(first, third.address);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    runs.resolve('drained');
+    expect(await replicas.master({ not: first })).toBe(third);
+  });
+
+  it('edits that are taken back call it off, however often; then an order to leave drains anew', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second, third] = await replicas.line();
+    const drains: { readonly signal: AbortSignal; readonly end: Deferred<'drained'> }[] = [];
+    first.election.setDrain((_tenure, _why, signal) => {
+      const end = deferred<'drained'>();
+      drains.push({ signal, end });
+      return end.promise;
+    });
+    const [tenure] = [first.election.tenure()];
+    for (const others of [[second], [second, third], [third, second, third]]) {
+      for (const other of others) {
+        await admin.set(replicas.node, other.address);
+        await draining(first, other.address);
+      }
+      await admin.set(replicas.node, first.address);
+      await eventually(() => expect(first.election.tenure()).toBeDefined(), { what: 'the master to go on' });
+    }
+    expect(drains.map(({ signal }) => signal.aborted)).toEqual([true, true, true]);
+    expect([first.election.tenure() === tenure, first.election.tenure()?.token, tenure?.isValid()]).toEqual([false, tenure?.token, true]);
+    // What is left of a drain that was called off decides nothing.
+    for (const { end } of drains) end.resolve('drained');
+    const resigned = first.election.resign();
+    await eventually(() => expect(drains).toHaveLength(4), { what: 'another drain' });
+    expect(first.isMaster).toBe(true);
+    drains[3]?.end.resolve('drained');
+    await resigned;
+    await replicas.master({ not: first });
+    // Nobody was preferred any more.
+    expect([second, third].flatMap((other) => other.observed('mastership.stands-back'))).toEqual([]);
+  });
+
+  it('an order to resign, and then to stop, makes it final: it is not called off by an edit', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first, second] = await replicas.line();
+    const runs = deferred<'drained'>();
+    const signals: AbortSignal[] = [];
+    first.election.setDrain((_tenure, _why, calledOff) => (signals.push(calledOff), runs.promise));
+    await first.election.transferTo(second.address);
+    await draining(first, second.address);
+    const resigned = first.election.resign();
+    await draining(first, 'asked to resign');
+    const stopped = first.stop();
+    await draining(first, 'shuts down');
+    await admin.set(replicas.node, first.address);
+    await eventually(() => expect(second.election.state()).toMatchObject({ master: first.address }), { what: 'the edit to be seen' });
+    expect([signals.map(({ aborted }) => aborted), first.election.tenure()]).toEqual([[false], undefined]);
+    runs.resolve('drained');
+    expect(await stopped).toBe('resigned');
+    await resigned;
+    await replicas.master({ not: first });
+  });
+
+  it('a hand-over that is taken back while the winner still waits leaves it to become master', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const long = { sessionTimeoutMs: 9_000 };
+    const first = replicas.add(long);
+    const signals: AbortSignal[] = [];
+    first.election.setDrain((_tenure, _why, calledOff) => (signals.push(calledOff), new Promise(() => undefined)));
+    await eventually(() => expect(first.election.state().kind).toBe('waiting'), { what: 'the wait', everyMs: 2 });
+    const second = await replicas.add(long).standsBy();
+    await admin.set(replicas.node, second.address);
+    await eventually(() => expect(signals).toHaveLength(1), { what: 'the drain' });
+    await admin.set(replicas.node, first.address);
+    await eventually(() => expect(first.election.tenure()).toBeDefined(), { what: 'the master' });
+    expect([signals[0]?.aborted, second.isMaster]).toEqual([true, false]);
+  });
+
+  it('the end of the tenure calls it off', async () => {
+    await using replicas = new Replicas(server.connectString);
+    const [first] = await replicas.line();
+    const signals: AbortSignal[] = [];
+    first.election.setDrain((_tenure, _why, calledOff) => (signals.push(calledOff), new Promise(() => undefined)));
+    const resigned = first.election.resign();
+    await admin.delete(replicas.node);
+    await within(resigned, 'the order to resign');
+    await eventually(() => expect(signals.map(({ aborted }) => aborted)).toEqual([true]), { what: 'it to be called off' });
   });
 
   it('an order to stop is carried out instead of a hand-over that is taken back', async () => {
