@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { play, scenarios, type Scenario, type SearchOptions } from './search.js';
 
 /** How many scenarios each search plays. `RACE_RUNS=20000` for a long search. */
-const RUNS = Number(process.env['RACE_RUNS'] ?? 400);
+export const RUNS = Number(process.env['RACE_RUNS'] ?? 400);
 
 /** The same scenarios on every machine, unless `RACE_SEED` is a number, or `any` for others each time. */
 const SEED = process.env['RACE_SEED'] === 'any' ? Math.floor(Math.random() * 2 ** 31) : Number(process.env['RACE_SEED'] ?? 20_260_101);
@@ -15,9 +15,14 @@ function propertyOf(options: SearchOptions): fc.IAsyncPropertyWithHooks<[Scenari
 }
 
 /** Fails with the smallest scenario found that breaks an invariant, what happened in it, and the command that plays it again. */
-export async function search(test: string, options: SearchOptions): Promise<void> {
-  const details = await fc.check(propertyOf(options), {
-    numRuns: RUNS,
+export function search(test: string, options: SearchOptions): Promise<void> {
+  return searchWith(test, propertyOf(options));
+}
+
+/** The same for what `property` plays. */
+export async function searchWith<T>(test: string, property: fc.IAsyncPropertyWithHooks<[T]>, runs = RUNS): Promise<void> {
+  const details = await fc.check(property, {
+    numRuns: runs,
     seed: SEED,
     ...(PATH === undefined ? {} : { path: PATH, endOnFailure: true }),
   });
@@ -34,8 +39,13 @@ export async function search(test: string, options: SearchOptions): Promise<void
 }
 
 /** The first line of what a search finds within its budget; undefined when it finds nothing. Always the same scenarios. */
-export async function counterexampleOf(options: SearchOptions, budget: number): Promise<string | undefined> {
-  const details = await fc.check(propertyOf(options), { numRuns: budget, seed: 7, endOnFailure: true });
+export function counterexampleOf(options: SearchOptions, budget: number): Promise<string | undefined> {
+  return counterexampleWith(propertyOf(options), budget);
+}
+
+/** The same for what `property` plays. */
+export async function counterexampleWith<T>(property: fc.IAsyncPropertyWithHooks<[T]>, budget: number): Promise<string | undefined> {
+  const details = await fc.check(property, { numRuns: budget, seed: 7, endOnFailure: true });
   if (!details.failed) return undefined;
   const { errorInstance } = details;
   return (errorInstance instanceof Error ? errorInstance.message : String(errorInstance)).split('\n')[0];

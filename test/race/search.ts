@@ -31,7 +31,7 @@ export interface KindMix {
 }
 
 /** I6 for a predecessor that nothing is known of, and what the simulation's own delays add. With mixed scopes the other scope is waited for first. */
-function healedWithinMs(cluster: Cluster): number {
+export function healedWithinMs(cluster: Cluster): number {
   return cluster.sessionTimeoutMs + waitMsFor(MAX_LEASE_MS) * (cluster.mixesScopes ? 2 : 1) + 1.5 * TICK_MS + 2_000 + 500;
 }
 /** And then it stays. */
@@ -71,13 +71,18 @@ export function scenarios(mix: FaultMix & KindMix): fc.Arbitrary<Scenario> {
 }
 
 /** Runs one scenario to its end; throws a `Violation` with what happened before. */
-export async function play(scenario: Scenario, options: SearchOptions): Promise<void> {
-  const world = new World(new Choices(scenario.choices));
-  const dice = new Choices(scenario.choices ^ 0x5bd1e995);
+export function play(scenario: Scenario, options: SearchOptions): Promise<void> {
+  return inWorld(scenario.choices, (world) => playIn(world, scenario, options));
+}
+
+/** Runs what happens in a world of these choices; a `Violation` tells what happened before. */
+export async function inWorld(choices: number, playIt: (world: World) => Promise<void>): Promise<void> {
+  const world = new World(new Choices(choices));
+  const dice = new Choices(choices ^ 0x5bd1e995);
   const realRandom = Math.random;
   Math.random = () => dice.fraction();
   try {
-    await playIn(world, scenario, options);
+    await playIt(world);
   } catch (thrown) {
     if (thrown instanceof Violation) thrown.message += `\n${world.history()}`;
     throw thrown;
@@ -112,7 +117,8 @@ async function playIn(world: World, scenario: Scenario, options: SearchOptions):
   if (gone !== undefined) throw new Violation(`I6: ${gone.name} did not stay master without any fault`);
 }
 
-async function until(world: World, judge: Judge, endMs: number): Promise<void> {
+/** Goes on to `endMs`, and lets the judge look as often as anything can have changed. */
+export async function until(world: World, judge: { look(): void }, endMs: number): Promise<void> {
   while (world.nowMs < endMs) {
     const nextMs = Math.min(world.nextMs ?? endMs, endMs);
     while (world.nowMs + LOOK_EVERY_MS < nextMs) {

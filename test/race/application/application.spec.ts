@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { counterexampleWith, RUNS, searchWith } from '../run.js';
+import { countsDrains } from './planted.js';
+import { applicationScenarios, playApplication, type ApplicationOptions } from './search.js';
+
+/** A scenario has more to do here than one of elections alone. */
+const RUNS_HERE = Math.ceil(RUNS / 4);
+
+/** Against hangs only. */
+const TIMEOUT_MS = 900_000;
+
+/** How many scenarios may be needed. The bug here is found within a fifth of it. */
+const BUDGET = 1_000;
+
+const propertyOf = (options: ApplicationOptions) =>
+  fc.asyncProperty(applicationScenarios, (scenario) => playApplication(scenario, options));
+
+/** The library's own gate, hooks and job loops, over its own elections, on the model of ZooKeeper. */
+describe('one start for each tick, nothing aborted or begun without reason, hooks in pairs, and a master that works', () => {
+  it(
+    'while processes freeze and die, links break, and operators change their mind',
+    async () => {
+      await searchWith('while processes freeze and die, links break, and operators change their mind', propertyOf({}), RUNS_HERE);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('the search through the application finds a planted bug', () => {
+  it(
+    'when a count of drains decides beside the election what may start',
+    async () => {
+      const found = await counterexampleWith(propertyOf({ seen: countsDrains }), BUDGET);
+      expect(found).toMatch(/nothing may start there|aborts a run for a drain|the hooks of .* were told/);
+    },
+    TIMEOUT_MS,
+  );
+});
