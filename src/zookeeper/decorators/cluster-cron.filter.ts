@@ -11,8 +11,8 @@ import { ClusterCronError } from '../support/errors.js';
 export class ClusterCronExceptionFilter extends BaseExceptionFilter {
   override catch(error: ClusterCronError, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
-    // The rule takes it for that of a promise.
-    // oxlint-disable-next-line promise/valid-params
+    // The rules take it for that of a promise.
+    // oxlint-disable-next-line promise/valid-params, promise/no-promise-in-callback
     super.catch(answerTo(error), host);
   }
 }
