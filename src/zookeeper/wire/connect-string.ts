@@ -26,6 +26,10 @@ export class ConnectStringError extends ClusterCronError {
 
 /** Reads `host[:port][,host[:port]...][/chroot]`. Throws `ConnectStringError`. */
 export function parseConnectString(text: string): ConnectString {
+  const scheme = /^\s*([a-z][a-z0-9+.-]*:\/\/)/iu.exec(text)?.[1];
+  if (scheme !== undefined)
+    throw new ConnectStringError(`the connect string begins with ${JSON.stringify(scheme)}, but it is no URL: leave that out`);
+  checkChroots(text);
   const slash = text.indexOf('/');
   const hosts = slash === -1 ? text : text.slice(0, slash);
   const chroot = slash === -1 || slash === text.length - 1 ? '' : text.slice(slash);
@@ -49,6 +53,7 @@ function parseServer(entry: string, position: number): Server {
     if (isIP(host) !== 6) throw bad('has no IPv6 address between its brackets');
     return { host, port: parsePort(bracketed[2], bad) };
   }
+  if (/[;\s]/u.test(entry)) throw bad('has a blank or a semicolon in it (servers are separated by commas)');
   const parts = entry.split(':');
   if (parts.length > 2) throw bad('has too many colons (an IPv6 address needs brackets)');
   const host = parts[0] ?? '';
@@ -61,6 +66,25 @@ function parsePort(text: string | undefined, bad: (problem: string) => ConnectSt
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65_535) throw bad('has no port between 1 and 65535 after its colon');
   return port;
+}
+
+/**
+ * Refuses a chroot behind each server (`h1:2181/prod,h2:2181/prod`). ZooKeeper's own clients take everything from the first slash on for the chroot,
+ * so the second server would never be tried. A comma in a chroot is refused for it: nobody can say which of the two was meant.
+ */
+function checkChroots(text: string): void {
+  const entries = text.split(',').map((entry) => entry.trim());
+  if (!entries.slice(0, -1).some((entry) => entry.includes('/'))) return;
+  const parts = entries.map((entry) => {
+    const slash = entry.indexOf('/');
+    return slash === -1 ? { host: entry, chroot: '' } : { host: entry.slice(0, slash), chroot: entry.slice(slash) };
+  });
+  const chroots = new Set(parts.map(({ chroot }) => chroot));
+  const [chroot] = chroots;
+  const meant = chroots.size === 1 ? ` as in ${JSON.stringify(`${parts.map(({ host }) => host).join(',')}${chroot}`)}` : '';
+  throw new ConnectStringError(
+    `the chroot comes once, after the last server${meant}, and has no comma; this one follows an earlier server`,
+  );
 }
 
 function checkChroot(chroot: string): void {
