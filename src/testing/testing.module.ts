@@ -3,7 +3,7 @@ import { ELECTIONS, OBSERVER, SETTINGS } from '../zookeeper/decorators/inject.js
 import { harmless, type Observation } from '../zookeeper/support/observer.js';
 import { LogObserver } from '../zookeeper/zookeeper.logger.js';
 import { COMMON, EXPORTS, IMPORTS } from '../zookeeper/zookeeper.module.js';
-import { resolveOptions } from '../zookeeper/zookeeper.options.js';
+import { resolveOptions, ZookeeperSettings } from '../zookeeper/zookeeper.options.js';
 import { TestElections, type TestElectionsOptions } from './test-elections.js';
 
 /** What `ZookeeperTestingModule.forRoot` takes. */
@@ -19,10 +19,7 @@ export interface ZookeeperTestingOptions extends TestElectionsOptions {
 @Module({})
 export class ZookeeperTestingModule {
   static forRoot(options: ZookeeperTestingOptions): DynamicModule {
-    const settings = resolveOptions(
-      { service: 'Test', version: '0', standalone: true, drainTimeoutMs: options.drainTimeoutMs ?? 1_000 },
-      {},
-    );
+    const settings = settingsOf(options.drainTimeoutMs);
     return {
       module: ZookeeperTestingModule,
       global: true,
@@ -37,6 +34,12 @@ export class ZookeeperTestingModule {
       exports: [...EXPORTS, TestElections],
     };
   }
+}
+
+/** Checked only where there is something to check: what checks takes a tenth of a second to load, in each file of tests. */
+function settingsOf(drainTimeoutMs: number | undefined): ZookeeperSettings {
+  const options = { service: 'Test', version: '0', standalone: true, drainTimeoutMs: drainTimeoutMs ?? 1_000 };
+  return drainTimeoutMs === undefined ? new ZookeeperSettings(options, {}) : resolveOptions(options, {});
 }
 
 /** Logs as the application would, but for the lines about its boot, which say nothing in a test. */

@@ -82,9 +82,13 @@ export class ZookeeperLifecycle implements OnApplicationBootstrap, OnModuleDestr
   }
 
   private tellBoot(): void {
-    const { service, version, address, candidate, standalone, sessionTimeoutMs, drainTimeoutMs } = this.settings;
+    const { service, version, address, isAddressReachable, candidate, standalone, sessionTimeoutMs, drainTimeoutMs } = this.settings;
     const [level, event, message] = this.bootLine();
     this.tell(level, event, message, { service, version, address, candidate, standalone, sessionTimeoutMs, drainTimeoutMs });
+    if (!isAddressReachable && !standalone) {
+      const text = `No network address was found by which other hosts could reach this one, so its address is ${address}, as on every such host. Set the option address.`;
+      this.tell('warn', 'boot.unreachable-address', text, { address });
+    }
     const shutdownMs = drainTimeoutMs + SHUTDOWN_REST_MS;
     if (shutdownMs <= USUAL_GRACE_MS) return;
     this.tell(

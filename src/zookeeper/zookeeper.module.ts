@@ -109,7 +109,7 @@ export const COMMON: Provider[] = [
     inject: [ELECTIONS, SETTINGS, OBSERVER, JOB_STORE, JOB_EVENTS],
     useFactory: (
       elections: Elections,
-      { drainTimeoutMs, maxClockSkewMs, logRuns, address, candidate, service, version }: ZookeeperSettings,
+      { drainTimeoutMs, maxClockSkewMs, logRuns, address, candidate, service, version, timeZone }: ZookeeperSettings,
       observer: Observer,
       store: JobStore | undefined,
       events: JobEvents,
@@ -124,6 +124,7 @@ export const COMMON: Provider[] = [
         candidate,
         service,
         version,
+        timeZone,
         store,
         events,
       }),

@@ -25,7 +25,10 @@ export interface ZookeeperModuleOptions {
   /** With `version` it names the election: `<service>:<version>`. */
   readonly service: string;
   readonly version: string;
-  /** `host:port` of this replica, written into the master's node. Default: the first non-internal IPv4 address and `PORT` (none: port 0). */
+  /**
+   * `host:port` of this replica, written into the master's node. Default: the first address that other hosts can reach, and `PORT` (none: port 0). IPv4 comes
+   * first, then global IPv6 in brackets; without either it is 127.0.0.1, the same on every host, which a line in the log warns of.
+   */
   readonly address?: string | undefined;
   /** `'version'`: each version elects its own master. `'service'`: one master across all versions. Default `'version'`. */
   readonly electionScope?: 'version' | 'service' | undefined;
@@ -53,6 +56,11 @@ export interface ZookeeperModuleOptions {
    * logged in any case. Default `'seldom'`.
    */
   readonly logRuns?: RunLogging | undefined;
+  /**
+   * The zone of schedules that name none, an IANA name or an offset as `UTC+05:30`, for claimed ticks. Default: that of the process, which should then be the
+   * same on all replicas: they have one schedule in common.
+   */
+  readonly timeZone?: string | undefined;
   /** No ZooKeeper: this process is master of everything. For development. Default false. */
   readonly standalone?: boolean | undefined;
   /** With NODE_ENV=production, `standalone` is refused without this. Default false. */
@@ -83,6 +91,8 @@ export class ZookeeperSettings {
   readonly service: string;
   readonly version: string;
   readonly address: string;
+  /** False: no address was given, and none was found that other hosts can reach. */
+  readonly isAddressReachable: boolean;
   readonly electionScope: 'version' | 'service';
   readonly candidate: boolean;
   readonly sessionTimeoutMs: number;
@@ -90,6 +100,7 @@ export class ZookeeperSettings {
   readonly drainTimeoutMs: number;
   readonly maxClockSkewMs: number;
   readonly logRuns: RunLogging;
+  readonly timeZone: string | undefined;
   readonly standalone: boolean;
   readonly #auth: ZookeeperAuth | undefined;
   readonly #tls: ConnectionOptions | undefined;
@@ -98,7 +109,8 @@ export class ZookeeperSettings {
     this.connectString = options.connectString;
     this.service = options.service;
     this.version = options.version;
-    this.address = options.address ?? defaultAddress(environment);
+    this.address = options.address ?? `${reachableHost() ?? LOOPBACK}:${portOf(environment)}`;
+    this.isAddressReachable = options.address !== undefined || !this.address.startsWith(`${LOOPBACK}:`);
     this.electionScope = options.electionScope ?? 'version';
     this.candidate = options.candidate ?? true;
     this.sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
@@ -106,6 +118,7 @@ export class ZookeeperSettings {
     this.drainTimeoutMs = options.drainTimeoutMs ?? 15_000;
     this.maxClockSkewMs = options.maxClockSkewMs ?? 30_000;
     this.logRuns = options.logRuns ?? 'seldom';
+    this.timeZone = options.timeZone;
     this.standalone = options.standalone ?? false;
     const { auth } = options;
     this.#auth = auth && { ...auth, readableBy: auth.readableBy ?? 'everyone', parents: auth.parents ?? 'shared' };
@@ -131,9 +144,21 @@ export function resolveOptions(options: unknown, environment: NodeJS.ProcessEnv 
   return new ZookeeperSettings(options as ZookeeperModuleOptions, environment);
 }
 
-function defaultAddress(environment: NodeJS.ProcessEnv): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const host = addresses.find((each) => each.family === 'IPv4' && !each.internal)?.address ?? '127.0.0.1';
+const LOOPBACK = '127.0.0.1';
+
+/** The first address under which other hosts can reach this one: IPv4, else IPv6 of global scope, in brackets; undefined when there is none. */
+export function reachableHost(interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces()): string | undefined {
+  const external = Object.values(interfaces).flatMap((list) => (list ?? []).filter(({ internal }) => !internal));
+  const ipv4 = external.find(({ family }) => family === 'IPv4')?.address;
+  if (ipv4 !== undefined) return ipv4;
+  const ipv6 = external.filter(({ family }) => family === 'IPv6').map(({ address }) => address);
+  // fe80::/10 means something on its own link alone. fc00::/7 (unique local) is routed within a site, and comes after what is routed everywhere.
+  const routed = ipv6.filter((address) => !/^fe[89ab]/iu.test(address));
+  const chosen = routed.find((address) => !/^f[cd]/iu.test(address)) ?? routed[0];
+  return chosen && `[${chosen}]`;
+}
+
+function portOf(environment: NodeJS.ProcessEnv): number {
   const port = /^\d{1,5}$/u.test(environment['PORT'] ?? '') ? Number(environment['PORT']) : 0;
-  return `${host}:${port <= 65_535 ? port : 0}`;
+  return port <= 65_535 ? port : 0;
 }

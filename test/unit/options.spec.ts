@@ -1,6 +1,7 @@
+import type { NetworkInterfaceInfo } from 'node:os';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { resolveOptions, ZookeeperOptionsError } from '../../src/zookeeper/zookeeper.options.js';
+import { reachableHost, resolveOptions, ZookeeperOptionsError } from '../../src/zookeeper/zookeeper.options.js';
 
 const good = { connectString: 'zk1:2181,[::1]:2182/prod', service: 'AccountService', version: '1.0.0', address: '10.0.0.7:9090' };
 
@@ -24,6 +25,9 @@ describe('the options of ZookeeperModule', () => {
       rootPath: '/soa',
       drainTimeoutMs: 15_000,
       maxClockSkewMs: 30_000,
+      logRuns: 'seldom',
+      isAddressReachable: true,
+      timeZone: undefined,
       standalone: false,
     });
     const { auth } = resolveOptions({ ...good, auth: { scheme: 'digest', credentials: ['me:secret'] } }, {});
@@ -36,6 +40,26 @@ describe('the options of ZookeeperModule', () => {
     expect(resolveOptions(rest, {}).address).toMatch(/:0$/u);
     expect(resolveOptions(rest, { PORT: '99999' }).address).toMatch(/:0$/u);
     expect(resolveOptions(rest, { PORT: '/run/pipe' }).address).toMatch(/:0$/u);
+  });
+
+  describe('default the address', () => {
+    const address = (family: 'IPv4' | 'IPv6', of: string, internal = false) =>
+      ({ family, address: of, internal, netmask: '', mac: '', cidr: null, scopeid: 0 }) as NetworkInterfaceInfo;
+    const lo = [address('IPv4', '127.0.0.1', true), address('IPv6', '::1', true)];
+
+    it.each<[string, readonly string[], string | undefined]>([
+      ['the global IPv6 address in brackets, where there is no IPv4', ['fe80::1', '2001:db8::7'], '[2001:db8::7]'],
+      ['a global one before one of the site', ['fd00::7', '2001:db8::7'], '[2001:db8::7]'],
+      ['one of the site before none', ['fe80::1', 'fd00::7'], '[fd00::7]'],
+      ['none, where the link alone has one', ['fe80::1', 'FEBF::1'], undefined],
+      ['none, where there is nothing but loopback', [], undefined],
+    ])('to %s', (_, ipv6, expected) => {
+      expect(reachableHost({ lo, eth0: ipv6.map((each) => address('IPv6', each)) })).toBe(expected);
+    });
+
+    it('to IPv4 before IPv6', () => {
+      expect(reachableHost({ lo, eth0: [address('IPv6', '2001:db8::7')], eth1: [address('IPv4', '10.0.0.7')] })).toBe('10.0.0.7');
+    });
   });
 
   it('take a clock skew of any size', () => {
@@ -66,6 +90,20 @@ describe('the options of ZookeeperModule', () => {
     ['sessionTimeoutMs', '10s', /^sessionTimeoutMs: expected a whole number of milliseconds from 1000 to 600000, received "10s"/u],
     ['sessionTimeoutMs', 10, /^sessionTimeoutMs: .*received 10\./u],
     ['sessionTimeoutMs', Number.NaN, /^sessionTimeoutMs: .*received NaN/u],
+    [
+      'sessionTimeoutMs',
+      '10000',
+      /received "10000" \(this is text, as every value of the environment is: convert it with Number\(value\)\)\.$/u,
+    ],
+    ['drainTimeoutMs', ' 5000 ', /received " 5000 " \(this is text/u],
+    ['maxClockSkewMs', '1000', /received "1000" \(this is text/u],
+    ['sessionTimeoutMs', '', /received ""\.$/u],
+    ['candidate', 'false', /received "false" \(this is text, .*: compare it, value === 'true'\)\.$/u],
+    ['candidate', 'no', /received "no"\.$/u],
+    ['connectString', 'zookeeper://zk1:2181', /begins with "zookeeper:\/\/", but it is no URL/u],
+    ['connectString', 'zk1:2181/prod,zk2:2181/prod', /as in "zk1:2181,zk2:2181\/prod"/u],
+    ['timeZone', 'Atlantis/Center', /^timeZone: expected the name of a time zone, e\.g\. 'Europe\/Berlin'.*there is no such time zone/u],
+    ['timeZone', 1, /^timeZone: .*received 1/u],
     ['rootPath', 'soa', /^rootPath: expected an absolute path/u],
     ['rootPath', '/soa/', /^rootPath: .*it is empty/u],
     ['rootPath', '/zookeeper/x', /^rootPath: .*keeps \/zookeeper for itself/u],

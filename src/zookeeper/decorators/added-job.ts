@@ -15,7 +15,7 @@ export interface AddedJobOptions extends MasterOnlyOptions {
    * up for it where nobody could run it; a job that the cluster has first heard of after its instant never runs.
    */
   readonly cronTime: string | Date;
-  /** An IANA zone, or `UTC+05:30`. Default: the zone of the process. */
+  /** An IANA zone, or `UTC+05:30`. Default: the `timeZone` of ZookeeperModule's options, without it the zone of the process. */
   readonly timeZone?: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface AddedJobOptions extends MasterOnlyOptions {
  * Who an added job is. Checked as `@MasterOnly` and `@Cron` are.
  * @throws {JobSetupError} that lists every problem. {BadScheduleError} for the schedule.
  */
-export function addedJob(options: AddedJobOptions, run: unknown): JobIdentity {
+export function addedJob(options: AddedJobOptions, run: unknown, defaultZone?: string): JobIdentity {
   if (!isObject(options))
     throw new JobSetupError([`ClusterJobs.add: expected an object with options (${KNOWN.join(', ')}), received ${received(options)}.`]);
   const { name, election, cronTime, timeZone } = options;
@@ -32,7 +32,7 @@ export function addedJob(options: AddedJobOptions, run: unknown): JobIdentity {
     ...(typeof run === 'function' ? [] : [`the second argument must be the function to run, received ${received(run)}`]),
   ];
   if (problems.length > 0) throw new JobSetupError(problems.map((problem) => `ClusterJobs.add(${received(name)}): ${problem}.`));
-  const cron = scheduleSpecOf(cronTime, timeZone);
+  const cron = scheduleSpecOf(cronTime, timeZone, undefined, defaultZone);
   parseSchedule(cron);
   const method = `ClusterJobs.add(${JSON.stringify(name)})`;
   return { name, method, election, schedule: 'added', disabled: false, rules: rulesOf(options, 'cron'), cron };

@@ -213,7 +213,7 @@ export class ClusterJobs {
    * @throws {BadScheduleError} for an expression or a time zone that cannot be used.
    */
   add(options: AddedJobOptions, run: (run: JobRun) => unknown): void {
-    const identity = addedJob(options, run);
+    const identity = addedJob(options, run, this.gate.timeZone);
     const { name } = identity;
     if (this.gate.has(name)) throw new JobExistsError(name);
     this.gate.add(identity, (given) => run(given as JobRun));

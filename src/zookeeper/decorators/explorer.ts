@@ -42,7 +42,11 @@ export class Explorer implements OnModuleInit {
    */
   onModuleInit(): void {
     const problems = this.bindAll();
-    problems.push(...namingProblems(this.found), ...addedProblems(this.found, this.gate.list()), ...ruleProblems(this.found));
+    problems.push(
+      ...namingProblems(this.found),
+      ...addedProblems(this.found, this.gate.list()),
+      ...ruleProblems(this.found, this.gate.timeZone),
+    );
     if (this.settings.candidate) problems.push(...unregistered(this.found, registeredKinds(this.modules)));
     this.schedules = new ScheduleModuleHooks({
       modules: this.modules,
@@ -101,7 +105,7 @@ export class Explorer implements OnModuleInit {
     for (const { what: method, overridden } of guarded.of(instance)) {
       method.jobs.delete(instance);
       if (overridden) continue;
-      const job = this.gate.job(identityOf(instance, method));
+      const job = this.gate.job(identityOf(instance, method, this.gate.timeZone));
       method.jobs.set(instance, job);
       this.found.push({ instance, method, job, where });
       if (job.identity.schedule === undefined) continue;
@@ -124,7 +128,7 @@ export class Explorer implements OnModuleInit {
   private notSingleton({ instance, where }: Provided): string[] {
     const jobs = [...guarded.of(instance)]
       .filter(({ overridden }) => !overridden)
-      .map(({ what: method }) => ({ instance, method, where, job: { identity: identityOf(instance, method) } }));
+      .map(({ what: method }) => ({ instance, method, where, job: { identity: identityOf(instance, method, this.gate.timeZone) } }));
     const plain = jobs.filter(({ job }) => job.identity.schedule === undefined);
     const problems = jobs
       .filter((each) => !plain.includes(each))
@@ -132,7 +136,7 @@ export class Explorer implements OnModuleInit {
         ({ method }) =>
           `${method.where} (${where}) has a schedule, but its provider is request-scoped or transient, so there is no one instance to run it on. Make the provider a singleton.`,
       );
-    problems.push(...ruleProblems(plain));
+    problems.push(...ruleProblems(plain, this.gate.timeZone));
     if (hasHooks(instance))
       problems.push(`${where} has @OnMasterElected or @OnMasterLost, but is request-scoped or transient. Make the provider a singleton.`);
     return problems;

@@ -7,9 +7,10 @@ import { type CronMetadata, scheduleOf } from './schedule-metadata.js';
 
 /**
  * Who a `@MasterOnly` method is, on this instance. The class is the instance's own, so that an inherited method is one job per subclass; the
- * schedule is that of the method which callers of the instance reach, so that an overriding method decides for itself.
+ * schedule is that of the method which callers of the instance reach, so that an overriding method decides for itself. `defaultZone`: of a schedule that
+ * names none; without it that of the process.
  */
-export function identityOf(instance: object, method: Guarded): JobIdentity {
+export function identityOf(instance: object, method: Guarded, defaultZone?: string): JobIdentity {
   const schedule = scheduleOf((instance as Record<PropertyKey, unknown>)[method.key]);
   const name = `${classNameOf(instance)}.${String(method.key)}`;
   return {
@@ -19,7 +20,7 @@ export function identityOf(instance: object, method: Guarded): JobIdentity {
     schedule: schedule?.kind,
     disabled: schedule?.disabled ?? false,
     rules: rulesOf(method.options, schedule?.kind),
-    cron: schedule?.cron && usable(schedule.cron),
+    cron: schedule?.cron && usable(schedule.cron, defaultZone),
   };
 }
 
@@ -27,15 +28,15 @@ export function identityOf(instance: object, method: Guarded): JobIdentity {
  * The schedule of `@Cron`, with a zone.
  * @throws {BadScheduleError} when it has no ticks that all replicas would agree on; boot reports it.
  */
-export function cronSpecOf({ cronTime, timeZone, utcOffset }: CronMetadata): ScheduleSpec {
-  const spec = scheduleSpecOf(cronTime, timeZone, utcOffset);
+export function cronSpecOf({ cronTime, timeZone, utcOffset }: CronMetadata, defaultZone: string | undefined): ScheduleSpec {
+  const spec = scheduleSpecOf(cronTime, timeZone, utcOffset, defaultZone);
   parseSchedule(spec);
   return spec;
 }
 
-function usable(cron: CronMetadata): ScheduleSpec | undefined {
+function usable(cron: CronMetadata, defaultZone: string | undefined): ScheduleSpec | undefined {
   try {
-    return cronSpecOf(cron);
+    return cronSpecOf(cron, defaultZone);
   } catch {
     return undefined;
   }

@@ -80,7 +80,7 @@ function wrap(method: Guarded): Method {
 function jobOf(instance: unknown, method: Guarded): GatedJob | undefined {
   const gate = gateOf(instance);
   if (gate === undefined) return undefined;
-  const job = gate.jobOfStray(identityOf(instance as object, method));
+  const job = gate.jobOfStray(identityOf(instance as object, method, gate.timeZone));
   method.jobs.set(instance as object, job);
   return job;
 }

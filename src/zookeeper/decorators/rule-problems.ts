@@ -17,14 +17,14 @@ const OF_SLOTS = ['misfire', 'misfireWindowMs'] as const;
 const OF_SCHEDULES = ['misfire', 'misfireWindowMs', 'onInterrupted', 'overlap', 'timeoutMs', 'retry', 'maxSilenceMs'] as const;
 
 /** Options that contradict each other, or the schedule that they stand beside, and schedules that cannot be read. */
-export function ruleProblems(found: readonly Ruled[]): string[] {
+export function ruleProblems(found: readonly Ruled[], defaultZone: string | undefined): string[] {
   return found.flatMap(({ instance, method, job: { identity }, where }) => {
     const who = `${identity.method} (${where})`;
     const schedule = scheduleOf((instance as Record<PropertyKey, unknown>)[method.key]);
     return [
       ...problemsOf(identity, method.options),
       ...(schedule === undefined ? [] : [...durationProblems(identity, schedule), ...parameterProblems(instance, method)]),
-      ...(schedule?.cron === undefined ? [] : cronProblems(identity, schedule.cron)),
+      ...(schedule?.cron === undefined ? [] : cronProblems(identity, schedule.cron, defaultZone)),
     ].map((problem) => `${who} ${problem}`);
   });
 }
@@ -58,7 +58,7 @@ function withoutClaims(options: JobOptions, why: string): string[] {
   return refused.map((option) => `has ${shown(options, option)}, but ${why}.`);
 }
 
-function cronProblems({ rules }: JobIdentity, cron: CronMetadata): string[] {
+function cronProblems({ rules }: JobIdentity, cron: CronMetadata, defaultZone: string | undefined): string[] {
   const problems: string[] = [];
   if (cron.waitForCompletion && rules.overlap !== 'skip') {
     problems.push(
@@ -66,7 +66,7 @@ function cronProblems({ rules }: JobIdentity, cron: CronMetadata): string[] {
     );
   }
   try {
-    cronSpecOf(cron);
+    cronSpecOf(cron, defaultZone);
   } catch (thrown) {
     problems.push(`has a schedule that cannot be used: ${messageOf(thrown)}`);
   }

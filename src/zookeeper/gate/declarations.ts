@@ -4,6 +4,7 @@ import { sleep } from '../support/abort.js';
 import { backoffMs } from '../support/backoff.js';
 import { messageOf } from '../support/errors.js';
 import { Listeners } from '../support/listeners.js';
+import { Repeats } from '../support/repeats.js';
 import type { GateParts } from './election-gate.js';
 import type { GatedJob } from './gated-job.js';
 
@@ -22,6 +23,8 @@ export class Declarations {
   /** Jobs that the cluster may not know of yet. */
   private readonly unknown = new Set<GatedJob>();
   private readonly listeners = new Listeners<[]>();
+  /** One cause keeps all jobs from being declared, so it is told of one of them. */
+  private readonly repeats: Repeats;
   private readonly closing = new AbortController();
   /** How many of `DECLARING` are at work; undefined before the first session. */
   private workers: number | undefined;
@@ -31,7 +34,9 @@ export class Declarations {
     private readonly elections: Elections,
     private readonly parts: GateParts,
     private readonly register: (job: GatedJob) => Promise<unknown>,
-  ) {}
+  ) {
+    this.repeats = new Repeats(parts.clock);
+  }
 
   /** These jobs will be declared here, by `begin` or by their loops. */
   expect(jobs: readonly GatedJob[]): void {
@@ -122,7 +127,7 @@ export class Declarations {
         const name = job.identity.name;
         const message = `Job "${name}" could not be declared to the cluster: ${messageOf(thrown)} Tries again in ${Math.round(delayMs)} ms.`;
         this.parts.observer.observe({
-          level: failures < 3 ? 'debug' : 'warn',
+          level: failures >= 3 && this.repeats.isNews(messageOf(thrown)) ? 'warn' : 'debug',
           event: 'job.not-registered',
           message,
           fields: { job: name },

@@ -31,6 +31,8 @@ export interface GateParts {
   readonly candidate: boolean;
   readonly service: string;
   readonly version: string;
+  /** Of schedules that name no time zone; undefined: that of the process. */
+  readonly timeZone?: string | undefined;
   /** Where ticks are claimed; undefined: nowhere, every fire on the master runs. */
   readonly store: JobStore | undefined;
   readonly events: JobEvents;

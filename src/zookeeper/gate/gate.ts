@@ -60,6 +60,11 @@ export class Gate {
     };
   }
 
+  /** The time zone of schedules that name none; undefined: that of the process. */
+  get timeZone(): string | undefined {
+    return this.parts.timeZone;
+  }
+
   /** True after `close`: nothing starts here any more. */
   get isClosed(): boolean {
     return this.closing.signal.aborted;
@@ -243,7 +248,8 @@ export class Gate {
     return registered.othersCode === true ? 'other' : 'own';
   }
 
-  private report(job: GatedJob, { change, note }: Registered): void {
+  private report(job: GatedJob, { change, note, zonesDiffer }: Registered): void {
+    if (zonesDiffer !== undefined) this.tell('warn', 'job.zones-differ', zonesDiffer, job);
     // While another schedule is in force this is asked each minute.
     if (note === undefined || note === job.toldNote) return;
     job.toldNote = note;

@@ -1,8 +1,8 @@
 /**
  * One scheduled moment of a job. The same on every replica, because it follows from the schedule and its zone alone.
  *
- * `nominalMs` is the time that the schedule names, in the schedule's zone, written as if it were UTC. It tells ticks apart that are due at one
- * instant: those that fall into the hour that a change to summer time leaves out are all due at its end.
+ * `nominalMs` is the time that the schedule names, in the schedule's zone, written as if it were UTC. A schedule has at most one tick at an instant.
+ * Records of earlier releases may hold several: each of the local times that a change to summer time leaves out.
  */
 export interface Tick {
   /** The instant at which it is due, milliseconds since 1970. */

@@ -4,6 +4,7 @@ import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import { invariant } from '../support/invariant.js';
 import type { Observer } from '../support/observer.js';
+import { Repeats } from '../support/repeats.js';
 import { Membership, type Member, type OlderMember } from '../recipes/membership/membership.js';
 import type { Session } from '../session/session.js';
 import { isZooKeeperError } from '../wire/errors.js';
@@ -50,10 +51,12 @@ export class ScopeTurnstile {
   /** The longest lease that one of them can have. Those that were not met count with the longest that there is. */
   private rivalLeaseMs = MAX_LEASE_MS;
   private reported = false;
+  private readonly repeats: Repeats;
   private readonly unsubscribe: () => void;
 
   constructor(private readonly parts: ScopeParts) {
     this.wake = new Wake(parts.clock);
+    this.repeats = new Repeats(parts.clock);
     const root = parts.rootPath === '/' ? '' : parts.rootPath;
     this.folder = `${root}/members/${parts.service}`;
     this.membership = new Membership(parts.session, this.folder, parts.member, parts.id, parts.clock, () => this.wake.ring());
@@ -76,6 +79,7 @@ export class ScopeTurnstile {
         await this.join();
         const leftMs = cleared ? undefined : await this.leftToWait();
         this.failures = 0;
+        this.repeats.healed();
         if (leftMs === 0) {
           cleared = true;
           mayCampaign();
@@ -215,10 +219,11 @@ export class ScopeTurnstile {
       return;
     }
     const delayMs = backoffMs(this.failures++, 100, 5_000);
+    const why = messageOf(thrown);
     observer.observe({
-      level: 'error',
+      level: this.repeats.isNews(why) ? 'error' : 'debug',
       event: 'membership.failed',
-      message: `Joining the members failed (${messageOf(thrown)}); tries again in ${Math.round(delayMs)} ms.`,
+      message: `This replica cannot join the members of its service, and does not campaign: ${why} It tries again for as long as it takes; told once a minute.`,
     });
     await sleep(clock, delayMs, signal).catch(() => undefined);
   }

@@ -13,7 +13,11 @@ export function oneOf(...allowed: readonly string[]): Check {
 
 export function whole(what: string, min: number, max: number): Check {
   const range = max === Number.MAX_SAFE_INTEGER ? `, at least ${min}` : ` from ${min} to ${max}`;
-  return must(`${what}${range}`, (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max);
+  const check = must(`${what}${range}`, (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max);
+  return (value, name) => {
+    const problem = check(value, name);
+    return problem && `${problem}${adviceOnText(value, 'number')}`;
+  };
 }
 
 export function milliseconds(min: number, max: number): Check {
@@ -42,6 +46,18 @@ export function shape(
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A clause in brackets for a message about a number or a truth value that was given as text; empty for anything else. Every value of the environment is
+ * text, so this is how most of them go wrong.
+ */
+export function adviceOnText(value: unknown, expected: 'number' | 'boolean'): string {
+  if (typeof value !== 'string') return '';
+  const text = value.trim();
+  const isMeant = expected === 'boolean' ? /^(?:true|false)$/iu.test(text) : text !== '' && Number.isFinite(Number(text));
+  const advice = expected === 'boolean' ? "compare it, value === 'true'" : 'convert it with Number(value)';
+  return isMeant ? ` (this is text, as every value of the environment is: ${advice})` : '';
 }
 
 /** A value for a message. */

@@ -56,6 +56,7 @@ describe('the options of @MasterOnly, when the class is defined', () => {
     [{ claim: true }, `"claim" must be 'tick' or 'none', received true`],
     [{ misfire: 'all' }, `"misfire" must be 'run-latest', 'run-all' or 'skip', received "all"`],
     [{ misfireWindowMs: '1d' }, '"misfireWindowMs" must be a whole number of milliseconds from 1000 to 31536000000, received "1d"'],
+    [{ misfireWindowMs: '5000' }, 'received "5000" (this is text, as every value of the environment is: convert it with Number(value))'],
     [{ misfireWindowMs: 999 }, '"misfireWindowMs" must be a whole number of milliseconds from 1000 to 31536000000, received 999'],
     [{ misfireWindowMs: Number.POSITIVE_INFINITY }, 'received Infinity'],
     [{ onInterrupted: 'rerun' }, `"onInterrupted" must be 'report' or { rerun: n }, received "rerun"`],

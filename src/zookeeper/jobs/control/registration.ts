@@ -13,6 +13,7 @@ import { cursorAfter, isDisabled, isSameSchedule, livingVersions, passed, passed
 import { NO_RUN } from '../record/verdict.js';
 import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule } from '../schedule/schedule.js';
+import { zonesDiffer } from './zones-differ.js';
 import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
 
 /** What a replica brings along. */
@@ -37,6 +38,8 @@ export interface Registered {
   readonly note: string | undefined;
   /** True when the schedule in force is that of another version's code. */
   readonly othersCode?: true | undefined;
+  /** Another replica of this very version has declared the job in another time zone, and this declaration has taken its place: a sentence for a warning. */
+  readonly zonesDiffer?: string | undefined;
 }
 
 const MAX_TRIES = 50;
@@ -137,7 +140,11 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
       verdicts: [...base.verdicts, ...replaced.verdicts],
       control: { view: controlView, control: audited(control, { atMs: nowMs, by, change }) },
     },
-    registered: { change: 'in force', note: `Job "${job}": ${change}.` },
+    registered: {
+      change: 'in force',
+      note: `Job "${job}": ${change}.`,
+      zonesDiffer: takesOver ? zonesDiffer(job, controlView.control, declaration) : undefined,
+    },
   };
 }
 

@@ -41,6 +41,11 @@ export class Calendar {
     this.firstOfDayMs = this.nextOfDay(0) ?? 0;
   }
 
+  /** Whether every hour of the day is allowed, however that is spelled. */
+  get allowsEveryHour(): boolean {
+    return this.fields.hours.length === 24;
+  }
+
   /** The first matching local time at or after this one; undefined when there is none within eight years. */
   next(localMs: number): number | undefined {
     const fromMs = Math.ceil(localMs / 1_000) * 1_000;

@@ -18,34 +18,44 @@ interface Course {
 }
 
 /**
- * A fixed hour: each local time once. One that a change of the zone leaves out is due when the gap ends, one that comes twice the first
- * time. The due instants never go back as the local times go forward, so the local time alone leads.
+ * Times of day: each local time once. All those that a change of the zone leaves out are one tick, due when the gap ends (together with the local time
+ * that the clocks show then, if that matches, too); one that comes twice is due the first time. So there is at most one tick at an instant. The due
+ * instants never go back as the local times go forward, so the local time alone leads.
  */
-class FixedHour implements Course {
+class TimesOfDay implements Course {
   constructor(
     private readonly calendar: Calendar,
     private readonly zone: Zone,
   ) {}
 
   next(after: Tick): Tick | undefined {
-    for (let localMs = this.firstLocal(after.dueMs); ;) {
+    const segment = this.zone.segmentAt(after.dueMs);
+    // What comes first after the repeated stretch of time, when this instant lies in one.
+    const freshMs = segment.fromMs + this.zone.segmentAt(segment.fromMs - 1_000).offsetMs;
+    for (let localMs = after.dueMs + segment.offsetMs + 1; ;) {
       const nominalMs = this.calendar.next(localMs);
       if (nominalMs === undefined) return undefined;
-      const tick = { dueMs: this.dueOf(nominalMs), nominalMs };
-      if (compareTicks(tick, after) > 0) return tick;
-      localMs = nominalMs + 1_000;
+      const dueMs = this.dueOf(nominalMs);
+      if (dueMs > after.dueMs) return { dueMs, nominalMs: this.lastOfInstant(dueMs, nominalMs) };
+      localMs = Math.max(nominalMs + 1_000, freshMs);
     }
   }
 
+  /** In each stretch between two changes: the matching local times that were not reached before it, and one for a gap that leads into it. */
   count(first: Tick, last: Tick): number {
-    return this.calendar.count(first.nominalMs, last.nominalMs);
-  }
-
-  /** The lowest local time that can be due at this instant or later: at the end of a gap, the beginning of the gap. */
-  private firstLocal(instantMs: number): number {
-    const segment = this.zone.segmentAt(instantMs);
-    if (instantMs !== segment.fromMs) return instantMs + segment.offsetMs;
-    return instantMs + Math.min(segment.offsetMs, this.zone.segmentAt(instantMs - 1_000).offsetMs);
+    let count = 0;
+    let reachedMs: number | undefined;
+    for (let fromMs = first.dueMs; fromMs <= last.dueMs;) {
+      const { toMs, offsetMs } = this.zone.segmentAt(fromMs);
+      const lowMs = fromMs + offsetMs;
+      const highMs = Math.min(last.dueMs, toMs - 1_000) + offsetMs;
+      const isInGap = reachedMs === undefined ? first.nominalMs < lowMs : this.calendar.count(reachedMs + 1_000, lowMs - 1_000) > 0;
+      if (isInGap && this.calendar.next(lowMs) !== lowMs) count += 1;
+      count += this.calendar.count(Math.max(lowMs, (reachedMs ?? -Infinity) + 1_000), highMs);
+      reachedMs = Math.max(reachedMs ?? -Infinity, highMs);
+      fromMs = toMs;
+    }
+    return count;
   }
 
   private dueOf(localMs: number): number {
@@ -58,10 +68,27 @@ class FixedHour implements Course {
       if (localMs < segment.toMs + segment.offsetMs) return localMs - segment.offsetMs;
     }
   }
+
+  /**
+   * The last of the local times that are due at this instant, of which one is given. The last, because a replica with an earlier release of this library
+   * takes each of them for a tick of its own: after this one it finds no more.
+   */
+  private lastOfInstant(dueMs: number, nominalMs: number): number {
+    const localMs = dueMs + this.zone.segmentAt(dueMs).offsetMs;
+    if (nominalMs === localMs) return nominalMs;
+    const all = this.calendar.count(nominalMs, localMs);
+    let [low, high] = [nominalMs, localMs];
+    while (low < high) {
+      const middle = low + Math.floor((high - low) / 2_000) * 1_000;
+      if (this.calendar.count(nominalMs, middle) === all) high = middle;
+      else low = middle + 1_000;
+    }
+    return low;
+  }
 }
 
-/** A wildcard hour: every instant whose local time matches, so by elapsed time through changes of the zone. */
-class AnyHour implements Course {
+/** Every instant whose local time matches, so by elapsed time through changes of the zone. */
+class ElapsedTime implements Course {
   constructor(
     private readonly calendar: Calendar,
     private readonly zone: Zone,
@@ -75,7 +102,7 @@ class AnyHour implements Course {
       if (nominalMs === undefined) return undefined;
       const tick = { dueMs: nominalMs - segment.offsetMs, nominalMs };
       if (tick.dueMs >= segment.toMs) instantMs = Math.max(segment.toMs, tick.dueMs - MAX_CHANGE_MS);
-      else if (compareTicks(tick, after) > 0) return tick;
+      else if (tick.dueMs > after.dueMs) return tick;
       else instantMs = tick.dueMs + 1_000;
     }
     return undefined;
@@ -96,9 +123,9 @@ class AnyHour implements Course {
 /**
  * The ticks of a cron expression in a time zone.
  *
- * Changes of the zone, as to and from summer time: an expression with a fixed hour runs once for each time that it names: in the hour that is left out,
- * at its end; in the hour that comes twice, the first time. An expression whose hour field begins with `*` runs by elapsed time: in both passes
- * of the hour that comes twice, not in the one that is left out. (The rule of Debian's cron(8), applied to the hour field alone.)
+ * Changes of the zone, as to and from summer time, in one sentence: a schedule that allows every hour of the day runs by elapsed time, and any other
+ * runs once for each local time that it names, where all those that a change leaves out are one run at the end of the gap, and one that comes twice
+ * is the first of the two. (docs/summer-time.md compares this with other libraries.)
  */
 export class CronSchedule implements Schedule {
   private readonly course: Course;
@@ -107,9 +134,8 @@ export class CronSchedule implements Schedule {
     readonly spec: ScheduleSpec,
     calendar: Calendar,
     zone: Zone,
-    isAnyHour: boolean,
   ) {
-    this.course = isAnyHour ? new AnyHour(calendar, zone) : new FixedHour(calendar, zone);
+    this.course = calendar.allowsEveryHour ? new ElapsedTime(calendar, zone) : new TimesOfDay(calendar, zone);
   }
 
   next(after: Tick): Tick | undefined {

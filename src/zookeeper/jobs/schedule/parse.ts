@@ -3,6 +3,7 @@ import { ClusterCronError, messageOf } from '../../support/errors.js';
 import { endOf } from '../tick.js';
 import { Calendar, type CronFields } from './calendar.js';
 import { CronSchedule, OnceSchedule } from './cron-schedule.js';
+import { offsetName, processZone } from './process-zone.js';
 import type { Schedule, ScheduleSpec } from './schedule.js';
 import { zoneOf, type Zone } from './zone.js';
 
@@ -13,7 +14,8 @@ const MAX_TIME_ZONE_LENGTH = 40;
 /** A schedule cannot be used: the expression or the zone is wrong. */
 export class BadScheduleError extends ClusterCronError {
   constructor(spec: { readonly cronTime: unknown; readonly timeZone: unknown }, why: string) {
-    super('ZK_BAD_SCHEDULE', `The schedule ${show(spec.cronTime)} in the time zone ${show(spec.timeZone)} cannot be used: ${why}.`);
+    const zone = spec.timeZone === undefined ? '' : ` in the time zone ${show(spec.timeZone)}`;
+    super('ZK_BAD_SCHEDULE', `The schedule ${show(spec.cronTime)}${zone} cannot be used: ${why}.`);
   }
 }
 
@@ -36,7 +38,7 @@ export function parseSchedule(spec: ScheduleSpec): Schedule {
   const onceMs = instantOf(cronTime);
   if (onceMs !== undefined) return new OnceSchedule({ cronTime, timeZone }, onceMs, zone);
   const fields = fieldsOf(spec);
-  const schedule = new CronSchedule({ cronTime, timeZone }, new Calendar(fields), zone, hasAnyHour(cronTime));
+  const schedule = new CronSchedule({ cronTime, timeZone }, new Calendar(fields), zone);
   if (!canMatch(fields)) throw new BadScheduleError(spec, 'there is no such day in any of its months');
   return schedule;
 }
@@ -53,11 +55,11 @@ export function mustTickAfter(schedule: Schedule, instantMs: number): void {
 
 /**
  * Writes down what `@Cron` was given, with one blank between its fields: other spacing is no other schedule, and a tab would take two bytes in the
- * record. Without a zone: the one of this process.
- * @throws {BadScheduleError} for what is neither text, a Date nor a luxon DateTime.
+ * record. Without a zone or an offset: `defaultZone`, and without that the one of this process.
+ * @throws {BadScheduleError} for what is neither text, a Date nor a luxon DateTime, and where this process has no zone that has a name.
  */
-export function scheduleSpecOf(cronTime: unknown, timeZone?: unknown, utcOffset?: unknown): ScheduleSpec {
-  const zone = zoneNameOf(timeZone, utcOffset);
+export function scheduleSpecOf(cronTime: unknown, timeZone?: unknown, utcOffset?: unknown, defaultZone?: string): ScheduleSpec {
+  const zone = zoneNameOf(cronTime, timeZone, utcOffset, defaultZone);
   if (typeof cronTime === 'string') return { cronTime: cronTime.trim().replace(/\s+/gu, ' '), timeZone: zone };
   const instantMs = millisecondsOf(cronTime);
   if (instantMs === undefined) throw new BadScheduleError({ cronTime, timeZone: zone }, 'expected a cron expression or a Date');
@@ -71,15 +73,25 @@ function millisecondsOf(value: unknown): number | undefined {
   return Number.isFinite(instantMs) ? instantMs : undefined;
 }
 
-function zoneNameOf(timeZone: unknown, utcOffset: unknown): string {
+function zoneNameOf(cronTime: unknown, timeZone: unknown, utcOffset: unknown, defaultZone: string | undefined): string {
   if (typeof timeZone === 'string') return timeZone;
-  if (timeZone !== undefined && timeZone !== null)
-    throw new BadScheduleError({ cronTime: '', timeZone }, 'expected the name of a time zone');
+  if (timeZone !== undefined && timeZone !== null) throw new BadScheduleError({ cronTime, timeZone }, 'expected the name of a time zone');
   if (typeof utcOffset === 'string') return utcOffset.startsWith('UTC') ? utcOffset : `UTC${utcOffset}`;
-  if (typeof utcOffset !== 'number') return new Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const minutes = Math.abs(Math.trunc(utcOffset));
-  const hours = String(Math.floor(minutes / 60)).padStart(2, '0');
-  return `UTC${utcOffset < 0 ? '-' : '+'}${hours}:${String(minutes % 60).padStart(2, '0')}`;
+  if (typeof utcOffset === 'number') return offsetName(utcOffset);
+  if (defaultZone !== undefined) return defaultZone;
+  const own = processZone();
+  if (own.kind === 'known') return own.name;
+  const advice = 'Set TZ to a name such as "Europe/Berlin", or give a timeZone to the schedule or to ZookeeperModule';
+  throw new BadScheduleError({ cronTime, timeZone: undefined }, `it names no time zone, and ${own.why}. ${advice}`);
+}
+
+/** Whether schedules can have this zone: its name is known here, and fits into a record. */
+export function isUsableZone(timeZone: string): boolean {
+  try {
+    return parseZone({ cronTime: '', timeZone }) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function parseZone(spec: ScheduleSpec): Zone {
@@ -102,11 +114,52 @@ function instantOf(cronTime: string): number | undefined {
   return Number.isNaN(instantMs) ? undefined : instantMs;
 }
 
+/** What other cron dialects have and the `cron` package has not, by how it looks in a field (or as a whole); and what to do instead. */
+const FOREIGN: readonly (readonly [pattern: RegExp, what: string, instead: string])[] = [
+  [
+    /^@/u,
+    'this short form',
+    'use @secondly, @minutely, @hourly, @daily, @weekly, @weekdays, @weekends, @monthly or @yearly, or the fields',
+  ],
+  [
+    /^LW$/iu,
+    '"LW" (the last weekday of the month)',
+    'use days of the month and of the week that are sure to include it, and return early on the others',
+  ],
+  [/^L(?:-\d+)?$/iu, '"L" (the last day)', 'use days 28-31 and return early unless tomorrow is the first'],
+  [
+    /^(?:\d{1,2}|[A-Z]{3})L$/iu,
+    '"L" (the last such day of the month)',
+    'use the day of the week alone and return early unless the month changes within 7 days',
+  ],
+  [/^(?:\d{1,2})?W$/iu, '"W" (the nearest weekday)', 'use the days around it and return early on the others'],
+  [
+    /#/u,
+    '"#" (the nth such day of the month)',
+    'use the day of the week alone and return early unless the date is in that week of the month',
+  ],
+  [/^\?$/u, '"?"', 'use "*"'],
+  [/^H(?:[/(]|$)/u, '"H" (a hashed value)', 'use a number'],
+];
+
+/** Says of a field of another dialect that it is not supported; undefined where there is none. */
+function foreignProblem(cronTime: string): string | undefined {
+  const text = cronTime.trim();
+  const parts = text.startsWith('@') ? [text] : text.split(/[\s,]+/u);
+  for (const part of parts) {
+    const found = FOREIGN.find(([pattern]) => pattern.test(part));
+    if (found !== undefined) return `${found[1]} is not supported; ${found[2]}`;
+  }
+  return parts.length === 7 && !text.includes(',') ? 'it has 7 fields, and a year is not supported; use at most 6' : undefined;
+}
+
 function fieldsOf(spec: ScheduleSpec): CronFields {
   let parsed: unknown;
   try {
     parsed = new CronTime(spec.cronTime, 'UTC');
   } catch (thrown) {
+    const foreign = foreignProblem(spec.cronTime);
+    if (foreign !== undefined) throw new BadScheduleError(spec, foreign);
     throw new BadScheduleError(spec, `${messageOf(thrown)}. Expected 5 or 6 fields: [second] minute hour day-of-month month day-of-week`);
   }
   // Each field is an object whose keys are the values. `toJSON` is no substitute: it takes 0-58 for all seconds (cron 4.4). Pinned by a unit test.
@@ -123,14 +176,6 @@ function fieldsOf(spec: ScheduleSpec): CronFields {
     months: values('month'),
     daysOfWeek: values('dayOfWeek'),
   };
-}
-
-/** Whether the hour field begins with `*`: of two runs of such a job the time between them matters, not the time of day. */
-function hasAnyHour(cronTime: string): boolean {
-  const text = cronTime.trim().toLowerCase();
-  if (text.startsWith('@')) return ['@hourly', '@minutely', '@secondly'].includes(text);
-  const fields = text.split(/\s+/u);
-  return fields[fields.length === 6 ? 2 : 1]?.startsWith('*') === true;
 }
 
 const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];

@@ -156,6 +156,21 @@ describe('the schedule in force', () => {
     expect(cluster.schedule).toEqual({ ...DAILY, sinceMs: NOON });
   });
 
+  it('is told of loudly, on both sides, when replicas of one version have it in different time zones', async () => {
+    const cluster = new Cluster();
+    cluster.alive('1.0');
+    const berlin = declared('1.0', { schedule: { ...DAILY, timeZone: 'Europe/Berlin' } });
+    const utc = declared('1.0', { schedule: { ...DAILY, timeZone: 'UTC' } });
+    expect((await cluster.boot(berlin)).zonesDiffer).toBeUndefined();
+    expect((await cluster.boot(utc)).zonesDiffer).toMatch(
+      /another replica of version 1\.0 has it in the time zone Europe\/Berlin, this one in UTC, which is in force now\. .*option timeZone of ZookeeperModule/u,
+    );
+    // The master, which sees that another schedule than its own is in force.
+    expect((await cluster.boot(berlin)).zonesDiffer).toMatch(/in the time zone UTC, this one in Europe\/Berlin/u);
+    expect((await cluster.boot(berlin)).zonesDiffer).toBeUndefined();
+    expect((await cluster.boot(declared('1.1', { schedule: { ...DAILY, timeZone: 'UTC' } }))).zonesDiffer).toBeUndefined();
+  });
+
   it('does not change with another option of an old version', async () => {
     const cluster = new Cluster();
     cluster.alive('1.0', '1.1');

@@ -8,6 +8,8 @@ const HOUR_MS = 3_600_000;
 const FROM_MS = Date.UTC(2026, 0, 1);
 const TO_MS = Date.UTC(2029, 0, 1);
 
+const EVERY_HOUR = Array.from({ length: 24 }, (_, hour) => hour);
+
 const JOBS: readonly (readonly [cronTime: string, job: Simple])[] = [
   ['0 0 0 * * *', { minutes: [0], hours: [0] }],
   ['0 0 1 * * *', { minutes: [0], hours: [1] }],
@@ -15,9 +17,52 @@ const JOBS: readonly (readonly [cronTime: string, job: Simple])[] = [
   ['0 15 3 * * *', { minutes: [15], hours: [3] }],
   ['0 45 23 * * *', { minutes: [45], hours: [23] }],
   ['0 10 0-5 * * *', { minutes: [10], hours: [0, 1, 2, 3, 4, 5] }],
-  ['0 0 * * * *', { minutes: [0], hours: undefined }],
-  ['0 0,30 * * * *', { minutes: [0, 30], hours: undefined }],
+  ['0 */5 0-5 * * *', { minutes: [0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55], hours: [0, 1, 2, 3, 4, 5] }],
+  ['0 0 */24 * * *', { minutes: [0], hours: [0] }],
+  ['0 0 */2 * * *', { minutes: [0], hours: [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22] }],
+  ['0 0 * * * *', { minutes: [0], hours: EVERY_HOUR }],
+  ['0 0 0-23/1 * * *', { minutes: [0], hours: EVERY_HOUR }],
+  ['0 0,30 0-23 * * *', { minutes: [0, 30], hours: EVERY_HOUR }],
 ];
+
+describe('what a schedule means does not depend on how it is spelled', () => {
+  const runs = (cronTime: string, timeZone: string, day: string): string[] => {
+    const fromMs = Date.parse(`${day}T00:00:00Z`);
+    return ticks(parseSchedule({ cronTime, timeZone }), endOf(fromMs - 1), fromMs + 24 * HOUR_MS).map(({ dueMs }) =>
+      new Date(dueMs).toISOString().slice(11, 16),
+    );
+  };
+
+  it.each(['0 * * * *', '@hourly', '0 */1 * * *', '0 0-23 * * *', '0 0-23/1 * * *', '0 0 0-11,12-23 * * *'])(
+    '%s is each hour that passes, at both changes',
+    (cronTime) => {
+      const hours = EVERY_HOUR.map((hour) => `${String(hour).padStart(2, '0')}:00`);
+      expect(runs(cronTime, 'Europe/Berlin', '2027-03-28')).toEqual(hours);
+      expect(runs(cronTime, 'Europe/Berlin', '2026-10-25')).toEqual(hours);
+    },
+  );
+
+  it.each(['0 0 * * *', '0 */24 * * *', '@daily', '0 0-0 * * *'])(
+    '%s is once that day, also where midnight is left out or comes twice',
+    (cronTime) => {
+      expect(runs(cronTime, 'America/Havana', '2027-03-14')).toEqual(['05:00']);
+      expect(runs(cronTime, 'America/Havana', '2026-11-01')).toEqual(['04:00']);
+    },
+  );
+
+  it('all times of a gap are one run, with the one that the clocks show at its end', () => {
+    expect(runs('*/5 0-5 * * *', 'Europe/Berlin', '2027-03-28').filter((time) => time === '01:00')).toHaveLength(1);
+    expect(runs('* * 2 * * *', 'Europe/Berlin', '2027-03-28')).toEqual(['01:00']);
+  });
+
+  it('a tick of an earlier release, which took each time of a gap for one, is not followed by another at that instant', () => {
+    const gapEndMs = Date.UTC(2027, 2, 28, 1);
+    for (const cronTime of ['0 */5 0-5 * * *', '0 0 0-23/1 * * *']) {
+      const next = parseSchedule({ cronTime, timeZone: 'Europe/Berlin' }).next({ dueMs: gapEndMs, nominalMs: Date.UTC(2027, 2, 28, 2) });
+      expect(next?.dueMs).toBeGreaterThan(gapEndMs);
+    }
+  });
+});
 
 describe('around every change of every time zone from 2026 to 2028', () => {
   const zones =

@@ -3,9 +3,9 @@
  * written in words. Shares nothing with the implementation.
  */
 export interface Simple {
-  /** Local minutes since midnight at which the job is due; undefined in `hours`: any hour. */
+  /** The minutes and hours at which the job is due. */
   readonly minutes: readonly number[];
-  readonly hours: readonly number[] | undefined;
+  readonly hours: readonly number[];
 }
 
 const MINUTE_MS = 60_000;
@@ -33,7 +33,7 @@ export class LocalTimes {
 
 /** The instants at which the job runs from `fromMs` (included) to `toMs` (excluded), with the local time that each is for: `2026-03-29 02:30`. */
 export function expectedRuns(job: Simple, local: LocalTimes, fromMs: number, toMs: number): { dueMs: number; nominal: string }[] {
-  return job.hours === undefined ? byElapsedTime(job, local, fromMs, toMs) : oncePerNominalTime(job, job.hours, local, fromMs, toMs);
+  return job.hours.length === 24 ? byElapsedTime(job, local, fromMs, toMs) : oncePerNominalTime(job, local, fromMs, toMs);
 }
 
 function byElapsedTime(job: Simple, local: LocalTimes, fromMs: number, toMs: number): { dueMs: number; nominal: string }[] {
@@ -46,25 +46,21 @@ function byElapsedTime(job: Simple, local: LocalTimes, fromMs: number, toMs: num
 }
 
 /**
- * Walks with a list of all nominal times that exist on paper. At each real minute every nominal time that the clock has reached or jumped over, and that has not
- * run, runs.
+ * Walks with a list of all nominal times that exist on paper. At each real minute at which the clock has reached, or jumped over, nominal times that have not
+ * run, they run once: the last of them.
  */
-function oncePerNominalTime(
-  job: Simple,
-  hours: readonly number[],
-  local: LocalTimes,
-  fromMs: number,
-  toMs: number,
-): { dueMs: number; nominal: string }[] {
+function oncePerNominalTime(job: Simple, local: LocalTimes, fromMs: number, toMs: number): { dueMs: number; nominal: string }[] {
   const runs = [];
   let reached = ordinal(local.at(fromMs - MINUTE_MS));
   for (let ms = fromMs; ms < toMs; ms += MINUTE_MS) {
     const now = ordinal(local.at(ms));
+    let nominal: string | undefined;
     for (let paper = reached + 1; paper <= now; paper += 1) {
       const minuteOfDay = ((paper % 1_440) + 1_440) % 1_440;
-      if (!hours.includes(Math.floor(minuteOfDay / 60)) || !job.minutes.includes(minuteOfDay % 60)) continue;
-      runs.push({ dueMs: ms, nominal: new Date(paper * MINUTE_MS).toISOString().slice(0, 16).replace('T', ' ') });
+      if (!job.hours.includes(Math.floor(minuteOfDay / 60)) || !job.minutes.includes(minuteOfDay % 60)) continue;
+      nominal = new Date(paper * MINUTE_MS).toISOString().slice(0, 16).replace('T', ' ');
     }
+    if (nominal !== undefined) runs.push({ dueMs: ms, nominal });
     reached = Math.max(reached, now);
   }
   return runs;
