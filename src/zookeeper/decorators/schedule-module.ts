@@ -75,6 +75,7 @@ export class ScheduleModuleHooks {
   private readonly known = new WeakSet<object>();
   /** What each job's timer has started last. */
   private readonly fired = new WeakMap<GatedJob, unknown>();
+  private wrapFunction: ((method: Method) => Method) | undefined;
   private looking: { readonly job: GatedJob; readonly instance: object } | undefined;
   private foundTwice = false;
 
@@ -109,15 +110,17 @@ export class ScheduleModuleHooks {
 
   /** What the schedule would call for a job that is added at run time: as for a method, so that monitors see its runs, too. */
   register({ name, cron }: JobIdentity, method: Method): Method {
-    const [explorer] = this.explorers;
-    if (explorer === undefined || !isKnown(explorer)) return method;
+    if (this.wrapFunction === undefined) return method;
     markAsCron(method, { name, ...cron });
-    return explorer.wrapFunctionInTryCatchBlocks.call(this.quiet(explorer), this.noting(method), undefined);
+    return this.wrapFunction(method);
   }
 
   private attachTo(explorer: ScheduleExplorer): void {
-    const { lookupSchedulers, wrapFunctionInTryCatchBlocks: wrap } = explorer;
+    const lookupSchedulers = bare(explorer, 'lookupSchedulers');
+    const wrap = bare(explorer, 'wrapFunctionInTryCatchBlocks');
     const quiet = this.quiet(explorer);
+    // For jobs that are added at run time: as below, for a function that is no method.
+    this.wrapFunction = (method) => wrap.call(quiet, this.noting(method), undefined);
     explorer.lookupSchedulers = (instance, key) => {
       const job = this.parts.jobOf(instance, key);
       if (job === undefined) return lookupSchedulers.call(explorer, instance, key);
@@ -138,7 +141,9 @@ export class ScheduleModuleHooks {
   }
 
   private attachToOrchestrator(orchestrator: SchedulerOrchestrator): void {
-    const { addCron, addInterval, addTimeout } = orchestrator;
+    const addCron = bare(orchestrator, 'addCron');
+    const addInterval = bare(orchestrator, 'addInterval');
+    const addTimeout = bare(orchestrator, 'addTimeout');
     orchestrator.addCron = (target, options) => {
       if (this.looking === undefined) return addCron.call(orchestrator, target, options);
       const name = (options['name'] as string | undefined) || randomUUID();
@@ -246,6 +251,12 @@ export class ScheduleModuleHooks {
     imitate(noting, method);
     return noting;
   }
+}
+
+/** A method of this object, also where the object is handed out as a proxy whose methods choose their own `this`, as @nestjs/observe does. */
+function bare<T extends object, K extends keyof T>(target: T, key: K): T[K] {
+  const own = Object.getOwnPropertyDescriptor(target, key)?.value as T[K] | undefined;
+  return own ?? (Object.getPrototypeOf(target) as T)[key];
 }
 
 function around(job: GatedJob, method: Method): Method {
