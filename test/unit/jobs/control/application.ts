@@ -33,6 +33,7 @@ export class Application {
       },
       has: (name: string) => this.names.includes(name),
       declared: () => Promise.resolve(),
+      catchUp: () => undefined,
       forget: ({ name }: JobIdentity) => void this.names.splice(this.names.indexOf(name), 1),
     } as unknown as GateOfJobs;
     const setJobs = (names: readonly string[]): void => {
