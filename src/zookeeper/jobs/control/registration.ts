@@ -13,7 +13,7 @@ import { cursorAfter, isDisabled, isSameSchedule, livingVersions, passed, passed
 import { NO_RUN } from '../record/verdict.js';
 import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule } from '../schedule/schedule.js';
-import { zonesDiffer } from './zones-differ.js';
+import { standingInWords, zonesDiffer } from './standing.js';
 import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
 
 /** What a replica brings along. */
@@ -134,22 +134,15 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   const before = standingInWords(view.record.schedule, isDisabled(controlView.control, living));
   const what = takesOver ? `schedule of version ${declaration.version} in force` : `declared anew by version ${declaration.version}`;
   const change = `${what}: ${after}, before ${before}`;
+  const zones = takesOver ? zonesDiffer(job, controlView.control, declaration) : undefined;
   return {
     change: {
       record: replaced.record,
       verdicts: [...base.verdicts, ...replaced.verdicts],
       control: { view: controlView, control: audited(control, { atMs: nowMs, by, change }) },
     },
-    registered: {
-      change: 'in force',
-      note: `Job "${job}": ${change}.`,
-      zonesDiffer: takesOver ? zonesDiffer(job, controlView.control, declaration) : undefined,
-    },
+    registered: { change: 'in force', note: `Job "${job}": ${change}.`, zonesDiffer: zones },
   };
-}
-
-function standingInWords(schedule: Declaration['schedule'], disabled: boolean): string {
-  return `${scheduleInWords(schedule)}${disabled ? ', disabled' : ''}`;
 }
 
 /** The record with another schedule, whose ticks count from now, and the verdicts of what was due by the one before (`ticks`) and undecided. */
