@@ -5,20 +5,16 @@ import type { Lease, Tenure } from './mastership.state.js';
 import type { NodeView } from './node-watch.js';
 import { TenureGround } from './ground.js';
 import type { Holding } from './holding.js';
+import { Lateness } from './lateness.js';
 import { Leaving, type LeavingKind } from './leaving.js';
 import type { Proof } from './memory.js';
 import { mend } from './mend.js';
-import { judgeEdit, placesInLine, restoreNode, type Edit } from './reassignment.js';
+import { judgeEdit, restoreNode, type Edit } from './reassignment.js';
 import { resign } from './resign.js';
 import { report, type Scene } from './scene.js';
 import { seal } from './seal.js';
 import { tokenOf } from './token.js';
 import { ownerOf, WON_VERSION, type Win } from './win.js';
-
-/** That its answers come too late is told this often. */
-const LATE_AGAIN_MS = 60_000;
-/** Fewer late answers than this, one after the other, are an accident. */
-const LATE_ANSWERS = 3;
 
 const HAND_OVER_FAILED: Edit = { kind: 'restore', why: 'the hand-over failed' };
 
@@ -41,9 +37,7 @@ export class Reign implements LeaseHolder {
   /** The version of an edit that this master has not been able to follow. */
   private refusedVersion: number | undefined;
   private release: (() => void) | undefined;
-  /** Answers that came when their lease was over, since the last one that came in time. */
-  private lateness: { readonly sinceMs: number; count: number } | undefined;
-  private toldLateMs: number | undefined;
+  private readonly lateness: Lateness;
   /** Whoever waits for another look at everything. */
   private readonly rechecks: (() => void)[] = [];
 
@@ -54,6 +48,7 @@ export class Reign implements LeaseHolder {
   ) {
     const { tenureId, czxid, record, recordVersion } = win;
     this.holding = { tenureId, czxid, record, recordVersion, nodeVersion: WON_VERSION };
+    this.lateness = new Lateness(scene, (why) => void (this.leaving ?? this.leave('resign', why)));
   }
 
   /** Resolves when the tenure is over, and says how it ended. Never rejects. */
@@ -95,7 +90,7 @@ export class Reign implements LeaseHolder {
   }
 
   renewed(lease: Lease): void {
-    this.lateness = undefined;
+    this.lateness.inTime();
     const wasDoubtful = this.scene.belief.state().kind === 'doubtful';
     this.scene.belief.apply({ kind: 'renewed', tenure: this.tenure(), lease });
     if (wasDoubtful && this.scene.belief.isMaster()) {
@@ -105,34 +100,8 @@ export class Reign implements LeaseHolder {
     }
   }
 
-  /**
-   * With round trips longer than the lease nobody can be master, however healthy all else is. That must be said; and the node, which keeps others from being
-   * master, goes to one of them, if there are any, when it has been so for a session timeout.
-   */
   late(tookMs: number): void {
-    const { scene } = this;
-    const nowMs = scene.clock.nowMs();
-    this.lateness ??= { sinceMs: nowMs - tookMs, count: 0 };
-    this.lateness.count += 1;
-    if (this.toldLateMs === undefined || nowMs - this.toldLateMs >= LATE_AGAIN_MS) {
-      this.toldLateMs = nowMs;
-      const [took, leaseMs] = [Math.round(tookMs), Math.round(scene.keeper.lengthMs)];
-      report(
-        scene,
-        'warn',
-        'slow',
-        `ZooKeeper has answered a write after ${took} ms, which is longer than the lease of ${leaseMs} ms: with such answers this replica cannot be ` +
-          'master. Look at the servers and the network; or raise sessionTimeoutMs (a lease is a third of it, at most 5 s).',
-        { tookMs: took, leaseMs },
-      );
-    }
-    if (this.lateness.count >= LATE_ANSWERS && nowMs - this.lateness.sinceMs >= scene.session.timeoutMs) void this.makeWay();
-  }
-
-  private async makeWay(): Promise<void> {
-    const places = await placesInLine(this.scene).catch(() => []);
-    const isAlone = places.every((place) => place.id === this.scene.line.id);
-    if (!isAlone && this.lateness !== undefined && this.leaving === undefined) void this.leave('resign', 'ZooKeeper answers too late here');
+    this.lateness.late(tookMs);
   }
 
   private begin(): void {
@@ -282,17 +251,12 @@ export class Reign implements LeaseHolder {
     if (outcome === 'again') return;
     this.hasResigned = outcome === 'resigned';
     this.finish();
-    report(
-      scene,
-      'info',
-      outcome === 'resigned' ? 'resigned' : 'lost',
-      `${outcome === 'resigned' ? 'has resigned' : 'lost the node while resigning'}: ${leaving.why}.`,
-      {
-        tenure: this.holding.tenureId,
-        token: String(this.tenure().token),
-        successor: this.holding.record.successor?.address,
-      },
-    );
+    const how = this.hasResigned ? 'has resigned' : 'lost the node while resigning';
+    report(scene, 'info', this.hasResigned ? 'resigned' : 'lost', `${how}: ${leaving.why}.`, {
+      tenure: this.holding.tenureId,
+      token: String(this.tenure().token),
+      successor: this.holding.record.successor?.address,
+    });
     leaving.settle(outcome);
   }
 

@@ -1,0 +1,54 @@
+import { placesInLine } from './reassignment.js';
+import { report, type Scene } from './scene.js';
+
+/** That its answers come too late is told this often. */
+const LATE_AGAIN_MS = 60_000;
+/** Fewer late answers than this, one after the other, are an accident. */
+const LATE_ANSWERS = 3;
+
+/**
+ * Answers to one tenure that came when their lease was over. With round trips longer than the lease nobody can be master, however healthy all else is. That
+ * must be said; and the node, which keeps others from being master, goes to one of them, if there are any, when it has been so for a session timeout.
+ */
+export class Lateness {
+  /** Since the last answer that came in time. */
+  private run: { readonly sinceMs: number; readonly count: number } | undefined;
+  private toldMs: number | undefined;
+
+  constructor(
+    private readonly scene: Scene,
+    /** Leaves, unless that is under way. */
+    private readonly leave: (why: string) => void,
+  ) {}
+
+  inTime(): void {
+    this.run = undefined;
+  }
+
+  late(tookMs: number): void {
+    const nowMs = this.scene.clock.nowMs();
+    this.run = { sinceMs: this.run?.sinceMs ?? nowMs - tookMs, count: (this.run?.count ?? 0) + 1 };
+    if (this.toldMs === undefined || nowMs - this.toldMs >= LATE_AGAIN_MS) this.tell(nowMs, tookMs);
+    if (this.run.count >= LATE_ANSWERS && nowMs - this.run.sinceMs >= this.scene.session.timeoutMs) void this.makeWay();
+  }
+
+  private tell(nowMs: number, tookMs: number): void {
+    const { scene } = this;
+    this.toldMs = nowMs;
+    const [took, leaseMs] = [Math.round(tookMs), Math.round(scene.keeper.lengthMs)];
+    report(
+      scene,
+      'warn',
+      'slow',
+      `ZooKeeper has answered a write after ${took} ms, which is longer than the lease of ${leaseMs} ms: with such answers this replica cannot be ` +
+        'master. Look at the servers and the network; or raise sessionTimeoutMs (a lease is a third of it, at most 5 s).',
+      { tookMs: took, leaseMs },
+    );
+  }
+
+  private async makeWay(): Promise<void> {
+    const places = await placesInLine(this.scene).catch(() => []);
+    const isAlone = places.every((place) => place.id === this.scene.line.id);
+    if (!isAlone && this.run !== undefined) this.leave('ZooKeeper answers too late here');
+  }
+}
