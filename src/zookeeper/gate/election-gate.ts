@@ -58,7 +58,19 @@ export class ElectionGate {
   ) {
     this.inProgress = new InProgress(parts.clock);
     this.hooks = new MasterHooks(election, () => this.ask(), this.inProgress, parts);
+    election.onChange((state) => {
+      if (state.kind === 'doubtful') this.tellOfWorkInDoubt(this.parts.clock.nowMs() - state.lease.sentAtMs);
+    });
     election.setDrain((tenure, why, calledOff) => this.drain(why, tenure, calledOff));
+  }
+
+  /** What went on while nothing was acknowledged: where this process blocks itself, the name of the culprit is most likely among these. */
+  private tellOfWorkInDoubt(silentMs: number): void {
+    const work = this.inProgress.during(silentMs);
+    if (work.length === 0) return;
+    const names = [...new Set(work.map(({ what }) => `"${what}"`))];
+    const message = `When the lease of "${this.election.key}" ran out, this was going on here, or had just ended: ${names.join(', ')}.`;
+    this.tell('warn', 'mastership.work-in-doubt', message, { running: work.length });
   }
 
   /** The one question per tick: the tenure under which work may start now, or undefined. No I/O. */

@@ -8,6 +8,9 @@ export interface Work {
   abort(reason: Error): void;
 }
 
+/** How many of those that have ended are remembered, for the log. */
+const MAX_ENDED = 8;
+
 /** The work of one election that is going on now. */
 export class InProgress {
   private readonly set = new Set<Work>();
@@ -15,10 +18,18 @@ export class InProgress {
   private readonly resting = new Set<Work>();
   private readonly waiting = new Set<() => void>();
 
+  private readonly ended: { readonly work: Work; readonly endedMs: number }[] = [];
+
   constructor(private readonly clock: Clock) {}
 
   list(): readonly Work[] {
     return [...this.set];
+  }
+
+  /** What was going on at some time in the last `withinMs`: what goes on, and the last few of those that have ended since. */
+  during(withinMs: number): readonly Work[] {
+    const sinceMs = this.clock.nowMs() - withinMs;
+    return [...this.set, ...this.ended.filter(({ endedMs }) => endedMs >= sinceMs).map(({ work }) => work)];
   }
 
   get isEmpty(): boolean {
@@ -31,7 +42,10 @@ export class InProgress {
 
   delete(work: Work): void {
     this.resting.delete(work);
-    if (this.set.delete(work)) this.tell();
+    if (!this.set.delete(work)) return;
+    this.ended.push({ work, endedMs: this.clock.nowMs() });
+    if (this.ended.length > MAX_ENDED) this.ended.shift();
+    this.tell();
   }
 
   /** It does nothing until the function that is returned is called. */

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../support/clock.js';
 import { Listeners } from '../support/listeners.js';
 import type { Observer } from '../support/observer.js';
 import { messageOf } from '../support/errors.js';
+import { standstillInWords } from '../support/standstill.js';
 import type { Ground, HeldTenure } from './election.js';
 import { believable, isLapsed, judge, next, type Lease, type Mastership, type MastershipEvent, type Tenure } from './mastership.state.js';
 import { Span } from './span.js';
@@ -191,8 +192,8 @@ export class Belief {
       event: 'mastership.doubtful',
       message:
         `Election "${this.key}": in doubt: ZooKeeper has not acknowledged anything sent in the last ${silentMs} ms, longer than the lease of ` +
-        `${Math.round(lease.lengthMs)} ms. Runs in progress are told to stop; nothing new starts.`,
-      fields: { election: this.key, token: String(tenure.token), silentMs },
+        `${Math.round(lease.lengthMs)} ms. Runs in progress are told to stop; nothing new starts.${standstillInWords(this.clock, silentMs, silentMs / 5)}`,
+      fields: { election: this.key, token: String(tenure.token), silentMs, standstillMs: Math.round(this.clock.standstillMs(silentMs)) },
     });
   }
 

@@ -2,10 +2,16 @@ import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import { harmless, type Observation, type Observer } from '../support/observer.js';
 import type { AttemptFailure } from '../wire/connection-options.js';
+import { standstillInWords } from '../support/standstill.js';
 import { hexId } from './errors.js';
 
 /** A failure that goes on repeating is told again only after this long. */
 const REPEAT_AFTER_MS = 60_000;
+
+/** How far back a standstill of this process is looked for when a session has ended without a word. */
+const STANDSTILL_MS = 20_000;
+/** A shorter one ends no connection. */
+const WORTH_TELLING_MS = 500;
 
 /** What the supervisor has to say, in sentences for whoever is woken by them. */
 export class SessionLog {
@@ -92,7 +98,7 @@ export class SessionLog {
     this.tell(
       'warn',
       'session.detached',
-      `ZooKeeper session ${hexId(id)} has lost its connection to ${server}: ${why}. Looking for another server; unless one is found within ${givenUpAfterMs} ms, the session is given up.`,
+      `ZooKeeper session ${hexId(id)} has lost its connection to ${server}: ${why}. Looking for another server; unless one is found within ${givenUpAfterMs} ms, the session is given up.${this.standstill(givenUpAfterMs)}`,
       {
         session: hexId(id),
         server,
@@ -107,7 +113,7 @@ export class SessionLog {
     this.tell(
       'warn',
       'session.expired',
-      `ZooKeeper has ended session ${hexId(id)}${after}: it expired, or was closed by force. Its ephemeral nodes are gone. A new session is being made.`,
+      `ZooKeeper has ended session ${hexId(id)}${after}: it expired, or was closed by force. Its ephemeral nodes are gone. A new session is being made.${this.standstill(detachedForMs)}`,
       {
         session: hexId(id),
         ...(detachedForMs !== undefined && { detachedForMs: Math.round(detachedForMs) }),
@@ -143,6 +149,11 @@ export class SessionLog {
 
   callbackFailed(what: string, thrown: unknown): void {
     this.tell('error', 'session.callback-failed', `${what} threw: ${messageOf(thrown)}. It was ignored.`, { what });
+  }
+
+  /** What this process knows of its own part in the silence; a second more, for what came before it. */
+  private standstill(silentMs = STANDSTILL_MS): string {
+    return standstillInWords(this.clock, Math.max(STANDSTILL_MS, silentMs + 1_000), WORTH_TELLING_MS);
   }
 
   private healed(): void {

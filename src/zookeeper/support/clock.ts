@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { Standstills } from './standstill.js';
 
 /** A timer that can be cancelled; cancelling twice, or after it ran, does nothing. */
 export interface Timer {
@@ -21,18 +22,29 @@ export interface Clock {
    * `keepAlive: false` lets the process exit while the timer waits. Default true.
    */
   after(delayMs: number, run: () => void, options?: { readonly keepAlive?: boolean }): Timer;
+  /** The longest time, milliseconds, for which this process is known to have stood still in the last `withinMs`; 0: not known to. */
+  standstillMs(withinMs: number): number;
 }
 
 /** The largest delay that Node's timers take; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
+
+const standstills = new Standstills();
 
 /** The process's own clocks. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   after(delayMs, run, options) {
-    const handle = setTimeout(run, Math.min(Math.max(0, Math.ceil(delayMs)), MAX_DELAY_MS));
+    const waitMs = Math.min(Math.max(0, Math.ceil(delayMs)), MAX_DELAY_MS);
+    const dueMs = performance.now() + waitMs;
+    const handle = setTimeout(() => {
+      const nowMs = performance.now();
+      standstills.note(nowMs - dueMs, nowMs);
+      run();
+    }, waitMs);
     if (options?.keepAlive === false) handle.unref();
     return { cancel: () => clearTimeout(handle) };
   },
+  standstillMs: (withinMs) => standstills.longestMs(withinMs, performance.now()),
 };

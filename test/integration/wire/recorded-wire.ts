@@ -33,6 +33,10 @@ class CountingClock implements Clock {
     return systemClock.wallMs();
   }
 
+  standstillMs(withinMs: number): number {
+    return systemClock.standstillMs(withinMs);
+  }
+
   after(delayMs: number, run: () => void, options?: { readonly keepAlive?: boolean }): Timer {
     let waits = true;
     const done = (): void => {

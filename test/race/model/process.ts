@@ -54,6 +54,10 @@ export class SimProcess implements Clock {
     return this.fault.wallAtStartMs + this.wallShiftMs + this.world.nowMs * this.fault.rate;
   }
 
+  standstillMs(): number {
+    return 0;
+  }
+
   after(delayMs: number, run: () => void): Timer {
     const timer: PendingTimer = { dueMs: this.nowMs() + Math.max(1, Math.ceil(delayMs)), run, event: undefined };
     this.timers.add(timer);

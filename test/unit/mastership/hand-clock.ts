@@ -1,9 +1,11 @@
 import type { Clock, Timer } from '../../../src/zookeeper/support/clock.js';
+import { Standstills } from '../../../src/zookeeper/support/standstill.js';
 
 /** A clock that moves only when a test says so; due timers run in the order of their deadlines. */
 export class HandClock implements Clock {
   #nowMs = 1_000;
   #wallMs = 1_700_000_000_000;
+  readonly #standstills = new Standstills();
   readonly #timers = new Set<{ readonly dueMs: number; readonly run: () => void }>();
 
   nowMs(): number {
@@ -18,6 +20,10 @@ export class HandClock implements Clock {
     const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), run };
     this.#timers.add(timer);
     return { cancel: () => void this.#timers.delete(timer) };
+  }
+
+  standstillMs(withinMs: number): number {
+    return this.#standstills.longestMs(withinMs, this.#nowMs);
   }
 
   /** How many timers wait. */
@@ -47,6 +53,7 @@ export class HandClock implements Clock {
       const due = [...this.#timers].filter((timer) => timer.dueMs <= this.#nowMs).sort((a, b) => a.dueMs - b.dueMs)[0];
       if (due === undefined) return;
       this.#timers.delete(due);
+      this.#standstills.note(this.#nowMs - due.dueMs, this.#nowMs);
       due.run();
     }
   }

@@ -13,6 +13,10 @@ export class ManualClock implements Clock {
     return this.now;
   }
 
+  standstillMs(): number {
+    return 0;
+  }
+
   get pending(): number {
     return this.timers.size;
   }
