@@ -1,0 +1,135 @@
+// An application with the monitors that users of Nest run, whose collectors are one on loopback. Prints what each has seen, as one line of JSON.
+import 'reflect-metadata';
+import { createServer } from 'node:http';
+import { gunzipSync } from 'node:zlib';
+import { Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Cron, Interval, ScheduleModule, Timeout } from '@nestjs/schedule';
+import { createObserveModule, TracerService } from '@nestjs/observe';
+import * as Sentry from '@sentry/nestjs';
+import { trace } from '@opentelemetry/api';
+import { BasicTracerProvider, SimpleSpanProcessor, InMemorySpanExporter } from '@opentelemetry/sdk-trace-base';
+import { Span } from 'nestjs-otel';
+import { ClusterJobs, MasterOnly, ZookeeperModule } from 'nestjs-cluster-cron';
+
+const candidate = process.argv[2] !== 'standby';
+const bodies = [];
+const collector = createServer((request, response) => {
+  const parts = [];
+  request.on('data', (part) => parts.push(part));
+  request.on('end', () => {
+    let body = Buffer.concat(parts);
+    if (request.headers['content-encoding'] === 'gzip') body = gunzipSync(body);
+    bodies.push({ url: request.url, text: body.toString() });
+    response.setHeader('content-type', 'application/json');
+    response.end('{}');
+  });
+}).listen(0, '127.0.0.1');
+await new Promise((resolve) => collector.once('listening', resolve));
+const { port } = collector.address();
+
+Sentry.init({ dsn: `http://key@127.0.0.1:${port}/1`, tracesSampleRate: 0, skipOpenTelemetrySetup: true, registerEsmLoaderHooks: false });
+const spans = new InMemorySpanExporter();
+trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }));
+
+const runs = [];
+let tracer;
+async function work(name, fails) {
+  const run = { name, ms: 300, createSpan: undefined };
+  runs.push(run);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  run.createSpan = await tracer.createSpan('step', async () => 'ok').catch((error) => String(error));
+  if (fails) throw new Error('no ' + name);
+}
+class Jobs {
+  async second() {
+    await work('second');
+  }
+  async failing() {
+    await work('failing', true);
+  }
+  async often() {
+    await work('often');
+  }
+  async plain() {
+    await work('added');
+  }
+  async once() {
+    await work('once');
+  }
+  async yearly() {
+    await work('yearly');
+  }
+}
+function decorate(key, ...decorators) {
+  const descriptor = Object.getOwnPropertyDescriptor(Jobs.prototype, key);
+  let now = descriptor;
+  for (const each of decorators.reverse()) now = each(Jobs.prototype, key, now) ?? now;
+  Object.defineProperty(Jobs.prototype, key, now);
+}
+decorate(
+  'second',
+  Sentry.SentryCron('second'),
+  Span('above-second'),
+  Cron('* * * * * *', { name: 'second' }),
+  MasterOnly(),
+  Span('below-second'),
+);
+decorate('failing', Cron('* * * * * *', { name: 'failing' }), Sentry.SentryCron('failing'), Span('above-failing'), MasterOnly());
+decorate('often', Sentry.SentryCron('often'), Span('above-often'), MasterOnly(), Interval('often', 500));
+decorate('once', Timeout('once', 100), Span('above-once'), MasterOnly(), Sentry.SentryCron('once'));
+decorate('yearly', Sentry.SentryCron('yearly'), MasterOnly(), Cron('0 0 0 1 1 *', { name: 'yearly' }), Span('below-yearly'));
+Injectable()(Jobs);
+
+const { ObserveModule, ObserveInstrument } = createObserveModule();
+class AppModule {}
+Module({
+  imports: [
+    ObserveModule.forRoot({ appKey: 'k', appSecret: 's', serviceId: 'x', endpoint: `http://127.0.0.1:${port}` }),
+    ScheduleModule.forRoot(),
+    ZookeeperModule.forRoot({ connectString: '127.0.0.1:1', service: 'M', version: '1', address: 'h:1', standalone: true, candidate }),
+  ],
+  providers: [Jobs],
+})(AppModule);
+const app = await NestFactory.createApplicationContext(AppModule, { instrument: ObserveInstrument, logger: ['warn', 'error'] });
+tracer = app.get(TracerService, { strict: false });
+if (candidate) {
+  const jobs = app.get(ClusterJobs);
+  jobs.add({ name: 'added', cronTime: '* * * * * *' }, () => app.get(Jobs).plain());
+  await jobs.trigger('yearly', { wait: 'done' });
+}
+const seen = () => {
+  const observed = {};
+  const walk = (value) => {
+    if (Array.isArray(value)) value.forEach(walk);
+    else if (value !== null && typeof value === 'object') {
+      if ('q' in value && 's' in value) (observed[value.n] ??= []).push({ status: value.s, ms: value.d });
+      Object.values(value).forEach(walk);
+    }
+  };
+  const checkIns = {};
+  for (const { url, text } of bodies) {
+    if (!url.includes('/envelope')) walk(JSON.parse(text));
+    else
+      for (const line of text.split('\n').filter((each) => each.includes('monitor_slug'))) {
+        const { monitor_slug: slug, status, duration } = JSON.parse(line);
+        if (status !== 'in_progress') (checkIns[slug] ??= []).push({ status, ms: duration * 1000 });
+      }
+  }
+  const traced = {};
+  for (const { name, duration, status } of spans.getFinishedSpans())
+    (traced[name] ??= []).push({ status: status.code === 2 ? 'failed' : 'ok', ms: duration[0] * 1000 + duration[1] / 1e6 });
+  return { runs: runs.filter(({ createSpan }) => createSpan !== undefined), observed, checkIns, traced };
+};
+const names = ['second', 'failing', 'often', 'once', 'yearly', 'added'];
+const isEnough = () => {
+  const { observed, checkIns } = seen();
+  return names.every((name) => observed[name] !== undefined && (name === 'added' || checkIns[name] !== undefined));
+};
+// The collectors are sent to every few seconds. A standby is given as long as its timers need to have fired.
+for (let round = 0; round < (candidate ? 240 : 16) && !(candidate && isEnough()); round += 1) {
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  if (candidate && round % 4 === 0) await Sentry.flush(2_000);
+}
+console.log(JSON.stringify({ event: 'seen', ...seen() }));
+process.exit(0);
