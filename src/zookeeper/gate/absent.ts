@@ -1,6 +1,7 @@
 import type { RunEntry } from '../jobs/record/job-record.js';
 import type { JobStore, MemberView } from '../jobs/record/job-store.js';
 import type { Clock } from '../support/clock.js';
+import type { Ground } from '../mastership/election.js';
 import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../mastership/timing.js';
 
 /** How many names of absent replicas are remembered; a forgotten one is waited for anew. */
@@ -12,11 +13,13 @@ export interface Absence {
   readonly gone: ReadonlySet<string>;
   /** Not long enough yet. */
   readonly waiting: ReadonlySet<string>;
+  /** `host:port` of those that are gone, by the name of their member node, where it is known. */
+  readonly addresses: ReadonlyMap<string, string>;
   /** When the next of these may be gone. */
   readonly lookAgainInMs: number | undefined;
 }
 
-export const NONE_GONE: Absence = { gone: new Set(), waiting: new Set(), lookAgainInMs: undefined };
+export const NONE_GONE: Absence = { gone: new Set(), waiting: new Set(), addresses: new Map(), lookAgainInMs: undefined };
 
 /** One list of the members serves all jobs that ask within this and had their record before the list was asked for. */
 const SHARED_MS = 200;
@@ -39,6 +42,7 @@ interface MemberList {
  */
 export class Absent {
   private readonly sinceMs = new Map<string, number>();
+  private readonly addressesSeen = new Map<string, string>();
   private latest: MemberList | undefined;
   private asked = 0;
 
@@ -53,8 +57,11 @@ export class Absent {
   }
 
   /** Which of the replicas that these runs name are gone. `readAt`: the `moment` at which the record that names them was there. */
-  async among(running: readonly RunEntry[], election: string, readAt: number): Promise<Absence> {
-    const present = new Set((await this.members(readAt)).map((member) => member.name));
+  async among(running: readonly RunEntry[], election: string, readAt: number, ground?: Pick<Ground, 'holderOf'>): Promise<Absence> {
+    const living = await this.members(readAt);
+    for (const { name, address } of living) remember(this.addressesSeen, name, address);
+    const present = new Set(living.map((member) => member.name));
+    const addresses = new Map<string, string>();
     const gone = new Set<string>();
     const waiting = new Set<string>();
     let lookAgainInMs: number | undefined;
@@ -65,18 +72,14 @@ export class Absent {
         continue;
       }
       const sinceMs = this.sinceMs.get(entry.member) ?? this.clock.nowMs();
-      this.remember(entry.member, sinceMs);
+      remember(this.sinceMs, entry.member, sinceMs);
+      const address = this.addressesSeen.get(entry.member) ?? ground?.holderOf(entry.token);
+      if (address !== undefined && address !== '') addresses.set(entry.member, address);
       const leftMs = entry.election === election ? 0 : sinceMs + waitMsFor(LONGEST_OLD_LEASE_MS) - this.clock.nowMs();
       (leftMs <= 0 ? gone : waiting).add(entry.member);
       if (leftMs > 0) lookAgainInMs = Math.min(lookAgainInMs ?? leftMs, leftMs);
     }
-    return { gone, waiting, lookAgainInMs };
-  }
-
-  private remember(member: string, sinceMs: number): void {
-    this.sinceMs.set(member, sinceMs);
-    const [oldest] = this.sinceMs.keys();
-    if (this.sinceMs.size > MAX_REMEMBERED && oldest !== undefined) this.sinceMs.delete(oldest);
+    return { gone, waiting, addresses, lookAgainInMs };
   }
 
   private members(readAt: number): Promise<readonly MemberView[]> {
@@ -91,4 +94,10 @@ export class Absent {
     });
     return list.members;
   }
+}
+
+function remember<T>(map: Map<string, T>, member: string, value: T): void {
+  map.set(member, value);
+  const [oldest] = map.keys();
+  if (map.size > MAX_REMEMBERED && oldest !== undefined) map.delete(oldest);
 }

@@ -89,10 +89,7 @@ export class JobLoop {
     if (report !== undefined || this.job.identity.rules.maxSilenceMs !== undefined) this.look();
   }
 
-  /**
-   * Resolves when every run of this replica that is over has its verdict, and no claim is under way that would have to be given back; or after
-   * `limitMs`.
-   */
+  /** Resolves when each run here that is over has its verdict, and no claim is under way that would be given back; or after `limitMs`. */
   async flushed(limitMs: number): Promise<void> {
     if (this.runs.isWritten && !this.isLooking) return;
     this.look();
@@ -149,7 +146,8 @@ export class JobLoop {
     const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
     const others = view.record.running.filter(({ claim }) => !this.runs.has(claim));
-    const absence = others.length === 0 ? NONE_GONE : await this.parts.absent.among(others, this.electionDigest, this.cache.seenAt);
+    const ask = (): Promise<Absence> => this.parts.absent.among(others, this.electionDigest, this.cache.seenAt, tenure.ground);
+    const absence = others.length === 0 ? NONE_GONE : await ask();
     await this.carryOut(this.situation(view, tenure, absence), epoch, tenure, absence);
   }
 
@@ -210,7 +208,7 @@ export class JobLoop {
     return view;
   }
 
-  private situation(view: JobView, tenure: HeldTenure | undefined, { gone }: Absence): Situation {
+  private situation(view: JobView, tenure: HeldTenure | undefined, { gone, addresses }: Absence): Situation {
     const { identity } = this.job;
     return {
       view,
@@ -225,6 +223,7 @@ export class JobLoop {
       reports: this.runs.reports,
       succeededMs: this.succeededMs,
       gone,
+      addresses,
       freed: this.runs.freed,
       mayCatchUp: this.parts.pace.hasRoomFor(this.waiter),
       behindSinceMs: this.behindSinceMs,

@@ -32,11 +32,13 @@ export function reportPlan(
 /** One line for each verdict; `failed` was told with its stack when the run ended. */
 function reportVerdict(observer: Observer, job: string, verdict: StoredVerdict): void {
   const { outcome, reason, tick, until, count, trigger, cause, attempt, durationMs, token } = verdict;
+  // What a run has thrown was told when it ended.
+  const told = outcome === 'interrupted' && verdict.durationMs === undefined && verdict.error !== undefined ? ` ${verdict.error}` : '';
   const what = trigger === undefined ? ticksInWords(verdict) : `trigger ${trigger}`;
   observer.observe({
     level: LEVELS[outcome],
     event: `tick.${outcome}`,
-    message: `Job "${job}", ${what}: ${outcome}${reason === undefined ? '' : ` (${reason})`}.`,
+    message: `Job "${job}", ${what}: ${outcome}${reason === undefined ? '' : ` (${reason})`}.${told}`,
     fields: {
       job,
       scheduled: tick && new Date(tick.dueMs).toISOString(),

@@ -10,6 +10,8 @@ export interface Ground {
   readonly session: Session;
   /** The name of this replica's node below `<root>/members/<service>`; gone when the session is over. */
   readonly member: string;
+  /** `host:port` of the master of this election that had this token, as far as this replica has seen it: for people. */
+  holderOf(token: bigint): string | undefined;
   /**
    * Operations to put first into a transaction that starts work: refused when the tenure node is gone, or the election node is not
    * what this tenure won or accepted (an operator has edited it, a foreign participant has taken it).

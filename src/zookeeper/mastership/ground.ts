@@ -20,7 +20,7 @@ import type { Scene } from './scene.js';
  */
 export class TenureGround implements Ground {
   constructor(
-    private readonly scene: Pick<Scene, 'session' | 'znodes' | 'member'>,
+    private readonly scene: Pick<Scene, 'session' | 'znodes' | 'member' | 'memory'>,
     private readonly holding: Holding,
     private readonly recheck: () => Promise<void>,
   ) {}
@@ -39,6 +39,10 @@ export class TenureGround implements Ground {
 
   workChecks(): readonly Op[] {
     return [this.tenureCheck(), { kind: 'check', path: this.scene.znodes.record, version: this.holding.recordVersion }];
+  }
+
+  holderOf(token: bigint): string | undefined {
+    return this.scene.memory.holderOf(token);
   }
 
   refused(): Promise<void> {

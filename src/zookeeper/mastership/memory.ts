@@ -10,6 +10,9 @@ export interface Proof {
   readonly why: string;
 }
 
+/** So many masters are remembered by name. */
+const MAX_HOLDERS = 16;
+
 /** A tenure as this replica first saw it in a record that was as written. */
 interface SeenTenure {
   readonly id: string;
@@ -23,6 +26,8 @@ interface SeenTenure {
 export class Memory {
   /** The highest fencing token of this election that this replica has held or read. */
   tokenSeen = 0n;
+  /** Who held the last few of them, by token. */
+  private readonly holders = new Map<bigint, string>();
   /** The longest lease that any record seen here has named. */
   private leaseSeenMs = 0;
   private seen: SeenTenure | undefined;
@@ -33,8 +38,16 @@ export class Memory {
 
   constructor(private readonly clock: Clock) {}
 
-  sawToken(token: bigint): void {
+  sawToken(token: bigint, address: string): void {
     this.tokenSeen = maxOf(this.tokenSeen, token);
+    this.holders.set(token, address);
+    const [oldest] = this.holders.keys();
+    if (this.holders.size > MAX_HOLDERS && oldest !== undefined) this.holders.delete(oldest);
+  }
+
+  /** `host:port` of the master with this token, if this replica has seen it: for people. */
+  holderOf(token: bigint): string | undefined {
+    return this.holders.get(token);
   }
 
   /**

@@ -149,7 +149,7 @@ export class Reign implements LeaseHolder {
   private believe(lease: Lease): void {
     const { scene } = this;
     const tenure = this.tenure();
-    scene.memory.sawToken(tenure.token);
+    scene.memory.sawToken(tenure.token, scene.address);
     scene.belief.renewBy(() => scene.keeper.renewNow());
     scene.belief.standOn(new TenureGround(scene, this.holding, () => this.recheck()));
     scene.belief.apply({ kind: 'believed', tenure, lease });

@@ -30,7 +30,7 @@ async function remember(scene: Scene, node: NodeView, watch?: Watcher): Promise<
     await raiseFloor(scene, read, record, node.stat.czxid);
     return undefined;
   }
-  memory.sawToken(token);
+  memory.sawToken(token, record.address);
   return { record, version: stat.version };
 }
 

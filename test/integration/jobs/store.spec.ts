@@ -248,6 +248,7 @@ describe('decisions in ZooKeeper', () => {
         { kind: 'check', path: `${rootPath}/node`, version: 0 },
       ],
       workChecks: () => [{ kind: 'check', path: `${rootPath}/tenure`, version: -1 }],
+      holderOf: () => undefined,
       refused: async () => undefined,
       readEnsembleTime: async () => Date.now(),
       clocks: async () => ({ own: { host: 'a', offMs: 0 }, others: [] }),

@@ -373,6 +373,22 @@ describe('replicas that are absent', () => {
     expect([...(await absent.among([run('young', 'own')], 'own', absent.moment)).gone]).toEqual(['young']);
   });
 
+  it('have the address that they had when they were seen, or that their master has told', async () => {
+    const clock = new HandClock();
+    const store = new JoiningStore({ clock });
+    const absent = new Absent(store, clock);
+    store.here = ['seen'];
+    await absent.among([run('seen', 'own')], 'own', absent.moment);
+    store.here = [];
+    const runs = [run('seen', 'own'), { ...run('master', 'own'), token: 7n }, run('stranger', 'own')];
+    const ground = { holderOf: (token: bigint) => (token === 7n ? '10.0.0.7:9090' : undefined) };
+    const { addresses } = await absent.among(runs, 'own', absent.moment, ground);
+    expect([...addresses]).toEqual([
+      ['seen', 'seen:1'],
+      ['master', '10.0.0.7:9090'],
+    ]);
+  });
+
   it('have to be absent anew after they were seen', async () => {
     const clock = new HandClock();
     const store = new HeldStore({ clock });

@@ -174,6 +174,6 @@ describe('whom a standby lets go first', () => {
 
 it('keeps the highest token seen', () => {
   const memory = new Memory(new HandClock());
-  for (const token of [5n, 9n, 7n]) memory.sawToken(token);
+  for (const token of [5n, 9n, 7n]) memory.sawToken(token, 'a:1');
   expect(memory.tokenSeen).toBe(9n);
 });

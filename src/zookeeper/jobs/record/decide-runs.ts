@@ -91,11 +91,23 @@ function isSuperseded({ record, situation }: Draft, tick: Tick): boolean {
 function takeInterrupted(draft: Draft, entry: RunEntry, office: Office, reason: 'replica gone' | 'mastership lost'): void {
   // Whether the method was called at all, and how often, only its replica knew; the record tells when it was claimed.
   if (!mayRunAgain(draft, entry))
-    return draft.end(entry, { outcome: 'interrupted', reason, by: draft.situation.address, attempt: undefined });
+    return draft.end(entry, {
+      outcome: 'interrupted',
+      reason,
+      by: draft.situation.address,
+      attempt: undefined,
+      error: whereItRan(draft, entry),
+    });
   if (isOnHold(draft, entry)) return setAside(draft, entry);
   if (!mayGoOn(draft, entry)) return;
   if (draft.mayCatchUp()) draft.reclaim(entry, office, 'rerun');
   else if (draft.start === undefined) setAside(draft, entry);
+}
+
+/** A dead replica tells nothing any more; its token alone says little to a person. */
+function whereItRan({ situation }: Draft, { member }: RunEntry): string | undefined {
+  const address = situation.addresses.get(member);
+  return address === undefined ? undefined : `It was claimed on ${address}, which has gone.`;
 }
 
 /** Nothing is claimed while the job is paused, or before its turn in catching up. It must not stand in the way of triggers, and of ticks, until then. */

@@ -50,6 +50,8 @@ export interface Situation {
   readonly succeededMs: number | undefined;
   /** Members whose runs may be taken over: gone, and for long enough. */
   readonly gone: ReadonlySet<string>;
+  /** `host:port` of those, where it is known: a verdict about their runs names it. */
+  readonly addresses: ReadonlyMap<string, string>;
   /** The run that ended last in this process, from its claim to its end, by this replica's wall clock: ticks due meanwhile waited for it, or overlapped it. */
   readonly freed: Span | undefined;
   /** Whether a run that makes up for the past may start now (the catch-up limit over all jobs of this replica). */

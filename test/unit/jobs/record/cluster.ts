@@ -167,6 +167,7 @@ export class Replica {
       reports: [],
       succeededMs: undefined,
       gone: new Set(this.gone),
+      addresses: new Map(),
       freed: this.freed,
       mayCatchUp,
       behindSinceMs: this.behindSinceMs,

@@ -84,6 +84,13 @@ describe('the run of a replica that is gone', () => {
     expect(plan).toMatchObject({ record: { running: [{ tick: second(4) }] }, waitsFor: [] });
   });
 
+  it('is told with the address of that replica, where it is known', () => {
+    const addresses = new Map([[OTHER, '10.0.0.7:9090']]);
+    const [verdict] = planFor(3.9, { record: { running: [theirs] }, gone, addresses }).verdicts;
+    expect(verdict?.error).toBe('It was claimed on 10.0.0.7:9090, which has gone.');
+    expect(planFor(3.9, { record: { running: [theirs] }, gone }).verdicts[0]?.error).toBeUndefined();
+  });
+
   it('is left to its replica while that lives, which is waited for', () => {
     expect(planFor(3.9, { record: { running: [theirs] } })).toMatchObject({ ...nothing, waitsFor: [OTHER] });
   });

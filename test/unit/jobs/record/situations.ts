@@ -114,6 +114,7 @@ export function situation(seconds: number, { record, rules, ...rest }: Changes =
     reports: [],
     succeededMs: undefined,
     gone: new Set(),
+    addresses: new Map(),
     freed: undefined,
     isCalled: false,
     mayCatchUp: true,
