@@ -5,6 +5,7 @@ import type { GatedJob } from '../gate/gated-job.js';
 import { JobSetupError } from '../jobs/errors.js';
 import type { Elections } from '../mastership/election.js';
 import type { Observer } from '../support/observer.js';
+import { reportBoot } from './boot-report.js';
 import { bindInstance, gateOf, onStray } from './binding.js';
 import { attachHooks, hasHooks } from './hook-explorer.js';
 import { identityOf } from './identity.js';
@@ -12,9 +13,15 @@ import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './inject.js';
 import { guarded } from './guarded.js';
 import { type Provided, providedBy, registeredKinds } from './providers.js';
 import { ruleProblems } from './rule-problems.js';
-import { scheduleOf } from './schedule-metadata.js';
 import { ScheduleModuleHooks } from './schedule-module.js';
-import { addedProblems, DECORATOR, type FoundJob, minifiedNames, namingProblems, unregistered } from './setup-problems.js';
+import { addedProblems, DECORATOR, type FoundJob, namingProblems, unregistered } from './setup-problems.js';
+
+/** What of the module's settings counts here. */
+interface ExplorerSettings {
+  readonly candidate: boolean;
+  readonly electionScope: 'version' | 'service';
+  readonly standalone: boolean;
+}
 
 /** Finds what the decorators have attached to the application's providers, and binds it to the gate. */
 @Injectable()
@@ -29,7 +36,7 @@ export class Explorer implements OnModuleInit {
     private readonly modules: ModulesContainer,
     @Inject(GATE) private readonly gate: Gate,
     @Inject(ELECTIONS) private readonly elections: Elections,
-    @Inject(SETTINGS) private readonly settings: { readonly candidate: boolean },
+    @Inject(SETTINGS) private readonly settings: ExplorerSettings,
     @Inject(OBSERVER) private readonly observer: Observer,
   ) {
     // Nest calls hooks by falling distance, and global modules have the largest number there is: this one comes before them.
@@ -58,7 +65,9 @@ export class Explorer implements OnModuleInit {
     if (problems.length > 0) throw new JobSetupError(problems);
     this.gate.wrapAdded = (identity, method) => this.schedules?.register(identity, method) ?? method;
     onStray(this.gate, (instance) => this.tellStray(instance));
-    this.tellWhatWasFound();
+    const { found, observer, discovery, settings } = this;
+    const hasVersions = settings.electionScope === 'version' && !settings.standalone;
+    reportBoot({ found, observer, provided: providedBy(discovery), hasVersions });
     // Also those that ClusterJobs has added by now.
     const scheduled = this.gate.list().filter(({ identity }) => identity.schedule !== undefined);
     this.elections.setJobs([...new Set(scheduled.map(({ identity }) => identity.name))]);
@@ -140,39 +149,6 @@ export class Explorer implements OnModuleInit {
     if (hasHooks(instance))
       problems.push(`${where} has @OnMasterElected or @OnMasterLost, but is request-scoped or transient. Make the provider a singleton.`);
     return problems;
-  }
-
-  private tellWhatWasFound(): void {
-    const names = this.found.map(
-      ({ job: { identity } }) =>
-        `${identity.name} (${[identity.schedule ?? 'called', identity.disabled ? 'disabled' : ''].filter(Boolean).join(', ')})`,
-    );
-    this.tell('info', 'jobs.found', names.length === 0 ? 'No @MasterOnly methods were found.' : `@MasterOnly: ${names.join('; ')}.`, {
-      count: names.length,
-    });
-    for (const name of minifiedNames(this.found)) {
-      this.tell(
-        'warn',
-        'job.minified',
-        `The job name ${JSON.stringify(name)} looks minified and may change with the next build. Name it with @MasterOnly({ name }).`,
-        { job: name },
-      );
-    }
-    this.tellOfIgnoredDelays();
-  }
-
-  private tellOfIgnoredDelays(): void {
-    for (const { instance, method, job } of this.found) {
-      const { cron } = scheduleOf((instance as Record<PropertyKey, unknown>)[method.key]) ?? {};
-      const { name, rules } = job.identity;
-      if (cron === undefined || typeof cron.initialDelayMs !== 'number' || cron.initialDelayMs === 0 || rules.claim === 'none') continue;
-      this.tell(
-        'warn',
-        'job.initial-delay',
-        `initialDelay of @Cron has no effect on "${name}": with claims every tick counts, and the first may run as soon as this replica is master. Wait in the method, or set claim: 'none'.`,
-        { job: name, initialDelayMs: cron.initialDelayMs },
-      );
-    }
   }
 
   /** Once for each handle of a job: whoever uses one in a loop has been told. Not while the application closes, when ScheduleModule stops what it has made. */

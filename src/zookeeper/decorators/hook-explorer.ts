@@ -11,6 +11,11 @@ export function hasHooks(instance: object): boolean {
   return [...electedHooks.of(instance), ...lostHooks.of(instance)].length > 0;
 }
 
+/** The elected hooks of one provider, `Class.method` each. */
+export function hookNames(instance: object): string[] {
+  return [...electedHooks.of(instance)].filter(({ overridden }) => !overridden).map(({ key }) => `${classNameOf(instance)}.${String(key)}`);
+}
+
 /** Gives the hooks of one provider to the elections that they listen to. */
 export function attachHooks(instance: object, gate: Gate): void {
   const elected = byElection(instance, electedHooks);

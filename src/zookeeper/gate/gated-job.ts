@@ -147,7 +147,8 @@ export class GatedJob {
     const outer = outerRun();
     const isInside = outer !== undefined && outer.gate === this.gate && outer.tenure.isValid();
     const tenure = isInside ? outer.tenure : this.gate.ask();
-    if (tenure === undefined) return this.refuse(method, refusal(this.identity.name, this.gate.election));
+    if (tenure === undefined)
+      return this.refuse(method, refusal(this.identity.name, this.gate.election, this.identity.schedule === undefined));
     const { overlap } = this.identity.rules;
     if (this.identity.schedule !== undefined && overlap !== 'allow' && this.isRunning && outer?.method !== this.identity.method)
       return this.refuse(method, new JobRunningError(this.identity.name, overlap));

@@ -2,10 +2,13 @@ import type { Election } from '../mastership/election.js';
 import { NotMasterError } from '../mastership/errors.js';
 import { knownMaster, type Mastership } from '../mastership/mastership.state.js';
 
-/** The error for `what`, which runs only on the master, as the election is at this moment. */
-export function refusal(what: string, election: Election): NotMasterError {
+/** A timer of one's own (`SchedulerRegistry.addCronJob`) fires on every replica, and meets this error on all but one. */
+const FOR_TIMERS = '; for a schedule made at run time use ClusterJobs.add, which starts nothing here';
+
+/** The error for `what`, which runs only on the master, as the election is at this moment. `isPlain`: a method without a schedule, which a timer may call. */
+export function refusal(what: string, election: Election, isPlain = false): NotMasterError {
   const state = election.state();
-  return new NotMasterError(election.key, knownMaster(state), `"${what}" runs only there; ${inWords(state)}`);
+  return new NotMasterError(election.key, knownMaster(state), `"${what}" runs only there; ${inWords(state)}${isPlain ? FOR_TIMERS : ''}`);
 }
 
 function inWords(state: Mastership): string {

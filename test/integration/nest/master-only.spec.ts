@@ -2,7 +2,7 @@ import { Inject, Injectable, Module, Scope } from '@nestjs/common';
 import { Cron, Interval, ScheduleModule, SchedulerRegistry, Timeout } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { JobRun, MasterOnly, NotMasterError, OnMasterElected, UnboundError } from '../../../src/index.js';
+import { JobRun, MasterOnly, NotMasterError, OnMasterElected, UnboundError, ZookeeperModule } from '../../../src/index.js';
 import { ELECTIONS, runJob, TestElections, ZookeeperTestingModule } from '../../../src/testing.js';
 import { GATE } from '../../../src/zookeeper/decorators/inject.js';
 import type { Gate } from '../../../src/zookeeper/gate/gate.js';
@@ -538,6 +538,43 @@ describe('what cannot work fails at boot, naming the parties', () => {
 });
 
 describe('what is worth a line at boot', () => {
+  class Mixed {
+    @Cron(NEVER)
+    @MasterOnly()
+    claimed(): void {}
+    @Interval(3_600_000)
+    @MasterOnly()
+    polled(): void {}
+    @Cron(NEVER)
+    everywhere(): void {}
+    @Cron(NEVER, { disabled: true })
+    nowhere(): void {}
+    get trap(): never {
+      throw new Error('a getter was called');
+    }
+  }
+  class Feed {
+    @OnMasterElected()
+    open(): void {}
+  }
+
+  it('lists the scheduled methods that run on every replica', async () => {
+    const { log } = await boot({ ...master, providers: [Mixed] });
+    expect(log.with('event=jobs.found')[0]).toContain('On every replica, without @MasterOnly: Mixed.everywhere (cron).');
+    expect(log.with('Mixed.nowhere')).toEqual([]);
+  });
+
+  it('says what runs in both versions during a rolling deploy, where each version has a master', async () => {
+    const unreachable = { connectString: '127.0.0.1:1', service: 'Bank', version: '1', address: 'a:1' };
+    const said = async (electionScope: 'version' | 'service'): Promise<string[]> => {
+      const imports = [ScheduleModule.forRoot(), ZookeeperModule.forRoot({ ...unreachable, electionScope })];
+      const { log } = await boot({ imports, providers: [Mixed, Feed] });
+      return log.with('event=boot.version-scope');
+    };
+    expect(await said('version')).toEqual([expect.stringContaining('both run Mixed.polled (interval); Feed.open (hook).') as string]);
+    expect(await said('service')).toEqual([]);
+  });
+
   it('lists the jobs, and which of them are disabled', async () => {
     class Jobs {
       @Cron(NEVER, { disabled: true })
