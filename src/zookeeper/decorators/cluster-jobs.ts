@@ -98,7 +98,7 @@ export class ClusterJobs {
 
   /**
    * Asks the master of a job for a run, also while the job is paused. Resolves when the run was started, with `wait: 'done'` when it has ended; a run that
-   * fails is an answer, too: its verdict. `timeoutMs`: 1 to 86 400 000 (a day); the wait for ZooKeeper counts.
+   * fails is an answer, too: its verdict. What one that ran has returned is the `result` (JSON, at most 64 KiB). `timeoutMs`: 1 to 86 400 000 (a day); the wait for ZooKeeper counts.
    * @throws `ZK_NOT_CONNECTED` when ZooKeeper could not be reached in that time: it was not even asked for.
    * @throws {TriggerNotAcceptedError} when no master started it within `timeoutMs` (30 000), or `signal` aborted before: it will not run.
    * @throws {TriggerRefusedError} when the job was running, with `overlap: 'skip'`: it will not run.
@@ -168,7 +168,7 @@ export class ClusterJobs {
 
   /**
    * Who has changed the job by `pause`, `resume`, `reschedule` and `resetClaim`, when, and to what, and which deploys have put another schedule in force; the
-   * newest 50, oldest first. Triggers are not among them: see `verdicts`.
+   * newest 50. With them the newest 50 triggers that are kept, and who asked for them. Oldest first.
    */
   async history(job: string, options?: WaitOptions): Promise<JobChange[]> {
     checkOrder('history', { job, options });

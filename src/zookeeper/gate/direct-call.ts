@@ -21,7 +21,7 @@ export function callDirectly(
     const durationMs = Math.round(parts.clock.nowMs() - work.startedMs);
     order.over();
     try {
-      ended({ outcome, reason: undefined, attempt: order.firstAttempt, startedMs, durationMs, thrown, run });
+      ended({ outcome, reason: undefined, attempt: order.firstAttempt, startedMs, durationMs, thrown, value: undefined, run });
     } finally {
       work.end();
     }

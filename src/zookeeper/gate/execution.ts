@@ -43,6 +43,8 @@ export interface Execution {
   readonly startedMs: number;
   readonly durationMs: number;
   readonly thrown: unknown;
+  /** What the method has returned, in its last attempt, when that was done. */
+  readonly value: unknown;
   readonly run: JobRun;
 }
 
@@ -168,13 +170,13 @@ function executeHere(
   let run = first;
   let over: (() => void) | undefined;
   let isOver = false;
-  const finish = (passed: Passed, reached: AttemptsResult | undefined): void => {
+  const finish = (passed: Passed, attempted: Attempted | undefined): void => {
     limit.cancel();
-    const result = resultOf(order, passed, reached, limit, signal);
+    const result = resultOf(order, passed, attempted?.result, limit, signal);
     const durationMs = Math.round(parts.clock.nowMs() - work.startedMs);
     order.over();
     try {
-      ended({ ...result, reason: reasonOf(result, signal), startedMs, durationMs, run });
+      ended({ ...result, reason: reasonOf(result, signal), startedMs, durationMs, value: attempted?.value, run });
     } finally {
       work.end();
       isOver = true;

@@ -4,6 +4,7 @@ import type { JobIdentity } from '../jobs/job-identity.js';
 import { JobRun } from '../jobs/job-run.js';
 import type { RunEntry } from '../jobs/record/job-record.js';
 import type { Finished } from '../jobs/record/plan.js';
+import { resultOf } from '../jobs/record/result-codec.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import { endOf } from '../jobs/tick.js';
@@ -285,6 +286,7 @@ export class GatedJob {
       durationMs: execution.durationMs,
       endedMs: execution.startedMs + execution.durationMs,
       error: errorOf(execution),
+      result: entry.trigger !== undefined && execution.outcome === 'ran' ? resultOf(execution.value) : undefined,
     };
   }
 }

@@ -8,14 +8,14 @@ export type Passed = { readonly kind: 'returned' } | { readonly kind: 'threw'; r
 const RETURNED: Passed = { kind: 'returned' };
 
 /** Where the call stands: on its way through wrappers to the method, in the method with its attempts, or on its way back. */
-type Place = { readonly kind: 'ahead' } | { readonly kind: 'inside' } | { readonly kind: 'behind'; readonly result: AttemptsResult };
+type Place = { readonly kind: 'ahead' } | { readonly kind: 'inside' } | { readonly kind: 'behind'; readonly attempted: Attempted };
 
 export interface PassageParts {
   readonly signal: AbortSignal;
   /** Makes the attempts of the run by calling the method; hands back the value of the last one, too. */
   readonly attempts: (call: Call) => Attempted | Promise<Attempted>;
-  /** The run is over. Called once. `result`: undefined when the method was never reached. */
-  readonly ended: (passed: Passed, result: AttemptsResult | undefined) => void;
+  /** The run is over. Called once. `attempted`: undefined when the method was never reached. */
+  readonly ended: (passed: Passed, attempted: Attempted | undefined) => void;
 }
 
 /** Calls the method with the run of an attempt; without one it is the run's own call of itself. */
@@ -100,7 +100,7 @@ export class Passage {
     if (place.kind === 'inside') return call();
     this.place = { kind: 'inside' };
     // A wrapper that tries again by itself: its last call counts.
-    const attempted = place.kind === 'ahead' ? this.parts.attempts(call) : this.again(call, place.result);
+    const attempted = place.kind === 'ahead' ? this.parts.attempts(call) : this.again(call, place.attempted.result);
     return attempted instanceof Promise ? attempted.then((each) => this.leave(each)) : this.leave(attempted);
   }
 
@@ -118,8 +118,9 @@ export class Passage {
     }
   }
 
-  private leave({ result, value }: Attempted): unknown {
-    this.place = { kind: 'behind', result };
+  private leave(attempted: Attempted): unknown {
+    const { result, value } = attempted;
+    this.place = { kind: 'behind', attempted };
     if (result.outcome === 'ran') return value;
     throw result.thrown ?? this.parts.signal.reason;
   }
@@ -127,6 +128,6 @@ export class Passage {
   private end(passed: Passed): void {
     if (this.phase === 'over') return;
     this.phase = 'over';
-    this.parts.ended(passed, this.place.kind === 'behind' ? this.place.result : undefined);
+    this.parts.ended(passed, this.place.kind === 'behind' ? this.place.attempted : undefined);
   }
 }

@@ -103,8 +103,8 @@ function ran(second: number, error?: string): StoredVerdict {
   return { ...none, ...run, outcome: error === undefined ? 'ran' : 'failed', tick: at(second), count: 1, error };
 }
 
-function trigger(id: string): TriggerNode {
-  return { id, input: { amount: 7 }, by: 'anna', atMs: 5, state: 'waiting', verdict: undefined };
+function trigger(id: string, change: Partial<TriggerNode> = {}): TriggerNode {
+  return { id, input: { amount: 7 }, by: 'anna', atMs: 5, state: 'waiting', verdict: undefined, ...change };
 }
 
 function ending({ id }: TriggerNode): TriggerEnd {
@@ -196,6 +196,31 @@ describe.each<[string, () => Promise<JobStore>]>([
     release();
     expect(await store.loadTrigger(JOB, 'a')).toMatchObject({ state: 'ended', input: { amount: 7 }, verdict: { outcome: 'ran' } });
     expect(await store.loadTrigger(JOB, 'nobody')).toBeUndefined();
+  });
+
+  it('tell of the newest triggers, and of whoever asked for one anew', async () => {
+    const ids = ['c', 'a', 'b'];
+    for (const id of ids) expect(await store.addTrigger(JOB, trigger(id))).toBe('added');
+    expect((await store.triggers(JOB, 2)).map(({ id }) => id)).toEqual(['a', 'b']);
+    await store.write(JOB, await change(store, {}, { triggers: [{ id: 'a', state: 'waiting', asked: { by: 'bob', atMs: 9 } }] }));
+    expect(await store.triggers(JOB, 9)).toMatchObject([{ id: 'c', by: 'anna' }, { id: 'a', by: 'bob', atMs: 9 }, { id: 'b' }]);
+    expect(await store.triggers('other', 9)).toEqual([]);
+  });
+
+  it('keep what a triggered run has returned, with the end of its trigger', async () => {
+    await store.addTrigger(JOB, trigger('a'));
+    expect(await store.loadResult(JOB, 'a')).toBeUndefined();
+    const end = { id: 'a', state: 'ended', verdict: ran(1) } as const;
+    for (const [result, kept] of [
+      [{ kind: 'json', json: '{"paid":7}' } as const, { value: { paid: 7 }, leftOut: undefined }],
+      [{ kind: 'left out', why: 'it is long' } as const, { value: undefined, leftOut: 'it is long' }],
+    ] as const) {
+      expect((await store.write(JOB, await change(store, { triggers: [] }, { triggers: [{ ...end, result }] }))).kind).toBe('written');
+      expect(await store.loadResult(JOB, 'a')).toEqual(kept);
+    }
+    expect(await store.loadTrigger(JOB, 'a')).toMatchObject({ state: 'ended' });
+    await store.remove(JOB);
+    expect(await store.loadResult(JOB, 'a')).toBeUndefined();
   });
 
   it('tell of each change of the control node, and of none after the release', async () => {
@@ -405,6 +430,39 @@ describe('decisions in ZooKeeper', () => {
     const left = await admin.children(folder);
     expect(left).toEqual(expect.arrayContaining(['first', 'last', 'old-2']));
     expect(left).not.toEqual(expect.arrayContaining([expect.stringMatching(/^old-[01]$/)]));
+  });
+
+  it('remove what a run has returned with its trigger, and what a replica of an older version has left', async () => {
+    const { store } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const result = { kind: 'json', json: '7' } as const;
+    for (const id of ['first', 'second']) {
+      await store.addTrigger(JOB, trigger(id));
+      const ended = { id, state: 'ended', verdict: ran(1), result } as const;
+      await store.write(JOB, await change(store, { triggers: [] }, { triggers: [ended] }));
+    }
+    await admin.create(`${rootPath}/jobs/Bank/${JOB}/results/orphan`, '[1,7]');
+    for (let n = 0; n < MAX_KEPT_TRIGGERS - 2; n += 1)
+      await admin.create(znodes().trigger(JOB, `old-${n}`), encodeTrigger({ ...trigger(`old-${n}`), state: 'ended' }).toString());
+    await store.addTrigger(JOB, trigger('last'));
+    await eventually(async () => expect(await admin.children(znodes().results(JOB))).toEqual(['second']), { what: 'the others to go' });
+    expect(await store.loadTrigger(JOB, 'first')).toMatchObject({ state: 'ended', verdict: { outcome: 'ran' } });
+    expect(await store.loadResult(JOB, 'second')).toMatchObject({ value: 7 });
+  });
+
+  it('take the results of as many runs as can end together, and leave out what is too much for one request', async () => {
+    const { store } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const id of ids) await store.addTrigger(JOB, trigger(id, { input: 'x'.repeat(65_000) }));
+    const result = { kind: 'json', json: JSON.stringify('x'.repeat(65_000)) } as const;
+    const triggers = ids.map((id) => ({ id, state: 'ended' as const, verdict: ran(1), result }));
+    expect((await store.write(JOB, await change(store, { triggers: [] }, { triggers }))).kind).toBe('written');
+    const kept = await Promise.all(ids.map((id) => store.loadResult(JOB, id)));
+    expect(kept.map((each) => each?.leftOut?.replace(/\d+/, 'n'))).toEqual([
+      ...Array.from({ length: 4 }, () => undefined),
+      ...Array.from({ length: 2 }, () => 'runs that ended together have more than n bytes of results'),
+    ]);
   });
 
   it('keep an old trigger that is asked for anew while the oldest are removed', async () => {

@@ -83,7 +83,7 @@ abstract class Jobs {
   @MasterOnly()
   async yearly(run: JobRun): Promise<unknown> {
     this.note('yearly', run);
-    const input = run.input as { hold?: boolean; fail?: boolean; count?: boolean } | undefined;
+    const input = run.input as { hold?: boolean; fail?: boolean; count?: boolean; result?: unknown } | undefined;
     if (input?.hold === true) await new Promise<void>((resolve) => held.add(resolve));
     if (input?.fail === true) throw new Error('no money');
     if (input?.count === true) {
@@ -91,7 +91,7 @@ abstract class Jobs {
       await run.checkpoint.set({ runs: runs + 1 });
       run.progress(0.5, `run ${runs + 1}`);
     }
-    return undefined;
+    return input?.result;
   }
 
   @Cron('0 0 5 1 1 *', { name: 'retrying', timeZone: 'UTC' })
@@ -213,13 +213,19 @@ describe('control, from any replica', () => {
   it('triggers a run on the master with its input, also of a paused job, once for each key', async () => {
     const { standby, apps } = await startTwo();
     await standby.pause('yearly');
-    const done = await standby.trigger('yearly', { input: { amount: 7 }, idempotencyKey: 'invoice-7', wait: 'done' });
-    expect(done).toMatchObject({ id: 'invoice-7', verdict: { outcome: 'ran', cause: 'trigger' } });
+    const done = await standby.trigger('yearly', { input: { amount: 7 }, idempotencyKey: 'invoice-7', wait: 'done', by: 'anna' });
+    const triggeredBy = 'anna at b.test:1';
+    expect(done).toMatchObject({ id: 'invoice-7', verdict: { outcome: 'ran', cause: 'trigger', triggeredBy } });
+    expect(await lastVerdict(standby, 'yearly')).toMatchObject({ trigger: 'invoice-7', triggeredBy });
+    expect((await standby.history('yearly')).slice(-2)).toMatchObject([
+      { change: 'paused', by: 'b.test:1' },
+      { change: 'trigger invoice-7 asked for', by: triggeredBy },
+    ]);
     expect(await standby.trigger('yearly', { input: { amount: 7 }, idempotencyKey: 'invoice-7', wait: 'done' })).toMatchObject({
       id: 'invoice-7',
     });
     expect(runsOf('yearly').map(({ replica, run }) => [replica, run.cause, run.input])).toEqual([['a', 'trigger', { amount: 7 }]]);
-    expect(logged(apps, 'trigger invoice-7 asked for by b.test:1.')).toHaveLength(1);
+    expect(logged(apps, 'trigger invoice-7 asked for by anna at b.test:1.')).toHaveLength(1);
   });
 
   it('refuses a trigger of a job that is running, and says so', async () => {
@@ -240,6 +246,20 @@ describe('control, from any replica', () => {
     expect(verdict).toMatchObject({ outcome: 'failed', error: 'no money' });
     expect(logged(apps, 'event=run.failed').join()).toMatch(/"yearly".*no money.*token=\d+.*Error: no money/s);
     expect((await standby.trigger('yearly', { wait: 'done' })).verdict?.outcome).toBe('ran');
+  });
+
+  it('answers on a standby what the run has returned on the master, or why that is left out', async () => {
+    const { standby } = await startTwo();
+    const result = { paid: [{ invoice: 7 }], at: '2026-11-21' };
+    const asked = { input: { result }, idempotencyKey: 'pay', wait: 'done' } as const;
+    expect(await standby.trigger('yearly', asked)).toMatchObject({ result, verdict: { outcome: 'ran' } });
+    expect(await standby.trigger('yearly', asked)).toMatchObject({ result });
+    const long = await standby.trigger('yearly', { input: { result: 'x'.repeat(65_510) }, wait: 'done' });
+    expect(long).toMatchObject({ result: 'x'.repeat(65_510) });
+    const nothing = await standby.trigger('yearly', { wait: 'done' });
+    expect([nothing.result, nothing.resultLeftOut]).toEqual([undefined, undefined]);
+    const failed = await standby.trigger('yearly', { input: { fail: true, result }, wait: 'done' });
+    expect([failed.verdict?.outcome, failed.result]).toEqual(['failed', undefined]);
   });
 
   it('puts another schedule in force everywhere, and refuses one that cannot be read', async () => {

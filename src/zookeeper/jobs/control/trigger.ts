@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
+import { messageOf } from '../../support/errors.js';
 import { unreachable } from '../../support/invariant.js';
 import { nameProblem } from '../../support/names.js';
 import { isZooKeeperError } from '../../wire/errors.js';
@@ -8,6 +9,7 @@ import { isForgotten } from '../record/forgotten.js';
 import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
 import type { Change, Standing, TriggerNode } from '../record/job-store.js';
 import { NotConnectedError } from '../record/connection.js';
+import type { KeptResult } from '../record/result-codec.js';
 import { hasRoomForTrigger, MAX_TRIGGER_BYTES } from '../record/room.js';
 import { NO_RUN } from '../record/verdict.js';
 import { loadExisting, signature, unknownJob, type ControlParts } from './amend.js';
@@ -22,6 +24,7 @@ import {
   TriggerUncertainError,
 } from './errors.js';
 import { reach } from './reach.js';
+import { askedFor } from './told.js';
 import { verdictOf, type JobVerdict } from './verdicts.js';
 
 /** How a run is asked for. */
@@ -40,7 +43,7 @@ export interface TriggerOptions {
   readonly timeoutMs?: number | undefined;
   /** Gives the request up: it is taken back; if it has started already, only the wait for its end is over, and its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
-  /** Who asks, for the record. */
+  /** Who asks, 1 to 100 characters: `triggeredBy` in the verdict, and in the history; the address of this replica is added. Default: that alone. */
   readonly by?: string | undefined;
 }
 
@@ -50,6 +53,13 @@ export interface Triggered {
   readonly id: string;
   /** What became of it, when that is known: with `wait: 'done'` always. */
   readonly verdict?: JobVerdict | undefined;
+  /**
+   * What the method has returned (a promise: its value; an Observable: the last one), as JSON has it, when the run `ran`. Undefined when that was nothing, or is left out, or was
+   * returned on a replica of an older version; and for a request that is repeated when a hundred newer ones of the job have come.
+   */
+  readonly result?: unknown;
+  /** Why what was returned is left out, as a clause: it is no JSON, say, or has more than 64 KiB. */
+  readonly resultLeftOut?: string | undefined;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -58,6 +68,7 @@ const MAX_KEY_LENGTH = 100;
 const LOOK_AGAIN_MS = 5_000;
 const RETRY_MS = 1_000;
 const MAX_TRIES = 50;
+const MAX_RESULT_TRIES = 30;
 
 /**
  * Asks the master of the job for a run, from any replica; also while the job is paused. Resolves when it was started (or has ended), also when the run
@@ -84,9 +95,9 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
       : await withdraw(parts, job, id, started).catch((thrown: unknown) => {
           throw isConnectionAway(thrown) ? new TriggerUncertainError(job, id, thrown) : thrown;
         });
-  if (node.state === 'ended' || wait === 'accepted') return answer(job, node);
+  if (node.state === 'ended' || wait === 'accepted') return answer(parts, job, node, signal);
   const ended = await waitFor(parts, job, id, signal, Infinity, ({ state }) => state === 'ended' || state === 'refused');
-  if (ended.kind === 'node') return answer(job, ended.node);
+  if (ended.kind === 'node') return answer(parts, job, ended.node, signal);
   throw signal?.reason;
 }
 
@@ -111,14 +122,14 @@ function idOf(key: string | undefined): string {
 async function ask({ store, address, changed }: ControlParts, job: string, id: string, { input, by }: TriggerOptions): Promise<void> {
   const atMs = Math.round(await store.nowMs());
   const node: TriggerNode = { id, input, by: signature(address, by), atMs, state: 'waiting', verdict: undefined };
-  const tell = (): void => changed?.(job, { atMs, by: node.by, change: `trigger ${id} asked for` });
+  const tell = (): void => changed?.(job, { atMs, by: node.by, change: askedFor(id) });
   const added = await store.addTrigger(job, node);
   switch (added) {
     case 'added':
       return tell();
     case 'exists':
       // What has not run may be removed between the two looks: then it is new after all.
-      const asked = await askAgain(store, job, id);
+      const asked = await askAgain(store, job, node);
       if (asked === 'asked' || (asked === 'gone' && (await store.addTrigger(job, node)) === 'added')) tell();
       return;
     case 'full':
@@ -134,7 +145,7 @@ async function ask({ store, address, changed }: ControlParts, job: string, id: s
 }
 
 /** One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again. `'stands'`: it did not have to. */
-async function askAgain(store: ControlParts['store'], job: string, id: string): Promise<'asked' | 'stands' | 'gone'> {
+async function askAgain(store: ControlParts['store'], job: string, { id, by, atMs }: TriggerNode): Promise<'asked' | 'stands' | 'gone'> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const standing = await store.loadStanding(job, id);
     if (standing === undefined) return 'gone';
@@ -145,7 +156,16 @@ async function askAgain(store: ControlParts['store'], job: string, id: string): 
     // The master watches the control node, and so hears of it.
     const control = await store.loadControl(job);
     const told = control && { control: { view: control, control: control.control } };
-    if (await write(store, job, { view, record, verdicts: [], triggers: [{ id, state: 'waiting' }], ground: undefined, ...told }))
+    if (
+      await write(store, job, {
+        view,
+        record,
+        verdicts: [],
+        triggers: [{ id, state: 'waiting', asked: { by, atMs } }],
+        ground: undefined,
+        ...told,
+      })
+    )
       return 'asked';
   }
   throw new JobContendedError(job, MAX_TRIES);
@@ -244,11 +264,37 @@ async function write(store: ControlParts['store'], job: string, change: Change):
   return kind === 'written';
 }
 
-function answer(job: string, { id, state, verdict }: TriggerNode): Triggered {
+async function answer(parts: ControlParts, job: string, node: TriggerNode, signal: AbortSignal | undefined): Promise<Triggered> {
+  const { id, by, state, verdict } = node;
   if (state === 'refused') {
     const reason = verdict?.reason ?? 'refused';
     if (reason === 'withdrawn') throw new TriggerNotAcceptedError(job, id, 'another caller with the same key has given it up');
     throw new TriggerRefusedError(job, id, reason);
   }
-  return { id, verdict: verdict && verdictOf(job, verdict, undefined) };
+  const kept = verdict?.outcome === 'ran' ? await resultOf(parts, job, id, signal) : undefined;
+  return {
+    id,
+    verdict: verdict && verdictOf(job, verdict, undefined, by),
+    ...(kept?.value !== undefined && { result: kept.value }),
+    ...(kept?.leftOut !== undefined && { resultLeftOut: kept.leftOut }),
+  };
+}
+
+/** The run has ended, and its verdict is known: whatever keeps its result from being read is told, and is no failure of the request. */
+async function resultOf(
+  { store, clock }: ControlParts,
+  job: string,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<KeptResult | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await store.loadResult(job, id);
+    } catch (thrown) {
+      if (!isConnectionAway(thrown)) throw thrown;
+      const leftOut = `it could not be read (${messageOf(thrown, 200)})`;
+      if (tries >= MAX_RESULT_TRIES || signal?.aborted === true) return { value: undefined, leftOut };
+      await sleep(clock, RETRY_MS, signal).catch(() => undefined);
+    }
+  }
 }

@@ -50,10 +50,15 @@ export interface JobVerdict {
   readonly error?: string | undefined;
   /** The id of the trigger. */
   readonly trigger?: string | undefined;
+  /**
+   * Who asked for it: the replica that was asked, with the `by` of the request before it, as `anna at 10.0.0.7:9090`. Known in what `verdicts` and `trigger` answer, of the
+   * latest decision about a trigger, as long as its request is remembered.
+   */
+  readonly triggeredBy?: string | undefined;
 }
 
 /** A verdict for people. Without a schedule (unknown, or not readable) it has no nominal time. */
-export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule | undefined): JobVerdict {
+export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule | undefined, triggeredBy?: string): JobVerdict {
   const { tick, until, startedMs, token, outcome, reason, count, cause, attempt, durationMs, by, error, trigger } = stored;
   // Only who ran it knows for how long, when it began, and how often.
   const isKnown = durationMs !== undefined;
@@ -76,6 +81,7 @@ export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule
     fencingToken: token?.toString(),
     error,
     trigger,
+    ...(triggeredBy !== undefined && { triggeredBy }),
   };
 }
 
@@ -87,9 +93,24 @@ export async function verdicts(store: JobStore, job: string, limit = MAX_VERDICT
   const [view, control, nowMs] = await Promise.all([loadExisting(store, job), store.loadControl(job), store.nowMs()]);
   const living = control && (await livingFor(store, control.control));
   const pause = presentPause({ view, control: control?.control, nowMs, living });
-  const kept = [...(await keptVerdicts(store, job, view.record)), ...pause];
+  const kept = [...(await keptVerdicts(store, job, view.record)), ...pause].slice(-limit);
   const { schedule } = keptSchedule(view.record.schedule);
-  return kept.slice(-limit).map((verdict) => verdictOf(job, verdict, schedule));
+  const askers = await askersOf(store, job, kept);
+  return kept.map((verdict) => verdictOf(job, verdict, schedule, askers.get(verdict)));
+}
+
+/**
+ * Who asked for what was triggered: the request tells, not the verdict. One that was refused may have been asked for anew since, by somebody else; so a verdict is
+ * looked up only if it is the latest about its trigger, and the request tells of the same.
+ */
+async function askersOf(store: JobStore, job: string, kept: readonly StoredVerdict[]): Promise<ReadonlyMap<StoredVerdict, string>> {
+  const latest = new Map(kept.flatMap((verdict) => (verdict.trigger === undefined ? [] : [[verdict.trigger, verdict] as const])));
+  const askers = [...latest].map(async ([id, verdict]) => {
+    const node = await store.loadTrigger(job, id);
+    const isSame = node?.verdict !== undefined && identityOf(node.verdict) === identityOf(verdict);
+    return isSame ? [[verdict, node.by] as const] : [];
+  });
+  return new Map((await Promise.all(askers)).flat());
 }
 
 /**

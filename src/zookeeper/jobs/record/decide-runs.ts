@@ -19,7 +19,7 @@ export function settle(draft: Draft): void {
 }
 
 function settleOne(draft: Draft, entry: RunEntry, finished: Finished): void {
-  const { outcome, reason, attempt, durationMs, endedMs, error } = finished;
+  const { outcome, reason, attempt, durationMs, endedMs, error, result } = finished;
   switch (outcome) {
     case 'released':
       return draft.free(entry, { cause: 'rerun', starts: entry.starts, attempted: attempt });
@@ -27,6 +27,7 @@ function settleOne(draft: Draft, entry: RunEntry, finished: Finished): void {
       return draft.free(entry, { cause: entry.cause, starts: Math.max(0, entry.starts - 1), attempted: attempt });
     default:
       draft.end(entry, { outcome, reason, attempt, durationMs, error, by: draft.situation.address });
+      if (entry.trigger !== undefined && result !== undefined) draft.results.set(entry.trigger, result);
       if (outcome === 'ran') draft.update({ succeededMs: Math.max(draft.record.succeededMs ?? 0, Math.round(endedMs)) });
   }
 }

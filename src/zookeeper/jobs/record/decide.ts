@@ -29,13 +29,14 @@ export function decide(situation: Situation): Plan {
 }
 
 function planOf(draft: Draft, wakeAtMs: number | undefined): Plan {
-  const { verdicts, start, refused, dropped, alarm, again, waitsForPace, catchesUp, isBehind } = draft;
+  const { verdicts, start, refused, dropped, results, alarm, again, waitsForPace, catchesUp, isBehind } = draft;
   return {
     record: draft.hasChanged ? draft.record : undefined,
     verdicts,
     dropped,
     start,
     refused,
+    results,
     alarm,
     wakeAtMs,
     again,

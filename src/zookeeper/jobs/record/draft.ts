@@ -2,6 +2,7 @@ import { invariant } from '../../support/invariant.js';
 import { compareTicks, laterTick, type Tick } from '../tick.js';
 import { attemptsMade, type JobRecord, type RunEntry } from './job-record.js';
 import type { Plan, Situation } from './plan.js';
+import type { RunResult } from './result-codec.js';
 import { hasRoomForRun } from './room.js';
 import { NO_RUN, type StoredVerdict, type VerdictReason } from './verdict.js';
 
@@ -26,6 +27,7 @@ export class Draft {
   readonly verdicts: StoredVerdict[] = [];
   readonly refused: { readonly trigger: string; readonly reason: VerdictReason }[] = [];
   readonly dropped: string[] = [];
+  readonly results = new Map<string, RunResult>();
   start: RunEntry | undefined;
   alarm: Plan['alarm'];
   again = false;

@@ -2,6 +2,7 @@ import type { Ground } from '../../mastership/election.js';
 import type { ScheduleSpec } from '../schedule/schedule.js';
 import type { Waiting } from './connection.js';
 import type { JobRecord, JobView } from './job-record.js';
+import type { KeptResult, RunResult } from './result-codec.js';
 import type { StoredVerdict } from './verdict.js';
 
 /** What a version of the service says about a job in its code. */
@@ -83,13 +84,24 @@ export type WriteResult =
   /** There is no connection, or the session has ended: what was asked for has not happened and will not. */
   | { readonly kind: 'unsent' };
 
+/** What becomes of a trigger with a change of the record. */
+export interface TriggerChange {
+  readonly id: string;
+  readonly state: TriggerNode['state'];
+  readonly verdict?: StoredVerdict;
+  /** Of one that has ended: what its run has returned. Kept as long as its node. */
+  readonly result?: RunResult;
+  /** It is asked for anew: by whom, and when. */
+  readonly asked?: Pick<TriggerNode, 'by' | 'atMs'>;
+}
+
 /** One change of a job's record. */
 export interface Change {
   readonly view: JobView;
   readonly record: JobRecord;
   readonly verdicts: readonly StoredVerdict[];
   /** Triggers whose state changes with it. */
-  readonly triggers: readonly { readonly id: string; readonly state: TriggerNode['state']; readonly verdict?: StoredVerdict }[];
+  readonly triggers: readonly TriggerChange[];
   /** Given for what only a master may write; undefined for the verdict of a run that is over. */
   readonly ground: Ground | undefined;
   /** Also replaces the control node, whose view this was. */
@@ -127,6 +139,10 @@ export interface JobStore {
    */
   addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job' | 'contended'>;
   loadTrigger(job: string, id: string): Promise<TriggerNode | undefined>;
+  /** What the run of a trigger has returned; undefined when that was nothing, or is not kept (any more). */
+  loadResult(job: string, id: string): Promise<KeptResult | undefined>;
+  /** The newest triggers whose nodes are kept, at most `limit`, the one that was made first at the beginning. */
+  triggers(job: string, limit: number): Promise<readonly TriggerNode[]>;
   /** Undefined when the trigger or the record is missing or cannot be read, or when they never stood still. */
   loadStanding(job: string, id: string): Promise<Standing | undefined>;
   watchTrigger(job: string, id: string, listener: () => void): () => void;

@@ -9,6 +9,7 @@ import { withParents } from '../../mastership/election.znodes.js';
  * <root>/jobs/<service>/<job>/verdicts        the youngest segment of the log of older verdicts (verdict-log.ts)
  * <root>/jobs/<service>/<job>/log/<segment>   the segments before it, which nobody changes any more (zookeeper-log.ts)
  * <root>/jobs/<service>/<job>/triggers/<id>   a trigger, from the request to its end (trigger-codec.ts)
+ * <root>/jobs/<service>/<job>/results/<id>    what its run has returned, as long as that node is there (result-codec.ts)
  * <root>/jobs/<service>/<job>/keys/<bucket>/<id>   that the trigger was asked for, and later what became of it (zookeeper-keys.ts)
  * <root>/jobs/<service>/<job>/checkpoint      JSON of the job's own
  * <root>/jobs/<service>/<job>/progress        JSON: how far the present run is
@@ -31,6 +32,8 @@ export interface JobZnodes {
   keys(job: string): string;
   triggers(job: string): string;
   trigger(job: string, id: string): string;
+  results(job: string): string;
+  result(job: string, id: string): string;
   note(job: string, note: 'checkpoint' | 'progress'): string;
 }
 
@@ -48,6 +51,8 @@ export function jobZnodes({ rootPath, service }: { readonly rootPath: string; re
     keys: (job) => `${folder}/${job}/keys`,
     triggers: (job) => `${folder}/${job}/triggers`,
     trigger: (job, id) => `${folder}/${job}/triggers/${id}`,
+    results: (job) => `${folder}/${job}/results`,
+    result: (job, id) => `${folder}/${job}/results/${id}`,
     note: (job, note) => `${folder}/${job}/${note}`,
   };
 }

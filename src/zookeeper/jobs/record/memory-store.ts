@@ -11,6 +11,7 @@ import {
   type TriggerNode,
   type WriteResult,
 } from './job-store.js';
+import { decodeResult, encodeResult, type KeptResult, type RunResult } from './result-codec.js';
 import { hasRoomForTrigger } from './room.js';
 import { encodeTrigger } from './trigger-codec.js';
 import { appendToLog, place } from './verdict-log.js';
@@ -24,6 +25,7 @@ interface Kept {
   readonly triggers: Map<string, TriggerNode>;
   /** What became of older ones, without their input. */
   readonly answers: Map<string, TriggerNode>;
+  readonly results: Map<string, RunResult>;
   readonly notes: Map<string, string>;
 }
 
@@ -51,10 +53,11 @@ export class MemoryJobStore implements JobStore {
     const { record, moved } = place(change.record, change.verdicts);
     kept.view = { ...kept.view, record, version: kept.view.version + 1 };
     if (moved.length > 0) kept.log = appendToLog(kept.log, moved, record);
-    for (const { id, state, verdict } of change.triggers) {
+    for (const { id, state, verdict, asked, result } of change.triggers) {
       const trigger = kept.triggers.get(id);
       if (trigger === undefined) continue;
-      kept.triggers.set(id, { ...trigger, state, verdict });
+      kept.triggers.set(id, { ...trigger, ...asked, state, verdict });
+      if (result !== undefined) kept.results.set(id, result);
       this.tell(`trigger ${job} ${id}`);
     }
     if (change.control !== undefined) {
@@ -68,7 +71,15 @@ export class MemoryJobStore implements JobStore {
   async create(job: string, record: JobRecord, control: JobControl): Promise<void> {
     if (this.kept.has(job)) return;
     const view = { record, version: 0, createdMs: this.parts.clock.wallMs(), czxid: ++this.made };
-    this.kept.set(job, { view, control: { control, version: 0 }, log: [], triggers: new Map(), answers: new Map(), notes: new Map() });
+    this.kept.set(job, {
+      view,
+      control: { control, version: 0 },
+      log: [],
+      triggers: new Map(),
+      answers: new Map(),
+      results: new Map(),
+      notes: new Map(),
+    });
     this.tell(`control ${job}`);
   }
 
@@ -111,6 +122,15 @@ export class MemoryJobStore implements JobStore {
   async loadTrigger(job: string, id: string): Promise<TriggerNode | undefined> {
     const kept = this.kept.get(job);
     return kept?.triggers.get(id) ?? kept?.answers.get(id);
+  }
+
+  async loadResult(job: string, id: string): Promise<KeptResult | undefined> {
+    const result = this.kept.get(job)?.results.get(id);
+    return result && decodeResult(encodeResult(result));
+  }
+
+  async triggers(job: string, limit: number): Promise<readonly TriggerNode[]> {
+    return [...(this.kept.get(job)?.triggers.values() ?? [])].slice(-limit);
   }
 
   async loadStanding(job: string, id: string): Promise<Standing | undefined> {
@@ -173,11 +193,12 @@ export class MemoryJobStore implements JobStore {
 }
 
 /** As in ZooKeeper: what has not run may be asked for anew, so nothing is kept of it; of what has run the answer is, for as long. */
-function removeOld({ triggers, answers }: Kept, nowMs: number): void {
+function removeOld({ triggers, answers, results }: Kept, nowMs: number): void {
   for (const [id, trigger] of triggers) {
     if (triggers.size <= MAX_KEPT_TRIGGERS) break;
     if (trigger.state !== 'ended' && trigger.state !== 'refused') continue;
     triggers.delete(id);
+    results.delete(id);
     if (trigger.state === 'ended') answers.set(id, { ...trigger, input: undefined });
   }
   for (const [id, { atMs }] of answers) {

@@ -1,6 +1,7 @@
 import type { JobRules } from '../job-rules.js';
 import type { Schedule } from '../schedule/schedule.js';
 import type { JobRecord, JobView, RunEntry } from './job-record.js';
+import type { RunResult } from './result-codec.js';
 import type { Outcome, StoredVerdict, VerdictReason } from './verdict.js';
 
 /** A run of this process that is over. */
@@ -17,6 +18,8 @@ export interface Finished {
   readonly durationMs: number;
   readonly endedMs: number;
   readonly error: string | undefined;
+  /** What a triggered run has returned. */
+  readonly result?: RunResult | undefined;
 }
 
 /** From when to when, by the wall clock. */
@@ -82,6 +85,8 @@ export interface Plan {
   readonly start: RunEntry | undefined;
   /** Triggers refused, with the reason for whoever waits. */
   readonly refused: readonly { readonly trigger: string; readonly reason: VerdictReason }[];
+  /** By trigger, what the runs have returned that end with this write. */
+  readonly results: ReadonlyMap<string, RunResult>;
   /** What this write does to the alarm about the job's silence. */
   readonly alarm: 'raised' | 'cleared' | undefined;
   /** Look again at this time of the wall clock; undefined: only an event can change anything. */

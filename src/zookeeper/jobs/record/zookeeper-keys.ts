@@ -73,15 +73,21 @@ async function hasRoom(session: Session, path: string, ageMs: number): Promise<b
   return stat !== undefined && ageMs < BUCKET_MS && stat.numChildren < MAX_KEYS_PER_BUCKET;
 }
 
-/** Writes down what became of a trigger in place of its own node, which goes in the same transaction. */
-export async function archive(session: Session, znodes: JobZnodes, job: string, trigger: TriggerNode, removal: Op): Promise<void> {
+/** Writes down what became of a trigger in place of its own nodes, which go in the same transaction. */
+export async function archive(
+  session: Session,
+  znodes: JobZnodes,
+  job: string,
+  trigger: TriggerNode,
+  removals: readonly Op[],
+): Promise<void> {
   const known = await findKey(session, znodes, job, trigger.id);
   const data = encodeTrigger({ ...trigger, input: undefined });
   const noting: readonly Op[] =
     known === undefined
       ? await remembering(session, znodes, job, trigger, trigger)
       : [{ kind: 'set', path: known.path, data, version: ANY_VERSION }];
-  await session.multi([removal, ...noting]);
+  await session.multi([...removals, ...noting]);
 }
 
 /** For an id that may be asked for anew: it has not run. */

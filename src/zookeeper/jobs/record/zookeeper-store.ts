@@ -26,11 +26,13 @@ import {
 import { jobZnodes, type JobZnodes } from './job.znodes.js';
 import { watchForAbsence, watchNode } from './node-watches.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
+import type { KeptResult } from './result-codec.js';
 import type { StoredVerdict } from './verdict.js';
 import { repair } from './zookeeper-repair.js';
 import { loadLog } from './zookeeper-log.js';
-import { childrenOf, createIfMissing, getOrUndefined } from './zookeeper-nodes.js';
-import { addTrigger, loadStanding, loadTrigger } from './zookeeper-triggers.js';
+import { loadResult } from './zookeeper-results.js';
+import { childrenOf, createIfMissing, getOrUndefined, removeTree } from './zookeeper-nodes.js';
+import { addTrigger, loadStanding, loadTrigger, newestTriggers } from './zookeeper-triggers.js';
 import { RecordWriter, type WriteParts } from './zookeeper-write.js';
 
 /** What the store needs. */
@@ -51,7 +53,6 @@ export class UnreadableNodeError extends ClusterCronError {
 
 const EMPTY = Buffer.alloc(0);
 const MAX_ROUNDS = 20;
-const REMOVED_AT_ONCE = 200;
 
 /** The decisions about the jobs of one service, in ZooKeeper. Without a session: `ready` waits, `write` answers `'unsent'`, watches begin later, the rest rejects. */
 export class ZookeeperJobStore implements JobStore {
@@ -152,6 +153,14 @@ export class ZookeeperJobStore implements JobStore {
 
   async loadTrigger(job: string, id: string): Promise<TriggerNode | undefined> {
     return loadTrigger(await this.session(), this.znodes, job, id);
+  }
+
+  async loadResult(job: string, id: string): Promise<KeptResult | undefined> {
+    return loadResult(await this.session(), this.znodes, job, id);
+  }
+
+  async triggers(job: string, limit: number): Promise<readonly TriggerNode[]> {
+    return newestTriggers(await this.session(), this.znodes, job, limit);
   }
 
   async loadStanding(job: string, id: string): Promise<Standing | undefined> {
@@ -267,22 +276,6 @@ export class ZookeeperJobStore implements JobStore {
 
 function creation(path: string, data: Buffer): Op {
   return { kind: 'create', path, data, mode: 'persistent' };
-}
-
-/** Many leaves at once where they are many, as the ids of triggers are. */
-async function removeTree(session: Session, path: string): Promise<void> {
-  const names = await childrenOf(session, path);
-  for (let from = 0; from < names.length; from += REMOVED_AT_ONCE) {
-    const children = names.slice(from, from + REMOVED_AT_ONCE).map((name) => `${path}/${name}`);
-    const removals = children.map((child): Op => ({ kind: 'delete', path: child, version: ANY_VERSION }));
-    const removed = await session.multi(removals).catch((thrown: unknown) => {
-      if (!isZooKeeperError(thrown, 'not-empty', 'no-node')) throw thrown;
-    });
-    if (removed === undefined) for (const child of children) await removeTree(session, child);
-  }
-  await session.delete(path, ANY_VERSION).catch((thrown: unknown) => {
-    if (!isZooKeeperError(thrown, 'no-node')) throw thrown;
-  });
 }
 
 function memberView(name: string, read: { readonly data: Buffer } | undefined): MemberView | undefined {

@@ -1,6 +1,7 @@
 import type { Session } from '../../session/session.js';
 import { compareAndSet } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
+import type { Op } from '../../wire/operations.js';
 import { reattached } from './connection.js';
 import { encodeControl } from './control-codec.js';
 import { isForgotten } from './forgotten.js';
@@ -13,6 +14,7 @@ import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
 import { place } from './verdict-log.js';
 import { archive, findKey, forgetKey, remembering, removeOldKeys } from './zookeeper-keys.js';
 import { logOperations } from './zookeeper-log.js';
+import { removeOrphanedResults, resultRemoval } from './zookeeper-results.js';
 import { childrenOf, createIfMissing, getOrUndefined } from './zookeeper-nodes.js';
 import type { WriteParts } from './zookeeper-write.js';
 
@@ -81,6 +83,21 @@ export async function loadTrigger(session: Session, znodes: JobZnodes, job: stri
   return read === undefined ? (await findKey(session, znodes, job, id))?.trigger : decodeTrigger(read.data).trigger;
 }
 
+/** The newest of those that have a node, oldest first. Looks at the nodes before it reads these, because their inputs are large. */
+export async function newestTriggers(session: Session, znodes: JobZnodes, job: string, limit: number): Promise<readonly TriggerNode[]> {
+  const newest = (await oldestFirst(session, znodes, job, await childrenOf(session, znodes.triggers(job)))).slice(-limit);
+  const reads = await Promise.all(newest.map((name) => getOrUndefined(session, znodes.trigger(job, name))));
+  return reads.flatMap((read) => (read === undefined ? [] : (decodeTrigger(read.data).trigger ?? [])));
+}
+
+async function oldestFirst(session: Session, znodes: JobZnodes, job: string, names: readonly string[]): Promise<readonly string[]> {
+  const stats = await Promise.all(names.map(async (name) => ({ name, stat: await session.exists(znodes.trigger(job, name)) })));
+  return stats
+    .flatMap(({ name, stat }) => (stat === undefined ? [] : [{ name, czxid: stat.czxid }]))
+    .toSorted((a, b) => Number(a.czxid - b.czxid))
+    .map(({ name }) => name);
+}
+
 /**
  * A trigger's node and the record change in one transaction, but are read one after the other. A node that is the same before and after the record was read
  * is what it was at that instant. All three reads are of one session, which never sees anything older than before.
@@ -112,15 +129,13 @@ function standingOf(trigger: TriggerNode | undefined, read: Read): Standing | un
  */
 async function removeOld(session: Session, znodes: JobZnodes, job: string, nowMs: number): Promise<void> {
   await removeOldKeys(session, znodes, job, nowMs);
+  await removeOrphanedResults(session, znodes, job);
   const names = await childrenOf(session, znodes.triggers(job));
   if (names.length <= MAX_KEPT_TRIGGERS) return;
-  const stats = await Promise.all(names.map(async (name) => ({ name, stat: await session.exists(znodes.trigger(job, name)) })));
-  const oldest = stats
-    .flatMap(({ name, stat }) => (stat === undefined ? [] : [{ name, czxid: stat.czxid }]))
-    .toSorted((a, b) => Number(a.czxid - b.czxid));
+  const oldest = await oldestFirst(session, znodes, job, names);
   const spare = names.length - MAX_KEPT_TRIGGERS;
   let removed = 0;
-  for (const { name } of oldest) {
+  for (const name of oldest) {
     if (removed >= Math.min(spare, MAX_REMOVALS)) return;
     if (await removeOne(session, znodes, job, name)) removed += 1;
   }
@@ -137,7 +152,8 @@ async function removeOne(session: Session, znodes: JobZnodes, job: string, name:
   const { version } = node.stat;
   try {
     if (trigger?.state === 'ended' || (trigger?.state === 'started' && isForgotten(record, trigger))) {
-      await archive(session, znodes, job, trigger, { kind: 'delete', path, version });
+      const removals: readonly Op[] = [{ kind: 'delete', path, version }, ...(await resultRemoval(session, znodes, job, name))];
+      await archive(session, znodes, job, trigger, removals);
       return true;
     }
     if (trigger !== undefined && trigger.state !== 'refused' && !isForgotten(record, trigger)) return false;

@@ -12,6 +12,7 @@ import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
 import { place } from './verdict-log.js';
 import type { StoredVerdict } from './verdict.js';
 import { logOperations } from './zookeeper-log.js';
+import { resultOperations } from './zookeeper-results.js';
 import { getOrUndefined } from './zookeeper-nodes.js';
 
 /** How often a write is made anew because something beside the record (its log, a trigger's node) has moved. */
@@ -107,7 +108,9 @@ export class RecordWriter {
     const controlTo = operations.length;
     if (moved.length > 0) operations.push(...(await logOperations(session, this.parts, job, moved, record)));
     const triggers = await this.triggerOperations(session, job, change.triggers);
-    return triggers && { operations: [...operations, ...triggers], recordFrom: checks.length, recordTo, controlTo };
+    if (triggers === undefined) return undefined;
+    const results = await resultOperations(session, znodes, job, change.triggers);
+    return { operations: [...operations, ...triggers, ...results], recordFrom: checks.length, recordTo, controlTo };
   }
 
   /**
@@ -117,7 +120,7 @@ export class RecordWriter {
   private async triggerOperations(session: Session, job: string, changes: Change['triggers']): Promise<readonly Op[] | undefined> {
     const operations: Op[] = [];
     let inputs = 0;
-    for (const { id, state, verdict } of changes) {
+    for (const { id, state, verdict, asked } of changes) {
       const path = this.parts.znodes.trigger(job, id);
       const read = await getOrUndefined(session, path);
       const { trigger } = read === undefined ? { trigger: undefined } : decodeTrigger(read.data);
@@ -127,7 +130,7 @@ export class RecordWriter {
       }
       inputs += read.data.length;
       const input = state === 'ended' && inputs > MAX_ENDED_INPUTS ? undefined : trigger.input;
-      operations.push(...compareAndSet(path, encodeTrigger({ ...trigger, input, state, verdict }), read.stat.version));
+      operations.push(...compareAndSet(path, encodeTrigger({ ...trigger, ...asked, input, state, verdict }), read.stat.version));
     }
     return operations;
   }

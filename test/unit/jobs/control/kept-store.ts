@@ -11,6 +11,8 @@ import type {
   TriggerNode,
   WriteResult,
 } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { NotConnectedError } from '../../../../src/zookeeper/jobs/record/connection.js';
+import { decodeResult, encodeResult, type KeptResult, type RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
 import { hasRoomForTrigger } from '../../../../src/zookeeper/jobs/record/room.js';
 import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { Listeners } from '../../../../src/zookeeper/support/listeners.js';
@@ -21,6 +23,7 @@ interface Kept {
   control: ControlView | undefined;
   log: readonly StoredVerdict[];
   readonly triggers: Map<string, TriggerNode>;
+  readonly results: Map<string, RunResult>;
   readonly notes: Map<string, unknown>;
   readonly told: Listeners<[]>;
 }
@@ -88,9 +91,10 @@ export class KeptStore implements JobStore {
     const record = { ...change.record, recent: [...change.record.recent, ...change.verdicts] };
     kept.view = { ...view, record, version: (this.versions += 1) };
     if (change.control !== undefined) kept.control = { control: change.control.control, version: (this.versions += 1) };
-    for (const { id, state, verdict } of change.triggers) {
+    for (const { id, state, verdict, asked, result } of change.triggers) {
       const node = kept.triggers.get(id);
-      if (node !== undefined) kept.triggers.set(id, { ...node, state, verdict });
+      if (result !== undefined) kept.results.set(id, result);
+      if (node !== undefined) kept.triggers.set(id, { ...node, ...asked, state, verdict });
     }
     kept.told.tell();
     return Promise.resolve({ kind: 'written', view: kept.view });
@@ -128,6 +132,16 @@ export class KeptStore implements JobStore {
 
   loadTrigger(job: string, id: string): Promise<TriggerNode | undefined> {
     return Promise.resolve(this.at(job).triggers.get(id));
+  }
+
+  loadResult(job: string, id: string): Promise<KeptResult | undefined> {
+    if (this.isDetached) return Promise.reject(new NotConnectedError({ ms: 0, state: { kind: 'connecting' } as never }));
+    const result = this.at(job).results.get(id);
+    return Promise.resolve(result && decodeResult(encodeResult(result)));
+  }
+
+  triggers(job: string, limit: number): Promise<readonly TriggerNode[]> {
+    return Promise.resolve([...(this.kept.get(job)?.triggers.values() ?? [])].slice(-limit));
   }
 
   loadStanding(job: string, id: string): Promise<Standing | undefined> {
@@ -193,6 +207,7 @@ export class KeptStore implements JobStore {
       control: undefined,
       log: [],
       triggers: new Map(),
+      results: new Map(),
       notes: new Map(),
       told: new Listeners(),
     };

@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import type { ControlParts } from '../../../../src/zookeeper/jobs/control/amend.js';
-import { trigger } from '../../../../src/zookeeper/jobs/control/trigger.js';
+import { history } from '../../../../src/zookeeper/jobs/control/history.js';
+import { OrderNotSentError } from '../../../../src/zookeeper/jobs/control/errors.js';
+import { trigger, type Triggered } from '../../../../src/zookeeper/jobs/control/trigger.js';
+import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { MAX_WAITING_TRIGGERS, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import type { TriggerNode } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { MAX_AUDIT, type TriggerNode } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import type { RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
 import { systemClock, type Clock } from '../../../../src/zookeeper/support/clock.js';
 import { eventually, failureOf } from '../../../support/eventually.js';
 import { ManualClock } from '../../wire/manual-clock.js';
@@ -30,7 +34,7 @@ class Scene {
     );
   }
 
-  async set(id: string, state: TriggerNode['state'], reason?: 'overlap'): Promise<void> {
+  async set(id: string, state: TriggerNode['state'], reason?: 'overlap', result?: RunResult): Promise<void> {
     const view = this.store.kept.get('payouts')?.view;
     if (view === undefined) throw new Error('no record');
     const others = { triggers: view.record.triggers.filter((each) => each !== id), running: [] };
@@ -41,7 +45,7 @@ class Scene {
       view,
       record,
       verdicts: verdict === undefined ? [] : [verdict],
-      triggers: [{ id, state, ...(verdict && { verdict }) }],
+      triggers: [{ id, state, ...(verdict && { verdict }), ...(result && { result }) }],
       ground: undefined,
     });
   }
@@ -83,6 +87,82 @@ describe('trigger', () => {
     await scene.start(id);
     await scene.set(id, 'ended');
     expect(await asked).toMatchObject({ id, verdict: { outcome: 'ran', trigger: id } });
+  });
+
+  it('tells who has asked for it, in its verdict and in the history of the job', async () => {
+    const scene = new Scene();
+    const asked = trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7', wait: 'done', by: 'anna' });
+    await scene.set(await scene.waiting(), 'ended');
+    const by = 'anna at 10.0.0.7:90';
+    expect((await asked).verdict).toMatchObject({ trigger: 'invoice-7', triggeredBy: by });
+    expect(await verdicts(scene.store, 'payouts')).toMatchObject([{ outcome: 'ran', triggeredBy: by }]);
+    expect(await history(scene.store, 'payouts')).toEqual([
+      { at: new Date('2026-11-21T12:00:00Z'), by, change: 'trigger invoice-7 asked for' },
+    ]);
+  });
+
+  it('is put down to whoever asked for it anew, and its refusal before to nobody', async () => {
+    const scene = new Scene();
+    const [refused, again] = ['anna', 'bob'].map((by) => ({ idempotencyKey: 'invoice-7', wait: 'done' as const, by }));
+    const first = failureOf(trigger(scene.parts, 'payouts', refused));
+    await scene.set(await scene.waiting(), 'refused', 'overlap');
+    await first;
+    expect(await verdicts(scene.store, 'payouts')).toMatchObject([{ reason: 'overlap', triggeredBy: 'anna at 10.0.0.7:90' }]);
+    const second = trigger(scene.parts, 'payouts', again);
+    const id = await scene.waiting();
+    expect((await verdicts(scene.store, 'payouts')).map(({ triggeredBy }) => triggeredBy)).toEqual([undefined]);
+    await scene.set(id, 'ended');
+    expect((await second).verdict).toMatchObject({ outcome: 'ran', triggeredBy: 'bob at 10.0.0.7:90' });
+    const told = await verdicts(scene.store, 'payouts');
+    expect(told.map(({ outcome, triggeredBy }) => [outcome, triggeredBy])).toEqual([
+      ['skipped', undefined],
+      ['ran', 'bob at 10.0.0.7:90'],
+    ]);
+  });
+
+  it('leaves the changes of the job in its history, however many there are', async () => {
+    const scene = new Scene();
+    const audit = Array.from({ length: MAX_AUDIT }, (_, n) => ({ atMs: n, by: 'anna', change: `change ${n}` }));
+    scene.store.put('payouts', {}, { audit });
+    for (let n = 0; n < 60; n += 1) {
+      scene.store.put('payouts', {});
+      await scene.store.addTrigger('payouts', { id: `t${n}`, input: undefined, by: 'bob', atMs: 25, state: 'waiting', verdict: undefined });
+    }
+    const told = (await history(scene.store, 'payouts')).map(({ change }) => change);
+    const asked = Array.from({ length: 50 }, (_, n) => `trigger t${n + 10} asked for`);
+    const changes = audit.map(({ change }) => change);
+    expect(told).toEqual([...changes.slice(0, 26), ...asked, ...changes.slice(26)]);
+  });
+
+  it('answers what the run has returned, or why that is left out', async () => {
+    const scene = new Scene();
+    const ended = async (idempotencyKey: string, result: RunResult | undefined): Promise<Triggered> => {
+      const asked = trigger(scene.parts, 'payouts', { idempotencyKey, wait: 'done' });
+      await scene.set(await scene.waiting(), 'ended', undefined, result);
+      return asked;
+    };
+    expect(await ended('a', { kind: 'json', json: '{"paid":[7,null]}' })).toMatchObject({ id: 'a', result: { paid: [7, null] } });
+    expect(await ended('b', { kind: 'left out', why: 'it is too long' })).toMatchObject({ id: 'b', resultLeftOut: 'it is too long' });
+    const none = await ended('c', undefined);
+    expect(none).toMatchObject({ id: 'c', verdict: { outcome: 'ran' } });
+    expect([none.result, none.resultLeftOut]).toEqual([undefined, undefined]);
+    expect(await trigger(scene.parts, 'payouts', { idempotencyKey: 'a' })).toMatchObject({ result: { paid: [7, null] } });
+  });
+
+  it('waits for ZooKeeper to read the result, and does without it when its caller gives up', async () => {
+    const scene = new Scene();
+    const read = scene.store.loadResult.bind(scene.store);
+    let tries = 0;
+    const detached = (): void => void (scene.store.isDetached = (tries += 1) < 2);
+    scene.store.loadResult = async (...asked) => (detached(), read(...asked));
+    const asked = trigger(scene.parts, 'payouts', { wait: 'done' });
+    await scene.set(await scene.waiting(), 'ended', undefined, { kind: 'json', json: '7' });
+    expect([(await asked).result, tries]).toEqual([7, 2]);
+    const caller = new AbortController();
+    scene.store.loadResult = () => (caller.abort(), Promise.reject(new OrderNotSentError('payouts')));
+    const given = trigger(scene.parts, 'payouts', { wait: 'done', signal: caller.signal });
+    await scene.set(await scene.waiting(), 'ended', undefined, { kind: 'json', json: '7' });
+    expect(await given).toMatchObject({ verdict: { outcome: 'ran' }, resultLeftOut: expect.stringMatching(/^it could not be read/) });
   });
 
   it('is asked for once with one key, and answers the same again', async () => {
