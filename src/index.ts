@@ -8,6 +8,8 @@ export type { JobOptions } from './zookeeper/jobs/job-options.js';
 export type { InterruptedPolicy, MisfirePolicy, OverlapPolicy, RetryOptions } from './zookeeper/jobs/job-rules.js';
 export { OnMasterElected, OnMasterLost } from './zookeeper/decorators/on-master.js';
 export { ClusterCronExceptionFilter } from './zookeeper/decorators/cluster-cron.filter.js';
+export { ClusterJobsAdminModule } from './zookeeper/decorators/jobs-admin.module.js';
+export type { AdminAccess, ClusterJobsAdminOptions } from './zookeeper/decorators/jobs-admin.options.js';
 export { MasterGuard, type MasterGuardOptions } from './zookeeper/decorators/master.guard.js';
 export { MasterElection } from './zookeeper/decorators/master-election.js';
 export { ClusterJobs } from './zookeeper/decorators/cluster-jobs.js';
