@@ -57,6 +57,22 @@ describe.each(TEMPLATES)('the packed tarball in a scratch application, %s', (tem
     expect(told['names']).toBeGreaterThan(15);
   });
 
+  it('runs what the README says, letter by letter', async () => {
+    const started = [9_011, 9_012].map((port) => found(template).node(['out/readme/main.js'], readmeEnvironment(port)));
+    const [first, second] = started as [TestProcess, TestProcess];
+    await using _first = first;
+    await using _second = second;
+    const hasRun = (each: TestProcess): boolean => each.output.includes('one replica sends the statements of ');
+    await eventually(() => expect(started.some(hasRun)).toBe(true), { what: 'the job of the README to run', withinMs: SETTLED_WITHIN_MS });
+    const master = hasRun(first) ? first : second;
+    const standby = master === first ? second : first;
+    expect(hasRun(standby)).toBe(false);
+    master.signal('SIGTERM');
+    await eventually(() => expect(hasRun(standby)).toBe(true), { what: 'the other one to go on', withinMs: SETTLED_WITHIN_MS });
+    standby.signal('SIGTERM');
+    await within(standby.exited, 'the last one to exit', SETTLED_WITHIN_MS);
+  });
+
   it('runs the job on one of two processes, and on the other one after a SIGTERM', async () => {
     const root = `/${template}`;
     await using first = start(template, root, '127.0.0.1:9001');
@@ -157,4 +173,9 @@ function packageOf(name: string): string {
 function targetOf(file: string, name: string): string {
   const path = join(dirname(file), name);
   return file.endsWith('.d.ts') ? path.replace(/\.js$/, '.d.ts') : path;
+}
+
+function readmeEnvironment(port: number): Record<string, string> {
+  const { connectString } = server ?? expect.fail('there is no server');
+  return { ZOOKEEPER_CONNECT: connectString, PORT: String(port), SERVICE_ADDRESS: `127.0.0.1:${port}` };
 }

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { temporaryDirectory } from '../../../scripts/support/guard.mjs';
 import { withLock } from '../../../scripts/support/lock.mjs';
 import { ROOT, startProgram, type TestProcess } from '../../support/process.js';
+import { installedByReadme, writeReadmeFiles } from './readme.js';
 
 const TEMPLATES = join(import.meta.dirname, 'templates');
 
@@ -69,9 +70,12 @@ export class ScratchApp implements Disposable {
       cpSync(join(TEMPLATES, 'app', name), join(app.directory, folder, name));
     }
     copyFileSync(join(ROOT, 'test', 'types', 'usage.ts'), join(app.directory, 'src', 'usage.ts'));
-    await bringDependencies(template, app.directory);
+    writeReadmeFiles(template, app.directory);
     const manifest = join(app.directory, 'package.json');
     const made = JSON.parse(readFileSync(manifest, 'utf8')) as { dependencies: Record<string, string> };
+    for (const [name, range] of installedByReadme(template)) made.dependencies[name] = range;
+    writeFileSync(manifest, JSON.stringify(made, undefined, 2));
+    await bringDependencies(template, app.directory);
     made.dependencies['nestjs-cluster-cron'] = `file:${tarball.path}`;
     writeFileSync(manifest, JSON.stringify(made, undefined, 2));
     app.installed = await npm(INSTALL, app.directory);
