@@ -5,6 +5,7 @@ import { Injectable, Module, UseGuards } from '@nestjs/common';
 import { Cron, Interval, Timeout } from '@nestjs/schedule';
 import {
   type AddedJobOptions,
+  type AdminAccess,
   BadCheckpointError,
   BadOrderError,
   BadProgressError,
@@ -12,7 +13,11 @@ import {
   BadTriggerError,
   type Checkpoint,
   ClusterCronError,
+  ClusterCronExceptionFilter,
   ClusterJobs,
+  ClusterJobsAdminModule,
+  type ClusterJobsAdminOptions,
+  type ClusterMember,
   HookStoppedError,
   type InterruptedPolicy,
   type JobChange,
@@ -69,6 +74,8 @@ import {
   UnfinishedResultError,
   UnknownJobError,
   UnknownReplicaError,
+  type VerdictsOptions,
+  type WaitOptions,
   UnreadableJobError,
   type VerdictReason,
   type ZookeeperAuthOptions,
@@ -347,6 +354,25 @@ export function inWords(mastership: Mastership): string {
 }
 const tenureOf = (tenure: Tenure): string => String(tenure.token + 1n);
 const leaseMs = (lease: Lease): number => lease.lengthMs;
+
+// ---- Who is there, and how orders wait ----
+
+export async function company(election: MasterElection, jobs: ClusterJobs, signal: AbortSignal): Promise<string[]> {
+  const wait: WaitOptions = { timeoutMs: 5_000, signal };
+  await jobs.ready(wait);
+  const newest: VerdictsOptions = { ...wait, limit: 10 };
+  await jobs.verdicts('payouts', newest);
+  const members: readonly ClusterMember[] = await election.members('reports', { signal });
+  return members.map(({ address, version, candidate, since, holds, rank, isThis }) =>
+    [address, version, candidate, since.toISOString(), holds.join(), rank?.toFixed(), isThis].join(' '),
+  );
+}
+
+const access: AdminAccess = 'read-only';
+const admin: ClusterJobsAdminOptions = { access: () => access };
+
+@Module({ imports: [ClusterJobsAdminModule.forRoot(admin)], providers: [ClusterCronExceptionFilter] })
+export class AdminApp {}
 
 // ---- What can go wrong ----
 
