@@ -3,7 +3,7 @@ import { hooksOutOfStep, runsOf, startedTooOften, toldIn, violations, type Run }
 import type { Ledger } from '../support/job-replica/verdicts.js';
 import { Chance, seedFrom } from '../support/random.js';
 import { startEnsemble } from '../support/zookeeper.js';
-import { Fire, RERUNS } from './fire.js';
+import { Fire, HANGING_JOBS, NEWER, RERUN_JOBS, RERUNS } from './fire.js';
 
 /** `FIRE_SECONDS=600 npm test -- test/e2e/fire.spec.ts` makes it last ten minutes, `FIRE_SEED` makes it choose as an earlier one did. */
 const SECONDS = Number(process.env['FIRE_SECONDS'] ?? 45);
@@ -20,7 +20,12 @@ it(
     await Promise.all(fire.fleet.living().map((one) => one.process.kill('SIGTERM')));
     const runs = runsOf(fire.fleet);
     const found = [...violations(runs, ['beside']), ...startedTooOften(runs, RERUNS), ...toldTwice(toldIn(fire.fleet))];
-    found.push(...hooksOutOfStep(fire.fleet));
+    found.push(...hooksOutOfStep(fire.fleet), ...fire.starved());
+    // Its code has it disabled.
+    const halted = runs.filter(({ job, replica }) => job === 'halted' && replica.version === NEWER);
+    found.push(
+      ...halted.map(({ replica, cause }) => `"halted" was started (${cause}) by ${replica.name}, of the version that has it disabled`),
+    );
     for (const [job, ledger] of fire.ledgers) {
       const own = runs.filter((run) => run.job === job);
       found.push(...ledger.conflicts, ...contradictions(ledger, own));
@@ -29,7 +34,9 @@ it(
     expect(found, fire.log.join('\n')).toEqual([]);
     // Otherwise nothing was shown.
     expect(new Set(runs.map((run) => run.token)).size).toBeGreaterThan(2);
-    expect(runs.filter((run) => run.cause === 'rerun').every((run) => run.job === 'beside')).toBe(true);
+    expect(fire.hasHalted).toBe(true);
+    expect(runs.filter((run) => run.cause === 'misfire' && HANGING_JOBS.includes(run.job)).length).toBeGreaterThan(0);
+    expect(runs.filter((run) => run.cause === 'rerun' && !RERUN_JOBS.includes(run.job))).toEqual([]);
   },
 );
 

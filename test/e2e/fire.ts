@@ -3,7 +3,7 @@ import { startAdmin, type Admin } from '../support/admin.js';
 import { eventually, within } from '../support/eventually.js';
 import { JobFleet, type JobReplica, type JobSpec } from '../support/job-replica/job-replica.js';
 import { MemberLinks } from '../support/job-replica/links.js';
-import { runsOf, toldIn } from '../support/job-replica/runs.js';
+import { runsOf, starved, toldIn, type Run } from '../support/job-replica/runs.js';
 import { Ledger } from '../support/job-replica/verdicts.js';
 import type { Chance } from '../support/random.js';
 import type { Ensemble } from '../support/zookeeper.js';
@@ -16,8 +16,18 @@ const VERSIONS = ['v1', 'v1', 'v1', 'v2', 'v2'] as const;
 /** Of each replica: a successor may have another one than the master that it follows, longer or shorter. */
 const SESSIONS_MS = [T_MS, 3 * T_MS, 2 * T_MS, 3 * T_MS, T_MS] as const;
 
-/** How often a run of the job "beside" that was cut short is started again. */
+/** The version that has a job disabled which an older one runs. It comes and goes, the older one with it. */
+export const NEWER = 'v3';
+const OLDER = 'v2';
+
+/** How often a run that was cut short is started again, where it is at all. */
 export const RERUNS = 2;
+
+/**
+ * A master that is able to work begins each of its jobs within so long. Late runs begin four in five seconds, which makes 15 s for all of them; a run of another
+ * version's master is taken over 22 s after its end, and its session lasts up to 9 s. A master that gives up needs up to 12 s, in which nothing starts.
+ */
+const STARVED_MS = 90_000;
 
 const JOBS: readonly JobSpec[] = [
   { name: 'latest', cronTime: '* * * * * *', ms: 250, options: { misfire: 'run-latest' } },
@@ -25,10 +35,52 @@ const JOBS: readonly JobSpec[] = [
   { name: 'beside', cronTime: '* * * * * *', ms: 1_500, options: { overlap: 'allow', onInterrupted: { rerun: RERUNS } } },
 ];
 
-/** A job that only the replicas of one version have: whoever is master of that version and does nothing is seen by its ticks. */
-function jobOf(version: string): JobSpec {
-  return { name: `only-${version}`, cronTime: '* * * * * *', ms: 50, options: { misfire: 'run-latest' } };
+const SELDOM = '*/5 * * * * *';
+
+/** How far the ticks of a job are apart. */
+function periodMs(job: string): number {
+  return ALL_JOBS.find(({ name }) => name === job)?.cronTime === SELDOM ? 5_000 : 1_000;
 }
+
+/** Disabled by the newer version. Its runs are longer than a drain, so that a deploy cuts them short. */
+const HALTED: JobSpec = { name: 'halted', cronTime: '* * * * * *', ms: 7_000, options: { onInterrupted: { rerun: RERUNS } } };
+
+/**
+ * Jobs that only the replicas of one version have. Those that hang come first, and more of them without a limit of time than may catch up at once: late at each
+ * election, they must not keep the others from starting. Whoever is master of that version and does nothing is seen by the ticks of those.
+ */
+function jobsOfOne(version: string): readonly JobSpec[] {
+  const job = (name: string, spec: Partial<JobSpec>): JobSpec => ({ name: `${name}-${version}`, cronTime: '* * * * * *', ...spec });
+  // Not due every second: at an election there is then no tick on time, so that a late one is made up for.
+  const hang = { body: 'hang', cronTime: SELDOM } as const;
+  const rerun = { onInterrupted: { rerun: RERUNS } };
+  return [
+    job('hangs', hang),
+    job('hangs-again', { ...hang, options: rerun }),
+    job('deaf', { ...hang, deafMs: 4_000 }),
+    job('deaf-again', { ...hang, deafMs: 1_500, options: rerun }),
+    job('hangs-limited', { ...hang, options: { timeoutMs: 2_000 } }),
+    job('deaf-limited', { ...hang, deafMs: 4_000, options: { timeoutMs: 1_000 } }),
+    job('all', { ms: 50, options: { misfire: 'run-all' } }),
+    job('only', { ms: 50, options: { misfire: 'run-latest' } }),
+  ];
+}
+
+/** All that the replicas of a version have. */
+function jobsOf(version: string): readonly JobSpec[] {
+  if (version === NEWER) return [...JOBS, { ...HALTED, disabled: true }];
+  return [...jobsOfOne(version), ...JOBS, ...(version === OLDER ? [HALTED] : [])];
+}
+
+/** Each job once. */
+const ALL_JOBS = [...JOBS, HALTED, ...[...new Set<string>(VERSIONS)].flatMap(jobsOfOne)];
+
+/** Whose runs may be started again. */
+export const RERUN_JOBS = ALL_JOBS.filter(({ options }) => options?.['onInterrupted'] !== undefined).map(({ name }) => name);
+/** Whose runs that make up for the past hang. */
+export const HANGING_JOBS = ALL_JOBS.filter(({ body }) => body === 'hang').map(({ name }) => name);
+/** Whose newest tick has run when all is well: the others' runs are longer than the time between two ticks. */
+const PROMPT_JOBS = new Set(ALL_JOBS.filter(({ name, body }) => body === undefined && name !== HALTED.name).map(({ name }) => name));
 
 /** What the replicas that follow each other in one place have in common. */
 interface Place {
@@ -63,17 +115,24 @@ class Seat implements AsyncDisposable {
 
 function start(fleet: JobFleet, links: MemberLinks, { version, skewMs, sessionTimeoutMs }: Place): Promise<JobReplica> {
   const { connectString } = links;
-  return fleet.add({ version, connectString, clock: [{ atMs: 0, skewMs }], jobs: [...JOBS, jobOf(version)], module: { sessionTimeoutMs } });
+  return fleet.add({ version, connectString, clock: [{ atMs: 0, skewMs }], jobs: jobsOf(version), module: { sessionTimeoutMs } });
 }
 
-/** Five replicas of two versions, one who only looks, an ensemble, and all that can go wrong with them. */
+/** Five replicas of two versions, one of a third that comes and goes, one who only looks, an ensemble, and all that can go wrong with them. */
 export class Fire implements AsyncDisposable {
   readonly log: string[] = [];
   /** What is known of the verdicts of each job. */
-  readonly ledgers = new Map([...JOBS, ...[...new Set(VERSIONS)].map(jobOf)].map(({ name }) => [name, new Ledger(1_000)]));
+  readonly ledgers = new Map(ALL_JOBS.map(({ name }) => [name, new Ledger(periodMs(name))]));
+  /** What the job that is disabled now and then has been since: `true` for disabled. */
+  private readonly halts = new Set<boolean>();
   readonly fleet: JobFleet;
   private readonly seats: Seat[] = [];
   private observer: JobReplica | undefined;
+  /** Where the newer version comes and goes. */
+  private newer: Seat | undefined;
+  private deploys = 0;
+  /** One after the other: what ends or starts replicas, or needs one to live. */
+  private onOne: Promise<unknown> = Promise.resolve();
   private latestMs = 0;
 
   private constructor(
@@ -82,7 +141,7 @@ export class Fire implements AsyncDisposable {
     private readonly chance: Chance,
   ) {
     const module = { sessionTimeoutMs: T_MS };
-    this.fleet = new JobFleet({ connectString: ensemble.connectString, jobs: JOBS, module });
+    this.fleet = new JobFleet({ connectString: ensemble.connectString, jobs: [], module });
   }
 
   static async lay(ensemble: Ensemble, chance: Chance): Promise<Fire> {
@@ -112,7 +171,12 @@ export class Fire implements AsyncDisposable {
     const untilMs = performance.now() + ms;
     this.latestMs = untilMs + 300_000;
     await Promise.all([
-      this.rage(untilMs, this.onReplicas, 2 * T_MS),
+      this.rage(
+        untilMs,
+        this.onReplicas.map((strike) => () => this.alone(strike)),
+        2 * T_MS,
+      ),
+      this.rage(untilMs, [() => this.deploy()], 3 * T_MS),
       this.rage(untilMs, this.onLinks, 2 * T_MS),
       this.rage(untilMs, this.onServers, 3 * T_MS),
       this.readVerdicts(untilMs),
@@ -128,7 +192,7 @@ export class Fire implements AsyncDisposable {
       await this.read();
       for (const [job, ledger] of this.ledgers) {
         const newest = ledger.ticks.get(ledger.lastMs);
-        if (ledger.lastMs < sinceMs || newest?.outcome !== 'ran')
+        if (!(ledger.lastMs >= sinceMs) || (PROMPT_JOBS.has(job) && newest?.outcome !== 'ran'))
           throw new Error(`the newest verdict of "${job}" is ${JSON.stringify(newest)}`);
         const gaps = this.withoutVerdict(job, ledger);
         if (gaps.length > 0) throw new Error(`${gaps.length} ticks of "${job}" have none: ${gaps.slice(0, 5).join(', ')} ...`);
@@ -139,7 +203,7 @@ export class Fire implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.fleet[Symbol.asyncDispose]();
-    await Promise.all(this.seats.map((seat) => seat[Symbol.asyncDispose]()));
+    await Promise.all([...this.seats, ...(this.newer === undefined ? [] : [this.newer])].map((seat) => seat[Symbol.asyncDispose]()));
     await this.admin[Symbol.asyncDispose]();
   }
 
@@ -147,17 +211,39 @@ export class Fire implements AsyncDisposable {
     return this.seats.map((seat) => seat.replica).filter((one) => one.lives);
   }
 
-  /** Ticks that have none, neither read nor told on any replica: a list may have gone on by more than it keeps before it could be read again. */
+  /** Whether the newer version has ever disabled the job, and the older one enabled it again. */
+  get hasHalted(): boolean {
+    return this.halts.size === 2;
+  }
+
+  /** What was left lying by a master. */
+  starved(): string[] {
+    const enabled = (version: string): string[] =>
+      jobsOf(version)
+        .filter(({ disabled }) => disabled !== true)
+        .map(({ name }) => name);
+    return starved(this.fleet, enabled, STARVED_MS);
+  }
+
+  /**
+   * Ticks that have none, neither read nor told on any replica: a list may have gone on by more than it keeps before it could be read again. A run that goes on has
+   * none yet. A job that a newer version has disabled is not left out: the older version runs it beside, and tells what it has missed when it is back.
+   */
   private withoutVerdict(job: string, ledger: Ledger): string[] {
-    const gaps = ledger.gaps();
-    if (gaps.length === 0) return gaps;
-    const told = new Ledger(1_000);
+    const isGoingOn = ({ replica, endedUs }: Run): boolean => replica.lives && endedUs === undefined;
+    const missing = ledger.gaps();
+    if (missing.length === 0) return missing;
+    const going = new Set(runsOf(this.fleet).flatMap((run) => (run.job === job && isGoingOn(run) ? [run.tickMs] : [])));
+    const gaps = missing.filter((tick) => !going.has(Date.parse(tick)));
+    const told = new Ledger(periodMs(job));
     for (const { verdict } of toldIn(this.fleet)) if (verdict['job'] === job) told.add([verdict]);
     return gaps.filter((tick) => !told.ticks.has(Date.parse(tick)));
   }
 
   private async read(): Promise<void> {
     for (const [job, ledger] of this.ledgers) ledger.add(await this.observer?.jobs('verdicts', job));
+    const history = (await this.observer?.jobs('history', HALTED.name)) as readonly { readonly change: string }[];
+    for (const { change } of history) this.halts.add(change.split(', before ')[0]?.endsWith(', disabled') === true);
   }
 
   private async readVerdicts(untilMs: number): Promise<void> {
@@ -175,7 +261,53 @@ export class Fire implements AsyncDisposable {
   }
 
   private hasShownEnough(): boolean {
-    return performance.now() > this.latestMs || new Set(runsOf(this.fleet).map((run) => run.token)).size > 2;
+    if (performance.now() > this.latestMs) return true;
+    return this.deploys > 0 && new Set(runsOf(this.fleet).map((run) => run.token)).size > 2;
+  }
+
+  /** Waits until nothing else falls on replicas, and keeps it so. */
+  private alone<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.onOne.then(act);
+    this.onOne = result.catch(() => undefined);
+    return result;
+  }
+
+  /**
+   * The newer version comes, and goes again, so that the older one is back. In between no replica of the older one may live, for long enough that the newer one
+   * decides about a run that it has cut short.
+   */
+  private async deploy(): Promise<string> {
+    const older = this.seats.filter(({ place }) => place.version === OLDER);
+    const isCanary = this.deploys > 0 && this.chance.below(1) < 0.3;
+    const signal = this.chance.one(['SIGTERM', 'SIGKILL'] as const);
+    const come = async (): Promise<void> => {
+      const place: Place = { version: NEWER, skewMs: Math.round(this.chance.below(2 * SKEW_MS) - SKEW_MS), sessionTimeoutMs: T_MS };
+      if (this.newer === undefined) this.newer = await Seat.at(this.fleet, this.ensemble, place);
+      else await this.newer.restart();
+    };
+    const leave = async (): Promise<void> => {
+      if (isCanary) return;
+      await within(Promise.all(older.map(({ replica }) => replica.process.kill(signal))), `${OLDER} to end`);
+    };
+    await this.alone(() => this.inAnyOrder(come, leave));
+    // A run of another election's master that was killed is taken over when its session has ended, and 22 s later.
+    await wait((signal === 'SIGKILL' ? 32_000 : 2 * T_MS) + this.chance.below(4 * T_MS));
+    // The first time in good order, so that it is certain that the older version's schedule is in force again.
+    const isFirst = this.deploys === 0;
+    const goes = isFirst ? 'SIGTERM' : this.chance.one(['SIGTERM', 'SIGKILL'] as const);
+    await this.alone(() =>
+      this.inAnyOrder(
+        async () => void (await within(Promise.resolve(this.newer?.replica.process.kill(goes)), `${NEWER} to end`)),
+        async () => void (isCanary || (await Promise.all(older.map((seat) => seat.restart())))),
+      ),
+    );
+    this.deploys += 1;
+    return `${NEWER} came${isCanary ? ' beside' : ` for`} ${OLDER} (${signal}), and went (${goes})`;
+  }
+
+  private async inAnyOrder(...steps: readonly (() => Promise<void>)[]): Promise<void> {
+    const ordered = this.deploys === 0 || this.chance.below(1) < 0.5 ? steps : steps.toReversed();
+    for (const step of ordered) await step();
   }
 
   private note(what: string): void {
@@ -266,7 +398,7 @@ export class Fire implements AsyncDisposable {
   }
 
   private node(): string {
-    return `/soa/master/services/bank:${this.chance.one(VERSIONS)}`;
+    return `/soa/master/services/bank:${this.chance.one([...VERSIONS, NEWER])}`;
   }
 
   private async during(what: string, begin: (seat: Seat) => () => void): Promise<string> {
@@ -288,7 +420,8 @@ export class Fire implements AsyncDisposable {
 
   /** Most of what falls on replicas falls on a master. */
   private target(): Seat {
-    const masters = this.seats.filter((seat) => seat.replica.state === 'master');
-    return this.chance.one(this.chance.below(1) < 0.7 && masters.length > 0 ? masters : this.seats);
+    const living = [...this.seats, ...(this.newer === undefined ? [] : [this.newer])].filter(({ replica }) => replica.lives);
+    const masters = living.filter((seat) => seat.replica.state === 'master');
+    return this.chance.one(this.chance.below(1) < 0.7 && masters.length > 0 ? masters : living);
   }
 }

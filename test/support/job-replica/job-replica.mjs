@@ -20,6 +20,10 @@ const { ClusterJobs, MasterElection, MasterOnly, OnMasterElected, OnMasterLost, 
 
 /** How often a run in progress looks whether it may still act. */
 const BEAT_MS = 25;
+/** As `BEAT_MS`, of a run that hangs: there may be many, and for long. */
+const SLOW_BEAT_MS = 100;
+/** How often a replica writes down that it is master. */
+const WITNESS_MS = 500;
 
 const file = openSync(options.log, 'a');
 const nowUs = () => Number(process.hrtime.bigint() / 1000n);
@@ -67,6 +71,16 @@ async function work(run, n, ms) {
 const BODIES = {
   /** Takes `ms`; with `heedless` it does not look at its signal or its mastership. */
   work: (run, n, { ms = 0, heedless = false }) => (heedless ? wait(ms) : work(run, n, ms)),
+  /** Does not end until it is aborted, and goes on for `deafMs` then. */
+  hang: async (run, n, { deafMs = 0 }) => {
+    for (let endUs = Infinity; nowUs() < endUs;) {
+      await wait(SLOW_BEAT_MS);
+      const { valid, before } = look(run);
+      if (valid) write({ k: 'beat', n, before });
+      if (endUs === Infinity && run.signal.aborted) endUs = nowUs() + deafMs * 1000;
+    }
+    throw run.signal.reason;
+  },
   /** Ends its process. */
   kill: () => {
     process.kill(process.pid, 'SIGKILL');
@@ -103,7 +117,8 @@ function providerOf(spec) {
   }
   const descriptor = Object.getOwnPropertyDescriptor(Job.prototype, 'run');
   MasterOnly({ name: spec.name, ...spec.options })(Job.prototype, 'run', descriptor);
-  const timing = { name: spec.name, ...(spec.timeZone === undefined ? {} : { timeZone: spec.timeZone }) };
+  const { name, timeZone, disabled = false } = spec;
+  const timing = { name, disabled, ...(timeZone === undefined ? {} : { timeZone }) };
   Cron(spec.cronTime, timing)(Job.prototype, 'run', descriptor);
   Object.defineProperty(Job.prototype, 'run', descriptor);
   return Job;
@@ -139,6 +154,10 @@ app.enableShutdownHooks(['SIGTERM'], { useProcessExit: true });
 const jobs = app.get(ClusterJobs);
 const election = app.get(MasterElection);
 jobs.verdicts$.subscribe((verdict) => write({ k: 'verdict', t: nowUs(), verdict }));
+setInterval(() => {
+  const t = nowUs();
+  if (election.isMaster()) write({ k: 'witness', t });
+}, WITNESS_MS).unref();
 election.mastership$().subscribe((state) => say({ k: 'state', s: state.kind, why: state.why, t: nowUs() }));
 
 const COMMANDS = {

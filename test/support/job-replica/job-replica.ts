@@ -18,11 +18,18 @@ export interface JobSpec {
   readonly timeZone?: string;
   /** Of `@MasterOnly`. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** `work` (the default) takes `ms`; `kill` ends its process; `fail` throws while the replica is told to. */
-  readonly body?: 'work' | 'kill' | 'fail';
+  /** `disabled: true` of `@Cron`. */
+  readonly disabled?: boolean;
+  /**
+   * `work` (the default) takes `ms`; `hang` does not end until it is aborted; `kill` ends its process; `fail` throws while the replica
+   * is told to.
+   */
+  readonly body?: 'work' | 'hang' | 'kill' | 'fail';
   readonly ms?: number;
   /** Work that looks neither at its signal nor at its mastership. */
   readonly heedless?: boolean;
+  /** For how long a run that hangs goes on after its abort. Default 0. */
+  readonly deafMs?: number;
 }
 
 /** What one process is started with. */

@@ -147,6 +147,51 @@ export function hooksOutOfStep(fleet: JobFleet): string[] {
   });
 }
 
+/** Between two of its lines (they come twice a second) a replica that is master may be this slow, and counts as able to work. */
+const STEADY_US = 1_000_000;
+
+/**
+ * Jobs that were left lying: during one hold of the mastership the master was able to work for `limitMs`, and no run of a job that it has went on there, or
+ * was started by anybody. Times at which the master stood still, or was in doubt, do not count; so slowness hides something and makes nothing up.
+ */
+export function starved(fleet: JobFleet, jobsOf: (version: string) => readonly string[], limitMs: number): string[] {
+  const byJob = new Map<string, Run[]>();
+  for (const run of runsOf(fleet)) byJob.set(run.job, [...(byJob.get(run.job) ?? []), run]);
+  return fleet.replicas.flatMap((replica) => {
+    const holds = holdsOf(replica);
+    return jobsOf(replica.version).flatMap((job) => {
+      const runs = byJob.get(job) ?? [];
+      const isLeft = holds.some((times) => longestUs(times, replica, runs) > limitMs * 1_000);
+      return isLeft ? [`"${job}" had no run for ${limitMs} ms while ${replica.name} (${replica.version}) was master`] : [];
+    });
+  });
+}
+
+/** When a replica has written that it is master, hold by hold. */
+function holdsOf(replica: JobReplica): number[][] {
+  const holds: number[][] = [[]];
+  for (const { k, t } of linesOf(replica)) {
+    if (k === 'hook') holds.push([]);
+    if (k === 'witness') holds.at(-1)?.push(t as number);
+  }
+  return holds;
+}
+
+function longestUs(times: readonly number[], replica: JobReplica, runs: readonly Run[]): number {
+  let [quietUs, longest] = [0, 0];
+  for (const [index, untilUs] of times.entries()) {
+    const sinceUs = times[index - 1];
+    if (sinceUs === undefined) continue;
+    const isServed = runs.some(
+      (run) => run.beganUs <= untilUs && (run.beganUs >= sinceUs || (run.replica === replica && (run.endedUs ?? Infinity) >= sinceUs)),
+    );
+    if (isServed) quietUs = 0;
+    else if (untilUs - sinceUs <= STEADY_US) quietUs += untilUs - sinceUs;
+    longest = Math.max(longest, quietUs);
+  }
+  return longest;
+}
+
 /** Starts under a token that is lower than one under which the same election's master had acted before. */
 function oldTokens(runs: readonly Run[]): string[] {
   const acted = runs.filter((run) => run.actedUs !== undefined);

@@ -60,8 +60,8 @@ export const PROVISIONAL_MS = 3_600_000;
  *   roll-back, and those that fell due meanwhile are made up for as `misfire` says.
  * - Otherwise nothing changes; so a replica of an old version that starts again does not bring its schedule back.
  *
- * Ticks of a new schedule count from now. Those of the old one that are due and undecided get their verdict. The same schedule under another version
- * changes nothing for its ticks. Safe to repeat; each replica does it once, and again when it becomes master.
+ * Ticks of a new schedule count from now. Those of the old one that are due and undecided get their verdict; at a roll-back also where the version that is gone had
+ * the job disabled. The same schedule under another version changes nothing for its ticks. Safe to repeat; each replica does it once, and again when it becomes master.
  * @throws {JobContendedError} {OrderNotSentError} and what reading rejects with.
  */
 export async function register(store: JobStore, job: string, registration: Registration): Promise<Registered> {
@@ -127,13 +127,15 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   }
   const nowMs = Math.round(await store.nowMs());
   const ticks = ticksOf(base.record, controlView.control, living);
-  const changed = replaceSchedule({ ...view, record: base.record }, ticks, schedule, nowMs, by);
-  const isBack = takesOver && isReturn(controlView.control, declaration) && ticks !== undefined && !declaration.disabled;
-  const replaced = isBack ? goOn({ ...view, record: base.record }, ticks, changed, nowMs, by) : changed;
-  const after = standingInWords(schedule, isDisabled(control, living));
+  // Masters of a version that has it enabled go on beside one that disables it, so what nobody has decided fell due for them: it is not dropped in silence.
+  const [isEnabled, isBack] = [takesOver && !declaration.disabled, isReturn(controlView.control, declaration)];
+  const isRollBack = isEnabled && !isBack && !isNews(controlView.control, declaration);
+  const undecided = ticks ?? (isRollBack ? keptSchedule(base.record.schedule).schedule : undefined);
+  const changed = replaceSchedule({ ...view, record: base.record }, undecided, schedule, nowMs, by);
+  const replaced = isEnabled && isBack && ticks !== undefined ? goOn({ ...view, record: base.record }, ticks, changed, nowMs, by) : changed;
   const before = standingInWords(view.record.schedule, isDisabled(controlView.control, living));
   const what = takesOver ? `schedule of version ${declaration.version} in force` : `declared anew by version ${declaration.version}`;
-  const change = `${what}: ${after}, before ${before}`;
+  const change = `${what}: ${standingInWords(schedule, isDisabled(control, living))}, before ${before}`;
   const zones = takesOver ? zonesDiffer(job, controlView.control, declaration) : undefined;
   return {
     change: {

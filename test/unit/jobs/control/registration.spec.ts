@@ -236,6 +236,24 @@ describe('the schedule in force, beside decisions and disabled versions', () => 
     expect(store.record('payouts').recent).toHaveLength(1);
   });
 
+  it('gives what is undecided its verdict when a version that had it disabled is rolled back: the older version has run it meanwhile', async () => {
+    const cluster = new Cluster();
+    const { store } = cluster;
+    cluster.alive('1.0', '1.1');
+    await cluster.boot(OLD);
+    await cluster.boot(declared('1.1', { disabled: true }));
+    // By the master of 1.0, which goes on; its successor starts just after 14:00.
+    store.put('payouts', { ...store.record('payouts'), cursor: tick('2026-11-21T13:00:00Z') }, store.control('payouts'));
+    cluster.alive('1.0');
+    store.clockMs = ms('2026-11-21T14:00:03Z');
+    await cluster.boot(OLD);
+    expect(store.record('payouts')).toMatchObject({
+      recent: [{ outcome: 'missed', reason: 'late', tick: tick('2026-11-21T14:00:00Z'), count: 1 }],
+      cursor: tick('2026-11-21T14:00:00Z'),
+      schedule: { ...HOURLY, sinceMs: store.clockMs },
+    });
+  });
+
   it('counts anew when it is enabled again while an operator has ordered another', async () => {
     const cluster = new Cluster();
     const { store } = cluster;
