@@ -58,12 +58,11 @@ describe.each(TEMPLATES)('the packed tarball in a scratch application, %s', (tem
   });
 
   it('runs what the README says, letter by letter', async () => {
-    const started = [9_011, 9_012].map((port) => found(template).node(['out/readme/main.js'], readmeEnvironment(port)));
-    const [first, second] = started as [TestProcess, TestProcess];
-    await using _first = first;
-    await using _second = second;
+    const run = (port: number): TestProcess => found(template).node(['out/readme/main.js'], readmeEnvironment(port));
+    await using first = run(9_011);
+    await using second = run(9_012);
     const hasRun = (each: TestProcess): boolean => each.output.includes('one replica sends the statements of ');
-    await eventually(() => expect(started.some(hasRun)).toBe(true), { what: 'the job of the README to run', withinMs: SETTLED_WITHIN_MS });
+    await eventually(() => expect([first, second].some(hasRun)).toBe(true), { what: 'the job of the README to run', withinMs: SETTLED_WITHIN_MS });
     const master = hasRun(first) ? first : second;
     const standby = master === first ? second : first;
     expect(hasRun(standby)).toBe(false);
