@@ -6,7 +6,7 @@ import {
   type PipeTransform,
   UnauthorizedException,
 } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
+import { APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { Cron, ScheduleModule } from '@nestjs/schedule';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -94,9 +94,8 @@ async function serve(
       ZookeeperModule.forRoot({ service: 'Admin', version: '1.0', address: '10.0.0.1:10', ...where }),
       admin === undefined ? ClusterJobsAdminModule.forRoot() : ClusterJobsAdminModule.forRoot(admin),
     ],
-    providers: [Payouts, { provide: APP_GUARD, useClass: WhoAsks }],
+    providers: [Payouts, { provide: APP_GUARD, useClass: WhoAsks }, { provide: APP_PIPE, useClass: Whitelist }],
   });
-  running.app.useGlobalPipes(new Whitelist());
   await running.app.listen(0, '127.0.0.1');
   const url = `${await running.app.getUrl()}/${admin?.path ?? 'cluster-jobs'}`;
   const ask = async (user: string, method: string, path: string, body?: unknown): Promise<Answer> => {
