@@ -62,7 +62,10 @@ describe.each(TEMPLATES)('the packed tarball in a scratch application, %s', (tem
     await using first = run(9_011);
     await using second = run(9_012);
     const hasRun = (each: TestProcess): boolean => each.output.includes('one replica sends the statements of ');
-    await eventually(() => expect([first, second].some(hasRun)).toBe(true), { what: 'the job of the README to run', withinMs: SETTLED_WITHIN_MS });
+    await eventually(() => expect([first, second].some(hasRun)).toBe(true), {
+      what: 'the job of the README to run',
+      withinMs: SETTLED_WITHIN_MS,
+    });
     const master = hasRun(first) ? first : second;
     const standby = master === first ? second : first;
     expect(hasRun(standby)).toBe(false);
