@@ -53,10 +53,15 @@ export interface ZookeeperModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
  */
 @Module({})
 export class ZookeeperModule {
+  /** With options that are known when the module is imported. Wrong ones are a `ZookeeperOptionsError` at boot, which lists every problem. */
   static forRoot(options: ZookeeperModuleOptions): DynamicModule {
     return define([{ provide: SETTINGS, useFactory: () => resolveOptions(options) }]);
   }
 
+  /**
+   * With options that a factory makes, or a provider.
+   * @throws {TypeError} unless there is exactly one of `useFactory`, `useClass` and `useExisting`.
+   */
   static forRootAsync(options: ZookeeperModuleAsyncOptions): DynamicModule {
     const { imports = [], inject = [], useFactory, useClass, useExisting } = options;
     if ([useFactory, useClass, useExisting].filter((way) => way !== undefined).length !== 1) {

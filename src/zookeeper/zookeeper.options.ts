@@ -34,7 +34,7 @@ export interface ZookeeperModuleOptions {
   readonly electionScope?: 'version' | 'service' | undefined;
   /** False: observes and never becomes master (web pods, scripts, migrations). Default true. */
   readonly candidate?: boolean | undefined;
-  /** Requested; the server's answer counts. Default 10 000. */
+  /** Requested, 1 000 to 600 000; the server's answer counts. The lease is a third of that, at most 5 000. Default 10 000. */
   readonly sessionTimeoutMs?: number | undefined;
   /** Below it live all nodes. Default `/soa`. */
   readonly rootPath?: string | undefined;
@@ -42,13 +42,13 @@ export interface ZookeeperModuleOptions {
   /** For the ensemble's secure port. */
   readonly tls?: ConnectionOptions | undefined;
   /**
-   * How long shutdown waits for runs before it aborts them. Default 15 000. The pod's grace period must be at least its preStop hook
+   * How long a shutdown, or a hand-over, waits for runs before it aborts them. Up to a day; default 15 000. The pod's grace period must be at least its preStop hook
    * + this + 5 s.
    */
   readonly drainTimeoutMs?: number | undefined;
   /**
-   * A replica whose wall clock is further off ZooKeeper's than this, ahead or behind, decides about no tick and hands its masterships over. At
-   * least 1 000. Default 30 000.
+   * A replica whose wall clock is further off ZooKeeper's than this, ahead or behind, decides about no tick and hands its masterships over; unless more of the other
+   * hosts agree with it than with ZooKeeper. At least 1 000. Default 30 000.
    */
   readonly maxClockSkewMs?: number | undefined;
   /**

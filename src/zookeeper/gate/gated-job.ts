@@ -176,7 +176,7 @@ export class GatedJob {
     this.loop?.runs.calls(this.called, this.parts.clock.wallMs());
   }
 
-  /** Starts a run that was claimed. `ended` is called in the turn in which it stops to count as work in progress. */
+  /** Starts a run that was claimed. `ended` is called in the turn in which it no longer counts as work in progress. */
   start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, ended: (finished: Finished) => void): void {
     const { tick } = entry;
     const { bound } = this;

@@ -72,7 +72,7 @@ export class OwnRuns {
     this.going.set(entry.claim, entry);
   }
 
-  /** `freedMs`: when it stopped to be in the way; undefined for one that was claimed and never started. */
+  /** `freedMs`: when it was no longer in the way; undefined for one that was claimed and never started. */
   end(finished: Finished, freedMs: number | undefined): void {
     const sinceMs = this.going.get(finished.claim)?.startedMs;
     this.going.delete(finished.claim);

@@ -48,14 +48,14 @@ export class JobRunningError extends ClusterCronError {
   }
 }
 
-/** A checkpoint, or a progress note, that cannot be kept. Nothing was sent. */
+/** A checkpoint that cannot be kept: it is no JSON, is too long, or its job was removed. Nothing was written. */
 export class BadCheckpointError extends ClusterCronError {
   constructor(job: string, why: string) {
     super('ZK_BAD_CHECKPOINT', `The checkpoint of "${job}" was not set: ${why}.`);
   }
 }
 
-/** `run.progress` was called with something that is no progress. */
+/** `run.progress` was called with something that is no progress. Nothing was written. */
 export class BadProgressError extends ClusterCronError {
   constructor(job: string, why: string) {
     super('ZK_BAD_PROGRESS', `The progress of "${job}" was not noted: ${why}.`);

@@ -36,7 +36,8 @@ export interface JobOptions {
   readonly onInterrupted?: InterruptedPolicy | undefined;
   /**
    * What becomes of a tick that is due while the job still runs. `'skip'`: it is skipped. `'queue-latest'`: the latest one waits for the end of
-   * the run, those before it are skipped. `'allow'`: it runs beside it. Default `'skip'`.
+   * the run, those before it are skipped. `'allow'`: it runs beside it, up to four at once. Calls by other code count as runs; unless this is `'allow'` they throw
+   * `JobRunningError` while the job runs on this replica. Default `'skip'`.
    */
   readonly overlap?: OverlapPolicy | undefined;
   /**

@@ -16,7 +16,7 @@ export class ClusterCronError extends Error {
     this.name = new.target.name;
   }
 
-  /** The HTTP status that fits it, for a controller that hands orders on: 400 to 431 for the caller's mistakes, 503 or 504 to try again, else 500. */
+  /** The HTTP status that fits it, for a controller that hands orders on: 400 to 421 for what the caller has to correct, 429, 503 or 504 to try again, else 500. */
   get httpStatus(): number {
     return httpStatusOf(this.code);
   }

@@ -46,7 +46,10 @@ export interface JobVerdict {
   readonly by?: string | undefined;
   /** In decimal, as text: JSON knows no bigint. To compare: `BigInt(fencingToken)`. */
   readonly fencingToken?: string | undefined;
-  /** What was thrown: its message, with its causes and the errors of an aggregate; cut to 400 characters. */
+  /**
+   * What was thrown: its message, with its causes and the errors of an aggregate; cut to 400 characters. Of a run whose replica has gone: on which it was claimed,
+   * where that is known.
+   */
   readonly error?: string | undefined;
   /** The id of the trigger. */
   readonly trigger?: string | undefined;
