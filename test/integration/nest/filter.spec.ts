@@ -1,6 +1,6 @@
 import { Controller, Get, Param, UseFilters } from '@nestjs/common';
 import { afterEach, expect, it } from 'vitest';
-import { ClusterCronExceptionFilter, ClusterJobs, MasterOnly, ZookeeperModule } from '../../../src/index.js';
+import { ClusterCronExceptionFilter, ClusterJobs, JobRunningError, MasterOnly, ZookeeperModule } from '../../../src/index.js';
 import { boot, closeAll } from './app.js';
 
 afterEach(closeAll);
@@ -26,6 +26,11 @@ class Orders {
     return 'done';
   }
 
+  @Get('running')
+  running(): string {
+    throw new JobRunningError('report', 'skip');
+  }
+
   @Get('bug')
   bug(): string {
     throw new TypeError('secret');
@@ -48,9 +53,10 @@ async function answers(
 }
 
 it('answers what the caller can do about an error, and not 500 for each', async () => {
-  expect(await answers({ standalone: true }, 'pause/none', 'limit', 'bug')).toMatchObject([
+  expect(await answers({ standalone: true }, 'pause/none', 'limit', 'running', 'bug')).toMatchObject([
     { status: 404, body: { statusCode: 404, code: 'ZK_UNKNOWN_JOB', message: expect.stringMatching(/^The service has no job "none"/) } },
     { status: 400, body: { code: 'ZK_BAD_ORDER' } },
+    { status: 409, body: { code: 'ZK_JOB_RUNNING' } },
     { status: 500, body: { message: 'Internal server error' } },
   ]);
   expect(await answers({ connectString: '127.0.0.1:1' }, 'pause/none', 'guarded')).toMatchObject([
