@@ -1,5 +1,5 @@
 import type { Session } from '../session/session.js';
-import { isZooKeeperError } from '../wire/errors.js';
+import { orUndefined } from '../wire/errors.js';
 import type { ElectionZnodes } from './election.znodes.js';
 import { sortedPlaces } from './line.js';
 
@@ -102,14 +102,5 @@ function toldBy(data: Buffer): Read['told'] | undefined {
     return typeof address === 'string' && typeof version === 'string' ? { address, version, candidate: candidate !== false } : undefined;
   } catch {
     return undefined;
-  }
-}
-
-async function orUndefined<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (thrown) {
-    if (isZooKeeperError(thrown, 'no-node')) return undefined;
-    throw thrown;
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
 import type { Session } from '../session/session.js';
-import { isZooKeeperError } from '../wire/errors.js';
+import { isZooKeeperError, orUndefined } from '../wire/errors.js';
 import { ANY_VERSION, type Op, type Stat } from '../wire/operations.js';
 import { readRecordFrom } from './record.js';
 
@@ -154,14 +154,5 @@ function toldVersion(data: Buffer): string | undefined {
     return typeof version === 'string' ? version : undefined;
   } catch {
     return undefined;
-  }
-}
-
-async function orUndefined<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (thrown) {
-    if (isZooKeeperError(thrown, 'no-node')) return undefined;
-    throw thrown;
   }
 }

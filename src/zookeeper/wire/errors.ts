@@ -78,3 +78,13 @@ export class ZooKeeperError extends ClusterCronError {
 export function isZooKeeperError(thrown: unknown, ...reasons: readonly ZooKeeperReason[]): thrown is ZooKeeperError {
   return thrown instanceof ZooKeeperError && (reasons.length === 0 || reasons.includes(thrown.reason));
 }
+
+/** What was read of a node; undefined when there is no such node. */
+export async function orUndefined<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'no-node')) return undefined;
+    throw thrown;
+  }
+}
