@@ -127,12 +127,12 @@ describe.concurrent('when the connection is reset before the reply', () => {
     await using proxy = await startProxy(server);
     await using replicas = new Replicas(server.connectString);
     const [first] = await replicas.line({ connectString: proxy.connectString });
-    const tenure = first.election.tenure();
+    const tenure = first.held;
     const lost = loseReply(proxy, (frame) => frame.op === 'setData');
     await admin.set(replicas.node, 'nobody');
     await lost;
     await eventually(async () => expect(await admin.read(replicas.node)).toBe(first.address), { what: 'the node to be restored' });
-    expect((await replicas.master()).election.tenure()?.id).toBe(tenure?.id);
+    expect((await replicas.master()).held?.id).toBe(tenure?.id);
     await first.election.resign();
     await replicas.reignAfter(1);
   });

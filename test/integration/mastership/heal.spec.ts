@@ -82,10 +82,10 @@ describe.concurrent('an edit of the node by hand', () => {
     it(`to ${what} is taken back by the master, which goes on in its tenure`, async () => {
       await using replicas = new Replicas(server.connectString);
       const [first] = await replicas.line();
-      const tenure = first.election.tenure();
+      const tenure = first.held;
       await admin.set(replicas.node, data);
       await isRestored(replicas, first);
-      expect(first.election.tenure()?.id).toBe(tenure?.id);
+      expect(first.held?.id).toBe(tenure?.id);
       expect(first.observed('mastership.edit-refused')).toHaveLength(1);
       await goesOn(replicas);
     });
@@ -94,12 +94,12 @@ describe.concurrent('an edit of the node by hand', () => {
   it("to the master's own address changes nothing, and the master can still resign", async () => {
     await using replicas = new Replicas(server.connectString);
     const [first] = await replicas.line();
-    const tenure = first.election.tenure();
+    const tenure = first.held;
     await admin.set(replicas.node, first.address);
     await admin.set(replicas.node, 'somebody else');
     await isRestored(replicas, first);
     await admin.set(replicas.node, first.address);
-    expect(first.election.tenure()?.id).toBe(tenure?.id);
+    expect(first.held?.id).toBe(tenure?.id);
     await goesOn(replicas);
   });
 
@@ -128,7 +128,7 @@ describe.concurrent('an edit of the node by hand', () => {
     expect(first.election.tenure()).toBeUndefined();
     await admin.set(replicas.node, first.address);
     await eventually(() => expect(first.election.state().kind).toBe('master'), { what: 'the master to go on' });
-    expect(first.election.tenure()?.token).toBe(tenure?.token);
+    expect(first.held?.token).toBe(tenure?.token);
     first.election.setDrain(() => Promise.resolve('drained'));
     await goesOn(replicas);
   });

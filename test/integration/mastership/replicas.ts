@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Election, Elections } from '../../../src/zookeeper/mastership/election.js';
 import { createElections, type ElectionsOptions } from '../../../src/zookeeper/mastership/elections.js';
+import type { Tenure } from '../../../src/zookeeper/mastership/mastership.state.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
 import { createSessions } from '../../../src/zookeeper/session/sessions.js';
 import { systemClock, type Clock } from '../../../src/zookeeper/support/clock.js';
@@ -77,6 +78,12 @@ export class Replica {
   /** What it observed with this event, in order. */
   observed(event: string): Observation[] {
     return this.observations.filter((one) => one.event === event);
+  }
+
+  /** What it holds, also in doubt: a slow machine may keep a renewal waiting at any moment. */
+  get held(): Tenure | undefined {
+    const state = this.election.state();
+    return 'tenure' in state ? state.tenure : undefined;
   }
 
   /** Waits until it stands by, in line. */
