@@ -133,7 +133,7 @@ function reportDropped(observer: Observer, job: string, claim: string): void {
   observer.observe({
     level: 'warn',
     event: 'job.verdict-late',
-    message: `A run of job "${job}" has ended here, but another replica, an operator, or a write of ours whose answer was lost, had given its verdict before.`,
+    message: `A run of job "${job}" has ended here, but another replica, an operator, or a write of its own whose answer was lost, had given its verdict before.`,
     fields: { job, claim },
   });
 }

@@ -78,7 +78,7 @@ function overlapInWords({ view, members, timeZone }: Question): string | undefin
   const { replica, since, scheduledTime } = runningOf(entry, members);
   const what = scheduledTime === undefined ? 'a triggered run' : `the run of ${at(scheduledTime.getTime(), timeZone)}`;
   const where = replica === undefined ? 'a replica that is gone; the master takes it over' : replica;
-  return `It waits for ${what}, which goes on since ${at(since.getTime(), timeZone)} on ${where}.`;
+  return `It waits for ${what}, which has been going on since ${at(since.getTime(), timeZone)} on ${where}.`;
 }
 
 async function mastersInWords(
@@ -104,5 +104,5 @@ async function mastersInWords(
 function ownClockInWords({ clock, maxClockSkewMs }: WhyParts, nowMs: number): string {
   const offMs = clock.wallMs() - nowMs;
   if (Math.abs(offMs) <= maxClockSkewMs) return '';
-  return ` The clock of the replica that answers is ${lasting(Math.abs(offMs))} ${offMs > 0 ? 'ahead of' : 'behind'} ZooKeeper's, so it decides about no tick (ZK_CLOCK_OFF). Set its clock.`;
+  return ` The clock of the replica that answers is ${lasting(Math.abs(offMs))} ${offMs > 0 ? 'ahead of' : 'behind'} ZooKeeper's, so it decides about no tick (ZK_CLOCK_OFF), unless more of the other hosts agree with it. Set the clock that is off.`;
 }

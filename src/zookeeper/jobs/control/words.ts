@@ -66,7 +66,7 @@ function outcomeInWords(verdict: StoredVerdict, timeZone: string | undefined): s
     case 'interrupted':
       // Where no run has told how long it took, somebody else has decided about it.
       return durationMs === undefined
-        ? `Interrupted${why}; claimed${runInWords({ ...verdict, by: undefined, attempt: undefined }, timeZone)}, and not run again. Whether it had begun only its replica knew. Decided by ${by ?? 'an unknown replica'}.`
+        ? `Interrupted${why}; claimed${runInWords({ ...verdict, by: undefined, attempt: undefined }, timeZone)}, and not run again.${error === undefined ? '' : ` ${error}`} Whether it had begun only its replica knew. Decided by ${by ?? 'an unknown replica'}.`
         : `Interrupted${why}; started${run}, and not run again.`;
     case 'skipped':
     case 'missed':

@@ -104,6 +104,10 @@ describe('why, about a tick that has a verdict', () => {
     expect(await ask(NINE, { record: { cursor: tick(NINE), recent: [taken] } })).toMatch(
       /; claimed at 2026-11-21T09:00:00.000Z, fencing token 41, and not run again\. Whether it had begun .* Decided by 10\.0\.0\.7:9090\.$/,
     );
+    const told = verdict('interrupted', 'replica gone', { ...started, error: 'It was claimed on 10.0.0.8:9090, which has gone.' });
+    expect(await ask(NINE, { record: { cursor: tick(NINE), recent: [told] } })).toMatch(
+      /and not run again\. It was claimed on 10\.0\.0\.8:9090, which has gone\. Whether it had begun/,
+    );
     const own = verdict('interrupted', 'shutdown', { ...started, durationMs: 5 });
     expect(await ask(NINE, { record: { cursor: tick(NINE), recent: [own] } })).toMatch(/; started on 10\.0\.0\.7:9090 at /);
   });
@@ -187,7 +191,7 @@ describe('why, about a tick that is due and undecided', () => {
   it('says which run it waits for', async () => {
     const running = [{ ...RUN, tick: tick(NINE), startedMs: ms(NINE) }];
     expect(await ask(TEN, { record: { ...record, running } })).toMatch(
-      /It waits for the run of 2026-11-21T09:00:00\.000Z, which goes on since .* on 10\.0\.0\.1:10\./,
+      /It waits for the run of 2026-11-21T09:00:00\.000Z, which has been going on since .* on 10\.0\.0\.1:10\./,
     );
   });
 
