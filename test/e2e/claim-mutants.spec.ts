@@ -28,8 +28,11 @@ it.concurrent('ticks are started twice when a run does not wait for its claim', 
     guard: 'if (result !== undefined && !(await this.meet(result, epoch, tenure)))',
     instead: 'if (result !== undefined && (await this.meet(result, epoch, tenure), false))',
   });
-  const found = await twoVersions({ server, root: '/no-claim', dist: mutant.dist });
-  expect(found).toContainEqual(expect.stringMatching(/are for one tick$/));
+  // Two masters have to start in the same moment: on a slow machine it may take some rounds.
+  let found: readonly string[] = [];
+  for (let round = 0; round < 6 && !found.some(isTwice); round += 1)
+    found = await twoVersions({ server, root: `/no-claim-${round}`, dist: mutant.dist });
+  expect(found.filter(isTwice)).not.toEqual([]);
 });
 
 it.concurrent('a replica that has lost its election node claims a tick when the claim does not check the tenure', async () => {
@@ -61,3 +64,7 @@ it.concurrent('a replica whose clock is a year ahead uses up the ticks of a year
   });
   expect(await yearAhead({ server, root: '/no-bound', dist: mutant.dist })).toBeGreaterThan(0);
 });
+
+function isTwice(violation: string): boolean {
+  return violation.endsWith('are for one tick');
+}
