@@ -56,6 +56,7 @@ import {
   type RetryOptions,
   RunAbortedError,
   type RunCause,
+  type RunLogging,
   RunIgnoresAbortError,
   RunTimeoutError,
   type RunningJob,
@@ -368,6 +369,7 @@ export async function company(election: MasterElection, jobs: ClusterJobs, signa
   );
 }
 
+export const logRuns: RunLogging = 'seldom';
 const access: AdminAccess = 'read-only';
 const admin: ClusterJobsAdminOptions = { access: () => access };
 

@@ -13,7 +13,8 @@ it.concurrent(
     await using server = await startServer();
     const outcomes = await Promise.all(([undefined, 'to-server', 'to-client'] as const).map((each) => halfOpenMaster(server, each)));
     expect(outcomes.flatMap((outcome) => outcome.violations)).toEqual([]);
-    for (const outcome of outcomes) expect(outcome.tokens).toHaveLength(2);
+    // More on a machine so slow that the second one loses its session as well.
+    for (const outcome of outcomes) expect(outcome.tokens.length).toBeGreaterThanOrEqual(2);
   },
 );
 
