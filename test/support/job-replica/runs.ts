@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Message } from '../process.js';
 import type { JobFleet, JobReplica } from './job-replica.js';
 
@@ -31,6 +31,8 @@ export interface Told {
 
 /** What one process has written down, in order. */
 export function linesOf(replica: JobReplica): Message[] {
+  // A process that has just been started may not have come to its first line.
+  if (!existsSync(replica.log)) return [];
   const lines = readFileSync(replica.log, 'utf8').split('\n');
   // What follows the last line's end was cut off with its process.
   return lines.slice(0, -1).map((line) => JSON.parse(line) as Message);
