@@ -183,22 +183,36 @@ export class Fire implements AsyncDisposable {
     ]);
   }
 
-  /** Waits until both versions have a master, and a tick has run that was not due before. */
+  /**
+   * Waits until both versions have a master, each job has decided about a tick that was not due before (the prompt ones: has run it), and no tick before has been
+   * without a verdict at that time. Each job by itself: on a slow machine there may be no moment at which all of them are up to date.
+   */
   async settled(): Promise<void> {
     await this.ensemble.start();
     for (const version of new Set(VERSIONS)) await this.fleet.master(() => this.living().filter((one) => one.version === version), 300_000);
     const sinceMs = Date.now() + SKEW_MS;
+    const waiting = new Set(this.ledgers.keys());
     const look = async (): Promise<void> => {
       await this.read();
-      for (const [job, ledger] of this.ledgers) {
-        const newest = ledger.ticks.get(ledger.lastMs);
-        if (!(ledger.lastMs >= sinceMs) || (PROMPT_JOBS.has(job) && newest?.outcome !== 'ran'))
-          throw new Error(`the newest verdict of "${job}" is ${JSON.stringify(newest)}`);
-        const gaps = this.withoutVerdict(job, ledger);
-        if (gaps.length > 0) throw new Error(`${gaps.length} ticks of "${job}" have none: ${gaps.slice(0, 5).join(', ')} ...`);
+      const problems: string[] = [];
+      for (const job of waiting) {
+        const problem = this.unsettled(job, sinceMs);
+        if (problem === undefined) waiting.delete(job);
+        else problems.push(problem);
       }
+      if (problems.length > 0) throw new Error(problems.join('; '));
     };
     await eventually(look, { what: 'a verdict for every tick, up to now', everyMs: 500, withinMs: 300_000 });
+  }
+
+  private unsettled(job: string, sinceMs: number): string | undefined {
+    const ledger = this.ledgers.get(job) ?? new Ledger(periodMs(job));
+    const newest = JSON.stringify(ledger.ticks.get(ledger.lastMs));
+    if (!(ledger.lastMs >= sinceMs)) return `the newest verdict of "${job}" is of ${ledger.lastMs}, ${newest}`;
+    const hasRun = [...ledger.ticks].some(([tickMs, { outcome }]) => tickMs >= sinceMs && outcome === 'ran');
+    if (PROMPT_JOBS.has(job) && !hasRun) return `no tick of "${job}" has run; the newest verdict is ${newest}`;
+    const gaps = this.withoutVerdict(job, ledger);
+    return gaps.length === 0 ? undefined : `${gaps.length} ticks of "${job}" have none: ${gaps.slice(0, 5).join(', ')} ...`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
