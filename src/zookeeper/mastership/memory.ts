@@ -63,6 +63,11 @@ export class Memory {
     this.seen = { id: tenure, leaseMs, unprovenMs, seenAtMs: this.clock.nowMs() };
   }
 
+  /** Whether this is the tenure that was seen last. */
+  hasSeen(tenure: string): boolean {
+    return this.seen?.id === tenure;
+  }
+
   /**
    * A tenure of this very process is over: nothing of it believes any more. `untilMs`: when its own wait would have ended. Known again by the
    * record's version as well: an older record put back by hand names an older tenure.

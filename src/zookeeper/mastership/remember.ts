@@ -20,11 +20,15 @@ async function remember(scene: Scene, node: NodeView, watch?: Watcher): Promise<
   const read = await readRecord(scene.session, scene.znodes, watch);
   if (read?.record?.state !== 'held' || node.stat.version === 0) return undefined;
   const { record, stat } = read;
+  const isKnown = memory.hasSeen(record.tenure);
   memory.sawRecord(read);
   // The node has moved on, and the record perhaps with it: they are read again, together.
-  if (scene.watch.armedSince() === undefined) return undefined;
+  const hasMoved = scene.watch.armedSince() === undefined;
+  if (hasMoved && !isKnown) return undefined;
+  // Also of a master that has died in this very moment: its tenure is known from before, so the edit was meant for it.
   const named = node.text.trim();
   memory.sawEdit(named === record.address ? undefined : { address: named, after: record.tenure });
+  if (hasMoved) return undefined;
   const token = tokenOf(record.floor, node.stat.czxid);
   if (token < memory.tokenSeen) {
     await raiseFloor(scene, read, record, node.stat.czxid);
