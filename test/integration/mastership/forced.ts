@@ -46,10 +46,11 @@ export async function struckBehindHalfOpenLink(server: Server, blow: keyof typeo
     });
   });
   const since = master.messages.length;
+  const token = master.token();
   await BLOWS[blow](admin, root, proxied, master);
   await fleet.master({ not: master });
   link.pass();
-  await master.reaches('standby', { since });
+  await master.takesPartAgain(token, since);
   await fleet.master();
   return outcomeOf(fleet);
 }
@@ -62,6 +63,7 @@ export async function struck(server: Server, blow: keyof typeof BLOWS): Promise<
   const { fleet } = proxied;
   const master = await fleet.master();
   const since = master.messages.length;
+  const token = master.token();
   await BLOWS[blow](admin, root, proxied, master);
   await master.reaches('electing', { since });
   await fleet.master();

@@ -11,12 +11,13 @@ export async function halfOpenMaster(server: Server, direction?: Direction): Pro
   const { fleet } = proxied;
   const master = await fleet.master();
   const since = master.messages.length;
+  const token = master.token();
   proxied.link(master).hole(direction);
   await fleet.master({ not: master });
   // Long enough for the old one to have given its session up.
   await wait(T_MS);
   proxied.link(master).pass();
-  await master.reaches('standby', { since });
+  await master.takesPartAgain(token, since);
   await fleet.master();
   return outcomeOf(fleet);
 }

@@ -13,8 +13,11 @@ interface Reign {
   lastUs: number;
 }
 
-/** How many turns of the event loop may find a tenure invalid before those who listen to it are told: the overdue one, and rounding. */
-const LATE_TURNS = 3;
+/**
+ * How many turns of the event loop may find a tenure invalid before those who listen to it are told: the overdue one, and those of the millisecond or two by which Node's
+ * timers round. Without a timer for the deadline there are hundreds.
+ */
+const LATE_TURNS = 8;
 
 /**
  * Everything that the replicas have seen and that I1, I3 or I4 forbids, in words; nothing when all is well.

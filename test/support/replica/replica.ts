@@ -89,6 +89,13 @@ export class Replica {
     await this.process.message((one) => one['k'] === 'state' && one['e'] === election && one['s'] === state, `state "${state}"`, rest);
   }
 
+  /** Waits until it stands by, or is master again under another token: on a slow machine its successor may have lost the mastership meanwhile. */
+  async takesPartAgain(was: bigint, since: number): Promise<void> {
+    const isNew = (one: Message): boolean => one['s'] === 'master' && BigInt(one['token'] as string) !== was;
+    const takesPart = (one: Message): boolean => one['k'] === 'state' && one['e'] === 0 && (one['s'] === 'standby' || isNew(one));
+    await this.process.message(takesPart, 'to take part again', { since });
+  }
+
   /** Gives a command and answers its result. */
   async ask(cmd: string, given: Readonly<Record<string, unknown>> = {}, withinMs?: number): Promise<unknown> {
     this.commands += 1;
