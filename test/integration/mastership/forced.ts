@@ -63,7 +63,6 @@ export async function struck(server: Server, blow: keyof typeof BLOWS): Promise<
   const { fleet } = proxied;
   const master = await fleet.master();
   const since = master.messages.length;
-  const token = master.token();
   await BLOWS[blow](admin, root, proxied, master);
   await master.reaches('electing', { since });
   await fleet.master();
