@@ -75,6 +75,9 @@ function jobsOf(version: string): readonly JobSpec[] {
 /** Each job once. */
 const ALL_JOBS = [...JOBS, HALTED, ...[...new Set<string>(VERSIONS)].flatMap(jobsOfOne)];
 
+/** Within this a tick has its verdict, on a slow machine, also when its run is cut short and repeated. */
+const DECIDED_WITHIN_MS = 120_000;
+
 /** Whose runs may be started again. */
 export const RERUN_JOBS = ALL_JOBS.filter(({ options }) => options?.['onInterrupted'] !== undefined).map(({ name }) => name);
 /** Whose runs that make up for the past hang. */
@@ -211,7 +214,8 @@ export class Fire implements AsyncDisposable {
     if (!(ledger.lastMs >= sinceMs)) return `the newest verdict of "${job}" is of ${ledger.lastMs}, ${newest}`;
     const hasRun = [...ledger.ticks].some(([tickMs, { outcome }]) => tickMs >= sinceMs && outcome === 'ran');
     if (PROMPT_JOBS.has(job) && !hasRun) return `no tick of "${job}" has run; the newest verdict is ${newest}`;
-    const gaps = this.withoutVerdict(job, ledger);
+    // What was cut short and waits for its turn to run again has none yet.
+    const gaps = this.withoutVerdict(job, ledger).filter((tick) => Date.parse(tick) < Date.now() - DECIDED_WITHIN_MS);
     return gaps.length === 0 ? undefined : `${gaps.length} ticks of "${job}" have none: ${gaps.slice(0, 5).join(', ')} ...`;
   }
 
