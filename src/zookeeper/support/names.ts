@@ -6,7 +6,7 @@ export const MAX_NAME_LENGTH = 200;
  * Basic Multilingual Plane (an emoji, a rare Han character) is refused as the pair of surrogates that it is, and the private use area with them. Hence no `u`
  * flag here: it would see whole characters. A test holds this against a real server, character by character.
  */
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- control characters are among what is refused
 const REFUSED = /[/\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/;
 
 /** What is wrong with one part of a path in ZooKeeper, as a clause; undefined when the server takes it. Every name that goes into a path is checked here. */
