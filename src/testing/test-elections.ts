@@ -44,7 +44,7 @@ export class TestElections implements Elections {
     ];
   }
 
-  setJobs(): void {
+  async setJobs(): Promise<void> {
     // There is nobody to tell.
   }
 

@@ -205,8 +205,8 @@ class EnsembleElections implements Elections {
     return this.elections.members(name, signal);
   }
 
-  setJobs(names: readonly string[]): void {
-    this.elections.setJobs(names);
+  setJobs(names: readonly string[]): Promise<void> {
+    return this.elections.setJobs(names);
   }
 
   start(): void {

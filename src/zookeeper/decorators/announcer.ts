@@ -11,23 +11,30 @@ type State = 'idle' | 'about to tell' | 'just told' | 'to tell again';
  */
 export class Announcer {
   private state: State = 'idle';
+  /** Those who wait for the next telling. */
+  private readonly waiting: (() => void)[] = [];
 
   constructor(
     private readonly clock: Clock,
-    private readonly tell: () => void,
+    private readonly tell: () => Promise<void>,
   ) {}
 
-  changed(): void {
+  /** Resolves when what is so now has been told. */
+  changed(): Promise<void> {
+    const told = new Promise<void>((resolve) => this.waiting.push(resolve));
     if (this.state === 'just told') this.state = 'to tell again';
-    if (this.state !== 'idle') return;
-    this.state = 'about to tell';
-    // What changes in the same turn is told with it.
-    queueMicrotask(() => this.tellNow());
+    if (this.state === 'idle') {
+      this.state = 'about to tell';
+      // What changes in the same turn is told with it.
+      queueMicrotask(() => this.tellNow());
+    }
+    return told;
   }
 
   private tellNow(): void {
     this.state = 'just told';
-    this.tell();
+    const waiting = this.waiting.splice(0);
+    void this.tell().finally(() => waiting.forEach((resolve) => resolve()));
     this.clock.after(EVERY_MS, () => this.rested(), { keepAlive: false });
   }
 

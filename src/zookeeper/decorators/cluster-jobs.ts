@@ -218,7 +218,7 @@ export class ClusterJobs {
     if (this.gate.has(name)) throw new JobExistsError(name);
     this.gate.add(identity, (given) => run(given as JobRun));
     this.added.set(name, identity);
-    this.announcer.changed();
+    void this.announcer.changed();
   }
 
   /**
@@ -233,10 +233,8 @@ export class ClusterJobs {
     const identity = this.added.get(name);
     if (identity !== undefined) {
       this.added.delete(name);
-      const forgotten = this.gate.forget(identity);
-      this.announcer.changed();
-      // What is under way must not bring the record back.
-      await forgotten;
+      // What is under way must not bring the record back; and whoever removes it after this replica must not take it for one that still has the job.
+      await Promise.all([this.gate.forget(identity), this.announcer.changed()]);
     }
     const removed = await this.ask('remove', options, (store) =>
       removeRecord(store, name, { isAdded: identity !== undefined, isOwn: this.own().has(name), address, version }),

@@ -70,7 +70,7 @@ export class Explorer implements OnModuleInit {
     reportBoot({ found, observer, provided: providedBy(discovery), hasVersions });
     // Also those that ClusterJobs has added by now.
     const scheduled = this.gate.list().filter(({ identity }) => identity.schedule !== undefined);
-    this.elections.setJobs([...new Set(scheduled.map(({ identity }) => identity.name))]);
+    void this.elections.setJobs([...new Set(scheduled.map(({ identity }) => identity.name))]);
   }
 
   /** To be called when the application has started, and before any run starts. */

@@ -102,8 +102,8 @@ export interface Elections {
    * @throws {ClusterCronError} `ZK_NOT_CONNECTED` while there is no session, and what reading rejects with.
    */
   members(name?: string, signal?: AbortSignal): Promise<readonly ClusterMember[]>;
-  /** Tells the other replicas which jobs this one has, in its member node. */
-  setJobs(names: readonly string[]): void;
+  /** Tells the other replicas which jobs this one has, in its member node. Resolves when they can read it, or when there is no such node now: it is made with this. */
+  setJobs(names: readonly string[]): Promise<void>;
   /** Starts to campaign. Before it, every election observes. */
   start(): void;
   /**

@@ -100,11 +100,10 @@ class ElectionSet implements Elections {
     return readClusterMembers(session, folders, electionZnodes({ ...this.options, name }), signal);
   }
 
-  setJobs(names: readonly string[]): void {
+  async setJobs(names: readonly string[]): Promise<void> {
     this.jobs = [...names];
     const { round } = this;
-    if (round === undefined) return;
-    round.turnstile.update(this.member(round.keeper.lengthMs)).catch((thrown: unknown) => {
+    await round?.turnstile.update(this.member(round.keeper.lengthMs)).catch((thrown: unknown) => {
       this.observer.observe({
         level: 'debug',
         event: 'membership.not-told',

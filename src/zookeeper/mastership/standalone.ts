@@ -56,7 +56,7 @@ export class StandaloneElections implements Elections {
   }
 
   /** There is nobody to tell. */
-  setJobs(): void {}
+  async setJobs(): Promise<void> {}
 
   start(): void {
     if (this.parts.candidate === false) return;

@@ -607,6 +607,19 @@ describe('decisions in ZooKeeper', () => {
     await eventually(() => expect(told).toBe(2), { what: 'the absence' });
   });
 
+  it('are read behind a sync by whoever must not take one for what it was before', async () => {
+    const { store, session } = await connect();
+    const asked: string[] = [];
+    const { sync, children } = session;
+    Object.assign(session, {
+      sync: (...args: Parameters<Session['sync']>) => (asked.push('sync'), sync.apply(session, args)),
+      children: (...args: Parameters<Session['children']>) => (asked.push('children'), children.apply(session, args)),
+    });
+    await store.members('latest');
+    await store.members();
+    expect(asked).toEqual(['sync', 'children', 'children']);
+  });
+
   it('about two hundred jobs are made at once', async () => {
     const { store } = await connect();
     const jobs = Array.from({ length: 200 }, (_, index) => `job ${index}`);

@@ -323,8 +323,21 @@ describe('a job that is added while the application is being made', () => {
     for (const { jobs } of replicas) for (const name of names) jobs.add({ name, cronTime: '0 0 0 1 1 *' }, () => undefined);
     const added = (list: readonly { readonly job: string }[]): string[] => list.map(({ job }) => job).filter((job) => names.includes(job));
     await eventually(async () => expect(added((await replicas[0]?.jobs.list()) ?? [])).toHaveLength(4), { what: 'the jobs' });
-    for (const { jobs } of replicas) for (const name of names) await jobs.remove(name);
+    // The first removal is told at once, and those after it together, some time later.
+    for (const { jobs } of replicas) {
+      await jobs.remove('one');
+      await Promise.all(names.slice(1).map((name) => jobs.remove(name)));
+    }
     expect(added((await replicas[0]?.jobs.list()) ?? [])).toEqual([]);
+  });
+
+  it('goes when all replicas remove it at once', async () => {
+    const replicas = [await start('a'), await start('b'), await start('c')];
+    for (const { jobs } of replicas) jobs.add({ name: 'one', cronTime: '0 0 0 1 1 *' }, () => undefined);
+    const names = async (): Promise<string[]> => ((await replicas[0]?.jobs.list()) ?? []).map(({ job }) => job);
+    await eventually(async () => expect(await names()).toContain('one'), { what: 'the job' });
+    await Promise.all(replicas.map(({ jobs }) => jobs.remove('one')));
+    expect(await names()).not.toContain('one');
   });
 
   it('is told to the other replicas as one that lives', async () => {

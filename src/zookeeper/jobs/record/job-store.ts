@@ -165,8 +165,8 @@ export interface JobStore {
    * @throws the ZooKeeperError of a refused check: the tenure is over.
    */
   saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, ground: Ground | undefined, mayCreate?: boolean): Promise<void>;
-  /** The living members of the service, with the versions and jobs they tell of. */
-  members(): Promise<readonly MemberView[]>;
+  /** The living members of the service, with the versions and jobs they tell of. `'latest'`: with all that was told before the question, on whichever server. */
+  members(read?: 'latest'): Promise<readonly MemberView[]>;
   /** Calls `listener` once, when one of these members has gone, or the connection was lost meanwhile. */
   watchMembers(names: readonly string[], listener: () => void): () => void;
 }

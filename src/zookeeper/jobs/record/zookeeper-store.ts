@@ -243,9 +243,10 @@ export class ZookeeperJobStore implements JobStore {
     }
   }
 
-  async members(): Promise<readonly MemberView[]> {
+  async members(read?: 'latest'): Promise<readonly MemberView[]> {
     const session = await this.session();
     const { members } = this.znodes;
+    if (read === 'latest') await session.sync(members);
     const names = await childrenOf(session, members);
     const found = await Promise.all(names.map(async (name) => memberView(name, await getOrUndefined(session, `${members}/${name}`))));
     return found.filter((member) => member !== undefined);

@@ -36,7 +36,7 @@ export class Application {
       catchUp: () => undefined,
       forget: ({ name }: JobIdentity) => void this.names.splice(this.names.indexOf(name), 1),
     } as unknown as GateOfJobs;
-    const setJobs = (names: readonly string[]): void => {
+    const setJobs = async (names: readonly string[]): Promise<void> => {
       this.told = names;
       this.costs.told += 1;
     };
