@@ -71,11 +71,11 @@ export class Absent {
         this.sinceMs.delete(entry.member);
         continue;
       }
-      const sinceMs = this.sinceMs.get(entry.member) ?? this.clock.nowMs();
+      const sinceMs = this.sinceMs.get(entry.member) ?? this.clock.monotonicMs();
       remember(this.sinceMs, entry.member, sinceMs);
       const address = this.addressesSeen.get(entry.member) ?? ground?.holderOf(entry.token);
       if (address !== undefined && address !== '') addresses.set(entry.member, address);
-      const leftMs = entry.election === election ? 0 : sinceMs + waitMsFor(LONGEST_OLD_LEASE_MS) - this.clock.nowMs();
+      const leftMs = entry.election === election ? 0 : sinceMs + waitMsFor(LONGEST_OLD_LEASE_MS) - this.clock.monotonicMs();
       (leftMs <= 0 ? gone : waiting).add(entry.member);
       if (leftMs > 0) lookAgainInMs = Math.min(lookAgainInMs ?? leftMs, leftMs);
     }
@@ -84,7 +84,7 @@ export class Absent {
 
   private members(readAt: number): Promise<readonly MemberView[]> {
     const { latest } = this;
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.monotonicMs();
     if (latest !== undefined && latest.number > readAt && nowMs - latest.atMs < SHARED_MS) return latest.members;
     this.asked += 1;
     const list = { number: this.asked, atMs: nowMs, members: this.store.members() };

@@ -51,7 +51,7 @@ export class ClockGuard {
   }
 
   private judgeAnew(ground: Ground): ClockJudgement | Promise<ClockJudgement> {
-    if (this.fresh !== undefined && this.clock.nowMs() - this.fresh.atMs < FRESH_MS) return this.fresh.judgement;
+    if (this.fresh !== undefined && this.clock.monotonicMs() - this.fresh.atMs < FRESH_MS) return this.fresh.judgement;
     this.reading ??= this.read(ground).finally(() => (this.reading = undefined));
     return this.reading;
   }
@@ -59,7 +59,7 @@ export class ClockGuard {
   private async read(ground: Ground): Promise<ClockJudgement> {
     const compared = this.compare(await ground.readEnsembleTime());
     const judgement = compared.kind === 'off' ? await this.hearOthers(ground, compared) : compared;
-    this.fresh = { atMs: this.clock.nowMs(), judgement };
+    this.fresh = { atMs: this.clock.monotonicMs(), judgement };
     return judgement;
   }
 
@@ -70,7 +70,7 @@ export class ClockGuard {
     const withLeader = others.filter(({ offMs }) => isClose(offMs, 0) && !isClose(offMs, own.offMs)).length;
     const withThis = others.filter(({ offMs }) => isClose(offMs, own.offMs) && !isClose(offMs, 0)).length;
     if (withThis <= withLeader) return judgement;
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.monotonicMs();
     if (this.leaderToldMs === undefined || nowMs - this.leaderToldMs >= REPEAT_MS) {
       this.leaderToldMs = nowMs;
       const offMs = Math.round(-own.offMs);
@@ -92,7 +92,7 @@ export class ClockGuard {
   }
 
   private handOver(judgement: ClockJudgement, gate: ElectionGate): ClockJudgement {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.monotonicMs();
     if (judgement.kind === 'good' || nowMs - (this.toldMs.get(gate) ?? -Infinity) < REPEAT_MS) return judgement;
     this.toldMs.set(gate, nowMs);
     const { key } = gate.election;

@@ -18,7 +18,7 @@ export function callDirectly(
   const run = makeRun(order, order.firstAttempt, work, parts.clock);
   const startedMs = parts.clock.wallMs();
   const end = (outcome: Execution['outcome'], thrown?: unknown): void => {
-    const durationMs = Math.round(parts.clock.nowMs() - work.startedMs);
+    const durationMs = Math.round(parts.clock.monotonicMs() - work.startedMs);
     order.over();
     try {
       ended({ outcome, reason: undefined, attempt: order.firstAttempt, startedMs, durationMs, thrown, value: undefined, run });

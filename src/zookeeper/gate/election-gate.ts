@@ -59,7 +59,7 @@ export class ElectionGate {
     this.inProgress = new InProgress(parts.clock);
     this.hooks = new MasterHooks(election, () => this.ask(), this.inProgress, parts);
     election.onChange((state) => {
-      if (state.kind === 'doubtful') this.tellOfWorkInDoubt(this.parts.clock.nowMs() - state.lease.sentAtMs);
+      if (state.kind === 'doubtful') this.tellOfWorkInDoubt(this.parts.clock.monotonicMs() - state.lease.sentAtMs);
     });
     election.setDrain((tenure, why, calledOff) => this.drain(why, tenure, calledOff));
   }
@@ -106,7 +106,7 @@ export class ElectionGate {
    * goes on under the same tenure, or other work under another one: after each wait that is asked before anything is stopped.
    */
   private async drain(why: string, tenure: HeldTenure | undefined, calledOff: AbortSignal): Promise<'drained' | 'stuck' | 'called off'> {
-    const startedMs = this.parts.clock.nowMs();
+    const startedMs = this.parts.clock.monotonicMs();
     const running = this.inProgress.list().length;
     // With nothing to wait for there is nothing to tell: the election tells of its resignation.
     const level = running === 0 ? 'debug' : 'info';
@@ -118,7 +118,7 @@ export class ElectionGate {
     if (!calledOff.aborted) this.hooks.lost(why);
     const stopped = await this.inProgress.settled(ABORT_GRACE_MS, calledOff);
     if (!calledOff.aborted) await this.flush();
-    const durationMs = Math.round(this.parts.clock.nowMs() - startedMs);
+    const durationMs = Math.round(this.parts.clock.monotonicMs() - startedMs);
     if (calledOff.aborted) {
       this.tell(level, 'drain.called-off', `The drain of ${this.election.key} (${why}) was called off after ${durationMs} ms.`, {
         durationMs,
@@ -176,7 +176,7 @@ export class ElectionGate {
   }
 
   private runningMs(startedMs: number): number {
-    return Math.round(this.parts.clock.nowMs() - startedMs);
+    return Math.round(this.parts.clock.monotonicMs() - startedMs);
   }
 
   private tell(

@@ -103,7 +103,7 @@ export function beginWork(order: Pick<Order, 'job'>, tenure: HeldTenure, parts: 
   const work: RunningWork = {
     what: order.job,
     runs,
-    startedMs: clock.nowMs(),
+    startedMs: clock.monotonicMs(),
     abort: (reason: Error) => signal.abort(reason),
     tenure,
     signal,
@@ -173,7 +173,7 @@ function executeHere(
   const finish = (passed: Passed, attempted: Attempted | undefined): void => {
     limit.cancel();
     const result = resultOf(order, passed, attempted?.result, limit, signal);
-    const durationMs = Math.round(parts.clock.nowMs() - work.startedMs);
+    const durationMs = Math.round(parts.clock.monotonicMs() - work.startedMs);
     order.over();
     try {
       ended({ ...result, reason: reasonOf(result, signal), startedMs, durationMs, value: attempted?.value, run });

@@ -28,7 +28,7 @@ export class InProgress {
 
   /** What was going on at some time in the last `withinMs`: what goes on, and the last few of those that have ended since. */
   during(withinMs: number): readonly Work[] {
-    const sinceMs = this.clock.nowMs() - withinMs;
+    const sinceMs = this.clock.monotonicMs() - withinMs;
     return [...this.set, ...this.ended.filter(({ endedMs }) => endedMs >= sinceMs).map(({ work }) => work)];
   }
 
@@ -43,7 +43,7 @@ export class InProgress {
   delete(work: Work): void {
     this.resting.delete(work);
     if (!this.set.delete(work)) return;
-    this.ended.push({ work, endedMs: this.clock.nowMs() });
+    this.ended.push({ work, endedMs: this.clock.monotonicMs() });
     if (this.ended.length > MAX_ENDED) this.ended.shift();
     this.tell();
   }

@@ -161,7 +161,7 @@ export class MasterHooks {
 
   /** Calls a hook; what it throws is reported and stops nothing. */
   private call(owner: Owner, what: string, abort: (reason: Error) => void, run: () => unknown, signal?: AbortSignal): void {
-    const work: Work = { what, startedMs: this.parts.clock.nowMs(), abort };
+    const work: Work = { what, startedMs: this.parts.clock.monotonicMs(), abort };
     this.inProgress.add(work);
     owner.busy += 1;
     const settled = (): void => {

@@ -11,7 +11,7 @@ export class Recent<T> {
   ) {}
 
   get(): Promise<T> {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.monotonicMs();
     if (this.kept !== undefined && nowMs - this.kept.askedMs <= this.maxAgeMs) return this.kept.answer;
     const kept = { askedMs: nowMs, answer: this.ask() };
     this.kept = kept;

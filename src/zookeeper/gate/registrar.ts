@@ -29,13 +29,13 @@ export class Registrar {
     this.czxid ??= view?.czxid;
     if (view !== undefined && (view.czxid !== this.czxid || isBehind(view, cursorSeen))) return true;
     const isOthers = this.inForce === 'other' || isSuperseded(this.job.identity, view);
-    return isOthers && this.clock.nowMs() - this.doneAtMs > REGISTER_AGAIN_MS;
+    return isOthers && this.clock.monotonicMs() - this.doneAtMs > REGISTER_AGAIN_MS;
   }
 
   /** As `LoopJob.register`; not due again when it has succeeded. */
   async register(known: Parameters<LoopJob['register']>[0]): Promise<void> {
     this.inForce = await this.job.register(known);
-    this.doneAtMs = this.clock.nowMs();
+    this.doneAtMs = this.clock.monotonicMs();
     this.czxid = undefined;
   }
 

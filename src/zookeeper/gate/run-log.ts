@@ -36,7 +36,7 @@ export class RunLog {
   }
 
   private level(): Level {
-    const nowMs = this.parts.clock.nowMs();
+    const nowMs = this.parts.clock.monotonicMs();
     const isSeldom = this.lastStartMs === undefined || nowMs - this.lastStartMs >= SELDOM_MS;
     this.lastStartMs = nowMs;
     return this.parts.logRuns === 'all' || (this.parts.logRuns === 'seldom' && isSeldom) ? 'info' : 'debug';

@@ -81,7 +81,7 @@ export class Progress {
     checkProgress(job, fraction, note);
     if (this.ended) return;
     this.latest = { fraction, note, atMs: clock.wallMs(), token: tenure.token.toString() };
-    const sinceMs = this.lastMs === undefined ? PROGRESS_PERIOD_MS : clock.nowMs() - this.lastMs;
+    const sinceMs = this.lastMs === undefined ? PROGRESS_PERIOD_MS : clock.monotonicMs() - this.lastMs;
     if (sinceMs >= PROGRESS_PERIOD_MS) this.write();
     else this.timer ??= clock.after(PROGRESS_PERIOD_MS - sinceMs, () => this.write(), { keepAlive: false });
   }
@@ -96,7 +96,7 @@ export class Progress {
     const { clock, tenure } = this.parts;
     this.timer?.cancel();
     this.timer = undefined;
-    this.lastMs = clock.nowMs();
+    this.lastMs = clock.monotonicMs();
     const { latest } = this;
     if (latest === undefined || !tenure.isValid()) return;
     this.save(latest, MAX_REFUSALS).catch((thrown: unknown) => {

@@ -61,21 +61,21 @@ export class Belief {
 
   /** As of now. */
   state(): Mastership {
-    return judge(this.current, this.clock.nowMs(), this.clock.wallMs());
+    return judge(this.current, this.clock.monotonicMs(), this.clock.wallMs());
   }
 
   /** Compares the deadline on each call. No I/O, no allocation. */
   isMaster(): boolean {
     const state = this.current;
     if (state.kind !== 'master' && state.kind !== 'draining') return false;
-    const isBelievable = believable(state.lease, this.clock.nowMs(), this.clock.wallMs());
+    const isBelievable = believable(state.lease, this.clock.monotonicMs(), this.clock.wallMs());
     if (!isBelievable) this.question(state.lease);
     return isBelievable;
   }
 
   /** When the wall clock has passed the deadline and the monotonic one has not, ZooKeeper knows. Asked once for each lease. */
   private question(lease: Lease): void {
-    if (this.questioned === lease || isLapsed(lease, this.clock.nowMs())) return;
+    if (this.questioned === lease || isLapsed(lease, this.clock.monotonicMs())) return;
     this.questioned = lease;
     this.renewNow();
   }
@@ -111,7 +111,7 @@ export class Belief {
     const after = next(was, event);
     if (after === was) return;
     // A hand-over that is taken back when the lease has run out meanwhile leaves doubt, and no master.
-    const state = event.kind === 'resumed' ? judge(after, this.clock.nowMs(), this.clock.wallMs()) : after;
+    const state = event.kind === 'resumed' ? judge(after, this.clock.monotonicMs(), this.clock.wallMs()) : after;
     this.current = state;
     this.follow(was, state);
     const isNews =
@@ -170,23 +170,23 @@ export class Belief {
 
   /** One timer a tenure: it finds the lease extended and waits for the rest. */
   private arm(lease: Lease): void {
-    this.timer ??= this.clock.after(lease.sentAtMs + lease.lengthMs - this.clock.nowMs(), () => {
+    this.timer ??= this.clock.after(lease.sentAtMs + lease.lengthMs - this.clock.monotonicMs(), () => {
       this.timer = undefined;
       this.lapseIfDue();
       const state = this.current;
-      if (state.kind === 'master' || (state.kind === 'draining' && !isLapsed(state.lease, this.clock.nowMs()))) this.arm(state.lease);
+      if (state.kind === 'master' || (state.kind === 'draining' && !isLapsed(state.lease, this.clock.monotonicMs()))) this.arm(state.lease);
     });
   }
 
   private lapseIfDue(): void {
     const state = this.current;
-    if ((state.kind !== 'master' && state.kind !== 'draining') || !isLapsed(state.lease, this.clock.nowMs())) return;
+    if ((state.kind !== 'master' && state.kind !== 'draining') || !isLapsed(state.lease, this.clock.monotonicMs())) return;
     if (state.kind === 'master') this.apply({ kind: 'lapsed' });
     else this.span?.end('the lease ran out during the drain');
   }
 
   private reportDoubt(tenure: Tenure, lease: Lease): void {
-    const silentMs = Math.round(this.clock.nowMs() - lease.sentAtMs);
+    const silentMs = Math.round(this.clock.monotonicMs() - lease.sentAtMs);
     this.observer.observe({
       level: 'warn',
       event: 'mastership.doubtful',

@@ -263,12 +263,12 @@ export class Contest {
   private async standBack(): Promise<void> {
     const { watch, wake, clock } = this.scene;
     const { signal } = this.stopping;
-    const untilMs = clock.nowMs() + STAND_BACK_MS;
+    const untilMs = clock.monotonicMs() + STAND_BACK_MS;
     let made = false;
     watch.onEvent = () => (made = true);
     try {
       made = (await watch.expect()) || made;
-      for (let leftMs = STAND_BACK_MS; !made && !signal.aborted && leftMs > 0; leftMs = untilMs - clock.nowMs())
+      for (let leftMs = STAND_BACK_MS; !made && !signal.aborted && leftMs > 0; leftMs = untilMs - clock.monotonicMs())
         await wake.wait(signal, leftMs);
     } finally {
       watch.onEvent = undefined;

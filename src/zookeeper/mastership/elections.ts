@@ -132,7 +132,7 @@ class ElectionSet implements Elections {
   private async stopOnce(limitMs: number): Promise<'resigned' | 'stuck' | 'abandoned'> {
     this.phase = 'stopped';
     this.unsubscribe();
-    const startedMs = this.clock.nowMs();
+    const startedMs = this.clock.monotonicMs();
     const closings = [...this.candidates.values()].map((candidate) => candidate.close(WITHDRAWN, new WithdrawnError()));
     const outcome = await this.withinLimit(Promise.all(closings), limitMs);
     // A run that goes on: its node and the session are left to end with the process.
@@ -140,7 +140,7 @@ class ElectionSet implements Elections {
     const ending = this.endRound(new WithdrawnError());
     // Late: contests may be waiting for replies that only the end of the session will answer.
     if (outcome !== 'late') await ending;
-    const closed = await this.options.sessions.stop(Math.max(MIN_CLOSE_MS, limitMs - (this.clock.nowMs() - startedMs)));
+    const closed = await this.options.sessions.stop(Math.max(MIN_CLOSE_MS, limitMs - (this.clock.monotonicMs() - startedMs)));
     await ending;
     return outcome === 'late' || closed === 'abandoned' ? 'abandoned' : 'resigned';
   }

@@ -26,15 +26,15 @@ export class Lateness {
   }
 
   late(tookMs: number): void {
-    const nowMs = this.scene.clock.nowMs();
-    this.run = { sinceMs: this.run?.sinceMs ?? nowMs - tookMs, count: (this.run?.count ?? 0) + 1 };
-    if (this.toldMs === undefined || nowMs - this.toldMs >= LATE_AGAIN_MS) this.tell(nowMs, tookMs);
-    if (this.run.count >= LATE_ANSWERS && nowMs - this.run.sinceMs >= this.scene.session.timeoutMs) void this.makeWay();
+    const monotonicMs = this.scene.clock.monotonicMs();
+    this.run = { sinceMs: this.run?.sinceMs ?? monotonicMs - tookMs, count: (this.run?.count ?? 0) + 1 };
+    if (this.toldMs === undefined || monotonicMs - this.toldMs >= LATE_AGAIN_MS) this.tell(monotonicMs, tookMs);
+    if (this.run.count >= LATE_ANSWERS && monotonicMs - this.run.sinceMs >= this.scene.session.timeoutMs) void this.makeWay();
   }
 
-  private tell(nowMs: number, tookMs: number): void {
+  private tell(monotonicMs: number, tookMs: number): void {
     const { scene } = this;
-    this.toldMs = nowMs;
+    this.toldMs = monotonicMs;
     const [took, leaseMs] = [Math.round(tookMs), Math.round(scene.keeper.lengthMs)];
     report(
       scene,

@@ -61,18 +61,18 @@ export class LeaseKeeper {
 
   /** A lease that starts now: for a leader-checked write that is about to be sent and proves nothing until it is acknowledged. */
   leaseFromNow(): Lease {
-    return { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: this.lengthMs };
+    return { sentAtMs: this.clock.monotonicMs(), sentWallMs: this.clock.wallMs(), lengthMs: this.lengthMs };
   }
 
   /** Whether mastership may be believed under this lease now. */
   isBelievable(lease: Lease): boolean {
-    return believable(lease, this.clock.nowMs(), this.clock.wallMs());
+    return believable(lease, this.clock.monotonicMs(), this.clock.wallMs());
   }
 
   /** Starts to renew for this holder, whose first lease is given; the function returned stops it. */
   hold(holder: LeaseHolder, lease: Lease): () => void {
     this.holders.add(holder);
-    if (this.clock.nowMs() - lease.sentAtMs > this.periodMs) this.renewNow();
+    if (this.clock.monotonicMs() - lease.sentAtMs > this.periodMs) this.renewNow();
     else this.schedule();
     return () => {
       this.holders.delete(holder);
@@ -117,8 +117,8 @@ export class LeaseKeeper {
     this.inFlight = false;
     // An answer later than its lease says nothing about now.
     if (acknowledged && this.isBelievable(lease)) this.spread(sent, lease);
-    else if (acknowledged) this.spreadDelay(this.clock.nowMs() - lease.sentAtMs);
-    if (!this.again) return this.schedule(this.periodMs - (this.clock.nowMs() - lease.sentAtMs));
+    else if (acknowledged) this.spreadDelay(this.clock.monotonicMs() - lease.sentAtMs);
+    if (!this.again) return this.schedule(this.periodMs - (this.clock.monotonicMs() - lease.sentAtMs));
     this.again = false;
     return this.renew();
   }

@@ -97,8 +97,8 @@ function renewed(was: Mastership, tenure: Tenure, lease: Lease): Mastership {
 }
 
 /** Whether mastership may be believed under this lease at this moment of both clocks. */
-export function believable(lease: Lease, nowMs: number, wallMs: number): boolean {
-  return nowMs - lease.sentAtMs < lease.lengthMs && wallMs - lease.sentWallMs < lease.lengthMs;
+export function believable(lease: Lease, monotonicMs: number, wallMs: number): boolean {
+  return monotonicMs - lease.sentAtMs < lease.lengthMs && wallMs - lease.sentWallMs < lease.lengthMs;
 }
 
 /**
@@ -106,13 +106,13 @@ export function believable(lease: Lease, nowMs: number, wallMs: number): boolean
  * calendar may have been set, and nothing here can tell: a virtual machine that its host has paused looks like the latter. Whoever asks
  * hears "no" then, and ZooKeeper is asked: a renewal sent since, and acknowledged, shows that the node was there all the time.
  */
-export function isLapsed(lease: Lease, nowMs: number): boolean {
-  return nowMs - lease.sentAtMs >= lease.lengthMs;
+export function isLapsed(lease: Lease, monotonicMs: number): boolean {
+  return monotonicMs - lease.sentAtMs >= lease.lengthMs;
 }
 
 /** The state as of now: a master whose lease has run out is in doubt, whether or not a timer has noticed. */
-export function judge(state: Mastership, nowMs: number, wallMs: number): Mastership {
-  return state.kind === 'master' && !believable(state.lease, nowMs, wallMs) ? next(state, { kind: 'lapsed' }) : state;
+export function judge(state: Mastership, monotonicMs: number, wallMs: number): Mastership {
+  return state.kind === 'master' && !believable(state.lease, monotonicMs, wallMs) ? next(state, { kind: 'lapsed' }) : state;
 }
 
 /** The states in which this replica holds the election node. */

@@ -60,7 +60,7 @@ export class Memory {
     this.leaseSeenMs = Math.max(this.leaseSeenMs, record.leaseMs);
     if (!isAsWritten(read)) return;
     const { tenure, leaseMs, unprovenMs } = record;
-    this.seen = { id: tenure, leaseMs, unprovenMs, seenAtMs: this.clock.nowMs() };
+    this.seen = { id: tenure, leaseMs, unprovenMs, seenAtMs: this.clock.monotonicMs() };
   }
 
   /** Whether this is the tenure that was seen last. */
@@ -114,7 +114,7 @@ export class Memory {
   private unended(record: ElectionRecord, why: string): Proof {
     const seen = record.tenure === this.seen?.id ? this.seen : undefined;
     const leaseMs = seen?.leaseMs ?? record.leaseMs;
-    const sinceMs = seen === undefined ? 0 : this.clock.nowMs() - seen.seenAtMs;
+    const sinceMs = seen === undefined ? 0 : this.clock.monotonicMs() - seen.seenAtMs;
     const inheritedMs = Math.min(record.unprovenMs, seen?.unprovenMs ?? record.unprovenMs) - sinceMs;
     return { waitMs: Math.max(waitMsFor(leaseMs), inheritedMs), why };
   }
@@ -136,7 +136,7 @@ export class Memory {
     if (provesResignation(read, wonCzxid)) return { waitMs: record.unprovenMs, why: `${record.address} has resigned` };
     const { ended } = this;
     if (ended?.tenureId === record.tenure && ended.recordVersion === stat.version) {
-      return { waitMs: Math.max(0, ended.untilMs - this.clock.nowMs()), why: 'the predecessor was this process, and has ended' };
+      return { waitMs: Math.max(0, ended.untilMs - this.clock.monotonicMs()), why: 'the predecessor was this process, and has ended' };
     }
     if (isAsWritten(read)) return this.unended(record, `the end of ${record.address}'s tenure is not proven`);
     return this.unknown(

@@ -106,7 +106,7 @@ export class Reign implements LeaseHolder {
 
   private begin(): void {
     const { scene, win, proof } = this;
-    this.untilMs = scene.clock.nowMs() + proof.waitMs;
+    this.untilMs = scene.clock.monotonicMs() + proof.waitMs;
     const facts = { tenure: win.tenureId, czxid: String(win.czxid), waitMs: Math.round(proof.waitMs) };
     if (proof.waitMs <= 0 && win.lease !== undefined && scene.keeper.isBelievable(win.lease)) {
       report(scene, 'info', 'won', `won the election node; ${proof.why}.`, facts);
@@ -136,13 +136,13 @@ export class Reign implements LeaseHolder {
     if (leaving?.outcome === 'drained') return this.resign();
     if (leaving?.outcome === 'stuck') return this.stuck(leaving);
     if (!isWaiting || leaving !== undefined) return scene.wake.wait(signal);
-    const leftMs = this.untilMs - scene.clock.nowMs();
+    const leftMs = this.untilMs - scene.clock.monotonicMs();
     if (leftMs > 0) return scene.wake.wait(signal, leftMs);
     const lease = await seal(scene, this.holding);
     // An event or an order to leave during the seal is met by the next step; an answer later than its lease is sealed again.
     if (lease === undefined || this.over || signal.aborted || this.leaving !== undefined) return;
     if (scene.keeper.isBelievable(lease)) return this.believe(lease);
-    const tookMs = scene.clock.nowMs() - lease.sentAtMs;
+    const tookMs = scene.clock.monotonicMs() - lease.sentAtMs;
     if (tookMs >= lease.lengthMs) this.late(tookMs);
   }
 
@@ -246,7 +246,7 @@ export class Reign implements LeaseHolder {
       this.release?.();
       scene.belief.apply({ kind: 'ended', why: leaving.why });
     }
-    const unprovenMs = Math.max(0, this.untilMs - scene.clock.nowMs());
+    const unprovenMs = Math.max(0, this.untilMs - scene.clock.monotonicMs());
     const outcome = await resign(scene, this.holding, unprovenMs);
     if (outcome === 'again') return;
     this.hasResigned = outcome === 'resigned';

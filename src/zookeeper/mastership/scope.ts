@@ -155,9 +155,9 @@ export class ScopeTurnstile {
       this.clearSinceMs = undefined;
       return undefined;
     }
-    this.clearSinceMs ??= clock.nowMs();
+    this.clearSinceMs ??= clock.monotonicMs();
     const isSameScope = !this.yielded && (inForce.scope === undefined || inForce.scope === member.scope);
-    const leftMs = isSameScope ? 0 : this.clearSinceMs + waitMsFor(this.rivalLeaseMs) - clock.nowMs();
+    const leftMs = isSameScope ? 0 : this.clearSinceMs + waitMsFor(this.rivalLeaseMs) - clock.monotonicMs();
     if (leftMs > 0) return leftMs;
     // Refused when another replica has written it meanwhile: then this one looks again.
     if (inForce.scope !== member.scope) await this.parts.session.set(this.folder, Buffer.from(member.scope), inForce.version);

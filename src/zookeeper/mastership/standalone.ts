@@ -144,7 +144,7 @@ export class StandaloneElection implements Election {
     this.become({
       kind: 'master',
       tenure: this.held,
-      lease: { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: FOR_EVER_MS },
+      lease: { sentAtMs: this.clock.monotonicMs(), sentWallMs: this.clock.wallMs(), lengthMs: FOR_EVER_MS },
     });
   }
 

@@ -13,13 +13,13 @@ import { rankDelayMs, shareDelayMs } from './timing.js';
  */
 export async function awaitTurn(scene: Scene, signal: AbortSignal, go: () => void): Promise<'at once' | 'later'> {
   const { clock, line, heldElsewhere } = scene;
-  const sinceMs = clock.nowMs();
+  const sinceMs = clock.monotonicMs();
   let went: 'at once' | 'later' = 'at once';
   let hasCompany: boolean | undefined;
   for (;;) {
     // Nobody waits for others who are not there.
     if (heldElsewhere() > 0) hasCompany ??= (await placesInLine(scene)).some((place) => place.id !== line.id);
-    const leftMs = sinceMs + delayMs(scene, hasCompany === true) - clock.nowMs();
+    const leftMs = sinceMs + delayMs(scene, hasCompany === true) - clock.monotonicMs();
     if (leftMs <= 0) break;
     went = 'later';
     await sleep(clock, leftMs, signal);

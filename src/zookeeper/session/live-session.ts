@@ -37,7 +37,7 @@ export class LiveSession implements Session {
   }
 
   ensembleTimeMs(): number | undefined {
-    return this.timeSample && this.timeSample.wallMs + this.clock.nowMs() - this.timeSample.sentAtMs;
+    return this.timeSample && this.timeSample.wallMs + this.clock.monotonicMs() - this.timeSample.sentAtMs;
   }
 
   get ended(): AbortSignal {
@@ -81,7 +81,7 @@ export class LiveSession implements Session {
   }
 
   set(path: string, data: Buffer, version: number, options?: OperationOptions): Promise<Stat> {
-    const sentAtMs = this.clock.nowMs();
+    const sentAtMs = this.clock.monotonicMs();
     const answered = this.wire.set(path, data, version, options);
     // Beside the promise, not in front of it: promises resolve in the order of the calls.
     answered.then(({ mtimeMs }) => this.sample(mtimeMs, sentAtMs), ignore);
@@ -93,7 +93,7 @@ export class LiveSession implements Session {
   }
 
   multi(ops: readonly Op[], options?: OperationOptions): Promise<readonly OpResult[]> {
-    const sentAtMs = this.clock.nowMs();
+    const sentAtMs = this.clock.monotonicMs();
     const answered = this.wire.multi(ops, options);
     answered.then((results) => {
       const last = results.findLast((result) => result.kind === 'set');

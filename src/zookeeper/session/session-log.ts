@@ -32,15 +32,15 @@ export class SessionLog {
     why: string,
     outage: { readonly sinceMs: number; readonly attempts: number; readonly failure: AttemptFailure },
   ): void {
-    const nowMs = this.clock.nowMs();
+    const monotonicMs = this.clock.monotonicMs();
     const { attempts, failure } = outage;
     const last = this.told.get(failure);
-    if (last !== undefined && nowMs - last.atMs < REPEAT_AFTER_MS) {
+    if (last !== undefined && monotonicMs - last.atMs < REPEAT_AFTER_MS) {
       last.untold++;
       return;
     }
-    this.told.set(failure, { atMs: nowMs, untold: 0 });
-    const forMs = Math.round(nowMs - outage.sinceMs);
+    this.told.set(failure, { atMs: monotonicMs, untold: 0 });
+    const forMs = Math.round(monotonicMs - outage.sinceMs);
     const before =
       last === undefined || last.untold === 0 ? '' : ` ${last.untold} further failures since the last such line are not shown.`;
     const facts = { server, why, attempts, forMs };

@@ -101,7 +101,7 @@ class Supervisor implements Sessions {
 
   private async close(limitMs: number): Promise<'closed' | 'abandoned'> {
     const { clock } = this.options;
-    const fromMs = clock.nowMs();
+    const fromMs = clock.monotonicMs();
     const { wire, session } = this;
     this.giveUp?.cancel();
     this.nextStart?.cancel();
@@ -109,7 +109,7 @@ class Supervisor implements Sessions {
     this.session = undefined;
     this.wire = undefined;
     session?.end('closed');
-    if (wire !== undefined) this.log.closed(session?.id, how, clock.nowMs() - fromMs);
+    if (wire !== undefined) this.log.closed(session?.id, how, clock.monotonicMs() - fromMs);
     this.become({ kind: 'stopped' });
     return how;
   }
@@ -117,7 +117,7 @@ class Supervisor implements Sessions {
   /** A new client for a new session. Kept trying for ever. */
   private begin(): void {
     const { clock, sessionTimeoutMs, auth, tls } = this.options;
-    this.become({ kind: 'connecting', sinceMs: clock.nowMs(), attempts: 0 });
+    this.become({ kind: 'connecting', sinceMs: clock.monotonicMs(), attempts: 0 });
     const wire: WireClient = new WireClient({
       servers: this.servers,
       chroot: this.connectString.chroot,
@@ -139,19 +139,19 @@ class Supervisor implements Sessions {
 
   private attached(wire: WireClient, server: string): void {
     const { clock, sessionTimeoutMs } = this.options;
-    const nowMs = clock.nowMs();
+    const monotonicMs = clock.monotonicMs();
     const { id, timeoutMs } = wire.connection;
     const before = this.now;
-    const afterMs = before.kind === 'connecting' || before.kind === 'detached' ? nowMs - before.sinceMs : 0;
+    const afterMs = before.kind === 'connecting' || before.kind === 'detached' ? monotonicMs - before.sinceMs : 0;
     this.giveUp?.cancel();
     const known = this.session;
     if (known === undefined) this.log.attached(id, server, timeoutMs, sessionTimeoutMs, afterMs);
     else this.log.reattached(id, server, afterMs);
     const session = known ?? new LiveSession(wire, clock, (what, thrown) => this.log.callbackFailed(what, thrown));
     this.session = session;
-    this.become({ kind: 'attached', sessionId: id, timeoutMs, server, sinceMs: nowMs });
+    this.become({ kind: 'attached', sessionId: id, timeoutMs, server, sinceMs: monotonicMs });
     if (known !== undefined) return session.tellAttached();
-    this.bornAtMs = nowMs;
+    this.bornAtMs = monotonicMs;
     this.sessionListeners.tell(session);
   }
 
@@ -162,7 +162,7 @@ class Supervisor implements Sessions {
     const limitMs = wire.connection.timeoutMs + GIVE_UP_AFTER_TIMEOUT_MS;
     this.log.detached(session.id, server, why, limitMs);
     if (this.stopping === undefined) this.giveUp = clock.after(limitMs, () => wire.connection.abandon());
-    this.become({ kind: 'detached', sessionId: session.id, sinceMs: clock.nowMs(), lastError: `${server}: ${why}` });
+    this.become({ kind: 'detached', sessionId: session.id, sinceMs: clock.monotonicMs(), lastError: `${server}: ${why}` });
     session.tellDetached();
   }
 
@@ -186,12 +186,12 @@ class Supervisor implements Sessions {
     const { clock } = this.options;
     this.giveUp?.cancel();
     this.session = undefined;
-    const detachedForMs = now.kind === 'detached' ? clock.nowMs() - now.sinceMs : undefined;
+    const detachedForMs = now.kind === 'detached' ? clock.monotonicMs() - now.sinceMs : undefined;
     if (session !== undefined && end === 'expired') this.log.expired(session.id, detachedForMs);
     if (session !== undefined && end === 'abandoned')
       this.log.givenUp(session.id, detachedForMs ?? 0, now.kind === 'detached' ? now.lastError : undefined);
     session?.end(end === 'expired' ? 'expired' : 'given up');
-    this.next(session === undefined ? 0 : clock.nowMs() - this.bornAtMs);
+    this.next(session === undefined ? 0 : clock.monotonicMs() - this.bornAtMs);
   }
 
   private next(lifeMs: number): void {
@@ -199,7 +199,7 @@ class Supervisor implements Sessions {
     if (this.stopping !== undefined) return;
     this.shortLives = lifeMs < SHORT_LIFE_MS ? this.shortLives + 1 : 0;
     if (this.shortLives <= 1) return this.begin();
-    this.become({ kind: 'connecting', sinceMs: this.options.clock.nowMs(), attempts: 0 });
+    this.become({ kind: 'connecting', sinceMs: this.options.clock.monotonicMs(), attempts: 0 });
     this.nextStart = this.options.clock.after(backoffMs(this.shortLives - 2, 50, 1000), () => this.begin());
   }
 

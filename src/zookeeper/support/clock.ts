@@ -9,12 +9,12 @@ export interface Timer {
 /**
  * Time as the library sees it. Passed in everywhere, so that a test can own it.
  *
- * `nowMs` is monotonic and decides; `wallMs` is the calendar and is only compared for jumps (a suspended
+ * `monotonicMs` decides; `wallMs` is the calendar and is only compared for jumps (a suspended
  * machine whose monotonic clock stood still), used for schedules and shown to people.
  */
 export interface Clock {
   /** Milliseconds of the monotonic clock; fractions allowed; the origin means nothing. */
-  nowMs(): number;
+  monotonicMs(): number;
   /** Milliseconds since 1970 by the wall clock; may jump either way. */
   wallMs(): number;
   /**
@@ -33,14 +33,14 @@ const standstills = new Standstills();
 
 /** The process's own clocks. */
 export const systemClock: Clock = {
-  nowMs: () => performance.now(),
+  monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
   after(delayMs, run, options) {
     const waitMs = Math.min(Math.max(0, Math.ceil(delayMs)), MAX_DELAY_MS);
     const dueMs = performance.now() + waitMs;
     const handle = setTimeout(() => {
-      const nowMs = performance.now();
-      standstills.note(nowMs - dueMs, nowMs);
+      const monotonicMs = performance.now();
+      standstills.note(monotonicMs - dueMs, monotonicMs);
       run();
     }, waitMs);
     if (options?.keepAlive === false) handle.unref();

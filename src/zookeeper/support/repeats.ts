@@ -16,11 +16,11 @@ export class Repeats {
 
   /** Whether this failure is to be told now, rather than only noted for those who look closely. `what`: the same text for the same failure. */
   isNews(what: string): boolean {
-    const nowMs = this.clock.nowMs();
+    const monotonicMs = this.clock.monotonicMs();
     const toldAtMs = this.toldAtMs.get(what);
-    if (toldAtMs !== undefined && nowMs - toldAtMs < REPEAT_AFTER_MS) return false;
+    if (toldAtMs !== undefined && monotonicMs - toldAtMs < REPEAT_AFTER_MS) return false;
     this.toldAtMs.delete(what);
-    this.toldAtMs.set(what, nowMs);
+    this.toldAtMs.set(what, monotonicMs);
     const [oldest] = this.toldAtMs.keys();
     if (this.toldAtMs.size > MAX_REMEMBERED && oldest !== undefined) this.toldAtMs.delete(oldest);
     return true;

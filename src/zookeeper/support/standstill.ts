@@ -12,15 +12,15 @@ export class Standstills {
   private readonly kept: { readonly endedMs: number; readonly lateMs: number }[] = [];
 
   /** A timer has fired `lateMs` after it was due. Monotonic times. */
-  note(lateMs: number, nowMs: number): void {
+  note(lateMs: number, monotonicMs: number): void {
     if (lateMs < NOTED_MS) return;
-    this.kept.push({ endedMs: nowMs, lateMs });
+    this.kept.push({ endedMs: monotonicMs, lateMs });
     if (this.kept.length > MAX_KEPT) this.kept.shift();
   }
 
   /** The longest of those that ended in the last `withinMs`; 0 when there was none. */
-  longestMs(withinMs: number, nowMs: number): number {
-    return Math.max(0, ...this.kept.filter(({ endedMs }) => endedMs >= nowMs - withinMs).map(({ lateMs }) => lateMs));
+  longestMs(withinMs: number, monotonicMs: number): number {
+    return Math.max(0, ...this.kept.filter(({ endedMs }) => endedMs >= monotonicMs - withinMs).map(({ lateMs }) => lateMs));
   }
 }
 

@@ -132,7 +132,7 @@ export class WireClient implements Operations {
         sent = (error as WireFailure).sent;
         reject(errorOf(error as WireFailure, operation, path, this.options.chroot));
       };
-      const sentAtMs = options?.onSent === undefined ? 0 : this.options.clock.nowMs();
+      const sentAtMs = options?.onSent === undefined ? 0 : this.options.clock.monotonicMs();
       try {
         start(done);
       } catch (thrown) {

@@ -188,7 +188,7 @@ export class Connection implements ConnectionManager {
       () => link.write(PING_FRAME),
       (why) => link.destroy(why),
     );
-    const state: State = { kind: 'preparing', owed: 0, failure: 'not reached', link, liveness, sinceMs: clock.nowMs() };
+    const state: State = { kind: 'preparing', owed: 0, failure: 'not reached', link, liveness, sinceMs: clock.monotonicMs() };
     this.state = state;
     if (this.closing !== undefined) return this.sendClose(link);
     // Before anything that a user sends: rights first, then the watches, relative to what was last seen on the old connection.
@@ -209,7 +209,7 @@ export class Connection implements ConnectionManager {
     const { state } = this;
     if ((state.kind !== 'preparing' && state.kind !== 'attached') || state.link !== link) return;
     state.liveness.stop();
-    this.unsteady = this.options.clock.nowMs() - state.sinceMs >= STEADY_MS ? 0 : this.unsteady + 1;
+    this.unsteady = this.options.clock.monotonicMs() - state.sinceMs >= STEADY_MS ? 0 : this.unsteady + 1;
     if (!this.everAttached) {
       // Nothing hangs on it yet. A fresh one is simpler than finding out whether it lives.
       this.sessionId = 0n;

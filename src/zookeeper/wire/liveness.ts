@@ -28,14 +28,14 @@ export class Liveness {
     this.pingEveryMs = timeoutMs * 0.3;
     this.silenceMs = (timeoutMs * 2) / 3;
     this.thirdMs = timeoutMs / 3;
-    this.heardAtMs = clock.nowMs();
+    this.heardAtMs = clock.monotonicMs();
     this.nextPingMs = this.heardAtMs + this.pingEveryMs;
     this.arm();
   }
 
   /** Bytes have arrived. */
   heard(): void {
-    this.heardAtMs = this.clock.nowMs();
+    this.heardAtMs = this.clock.monotonicMs();
     this.graceGiven = false;
   }
 
@@ -46,7 +46,7 @@ export class Liveness {
 
   private arm(): void {
     this.dueMs = Math.min(this.nextPingMs, this.deadlineMs());
-    this.timer = this.clock.after(this.dueMs - this.clock.nowMs(), () => this.look());
+    this.timer = this.clock.after(this.dueMs - this.clock.monotonicMs(), () => this.look());
   }
 
   private deadlineMs(): number {
@@ -54,20 +54,20 @@ export class Liveness {
   }
 
   private look(): void {
-    const nowMs = this.clock.nowMs();
+    const monotonicMs = this.clock.monotonicMs();
     // Timers run before sockets are read: after a stall, the answers may lie unread in the kernel, or the pings were never sent.
-    const stalled = nowMs - this.dueMs > this.thirdMs / 4;
+    const stalled = monotonicMs - this.dueMs > this.thirdMs / 4;
     if (stalled && !this.graceGiven) {
       this.graceGiven = true;
-      this.graceUntilMs = nowMs + this.thirdMs;
-      this.nextPingMs = nowMs;
+      this.graceUntilMs = monotonicMs + this.thirdMs;
+      this.nextPingMs = monotonicMs;
     }
-    if (nowMs >= this.deadlineMs()) {
+    if (monotonicMs >= this.deadlineMs()) {
       this.stop();
-      return this.dead(`no answer for ${Math.round(nowMs - this.heardAtMs)} ms`);
+      return this.dead(`no answer for ${Math.round(monotonicMs - this.heardAtMs)} ms`);
     }
-    if (nowMs >= this.nextPingMs) {
-      this.nextPingMs = nowMs + this.pingEveryMs;
+    if (monotonicMs >= this.nextPingMs) {
+      this.nextPingMs = monotonicMs + this.pingEveryMs;
       this.ping();
     }
     // The ping may have found the link broken, and stopped this.

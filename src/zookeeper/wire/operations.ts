@@ -58,7 +58,7 @@ export interface OperationOptions {
   readonly signal?: AbortSignal;
   /**
    * Called synchronously when the request has been handed to the socket, with the monotonic time just before
-   * (`Clock.nowMs`). Not called when the operation fails before it is sent.
+   * (`Clock.monotonicMs`). Not called when the operation fails before it is sent.
    */
   readonly onSent?: (sentAtMs: number) => void;
 }

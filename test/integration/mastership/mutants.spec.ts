@@ -31,7 +31,7 @@ describe.concurrent('without one of its guards', () => {
   it('two masters are seen after a pause or a stall when the deadline is not compared at each use', async () => {
     using mutant = await mutantOf({
       file: 'belief.js',
-      guard: 'const isBelievable = (0, mastership_state_js_1.believable)(state.lease, this.clock.nowMs(), this.clock.wallMs());',
+      guard: 'const isBelievable = (0, mastership_state_js_1.believable)(state.lease, this.clock.monotonicMs(), this.clock.wallMs());',
       instead: 'const isBelievable = true;',
     });
     await using server = await startServer();

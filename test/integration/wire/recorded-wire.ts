@@ -25,8 +25,8 @@ export const IN_ORDER = (): number => 0.999_999;
 class CountingClock implements Clock {
   pending = 0;
 
-  nowMs(): number {
-    return systemClock.nowMs();
+  monotonicMs(): number {
+    return systemClock.monotonicMs();
   }
 
   wallMs(): number {

@@ -241,7 +241,7 @@ export class SimSession implements Session {
         (zxid) => void (this.zxid = zxid > this.zxid ? zxid : this.zxid),
       );
       attachment.link.up(() => attachment.request(asked));
-      options?.onSent?.(this.process.nowMs());
+      options?.onSent?.(this.process.monotonicMs());
     });
   }
 

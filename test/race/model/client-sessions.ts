@@ -32,7 +32,7 @@ export class SimSessions implements Sessions {
 
   start(): void {
     if (this.phase.kind !== 'idle') return;
-    this.become({ kind: 'connecting', sinceMs: this.process.nowMs(), attempts: 0 });
+    this.become({ kind: 'connecting', sinceMs: this.process.monotonicMs(), attempts: 0 });
     this.connect();
   }
 
@@ -151,7 +151,7 @@ export class SimSessions implements Sessions {
       sessionId: session.id,
       timeoutMs: session.timeoutMs,
       server: member.name,
-      sinceMs: this.process.nowMs(),
+      sinceMs: this.process.monotonicMs(),
     });
     if (first) for (const listener of [...this.sessionListeners]) listener(visible);
   }
@@ -161,7 +161,7 @@ export class SimSessions implements Sessions {
     this.process.world.trace(`${this.process.name}: session ${session.id.toString(16)}`);
     session.onDetached(() => {
       if (this.phase.kind === 'stopped' || session.ended.aborted) return;
-      this.become({ kind: 'detached', sessionId: session.id, sinceMs: this.process.nowMs() });
+      this.become({ kind: 'detached', sessionId: session.id, sinceMs: this.process.monotonicMs() });
       this.giveUp ??= this.process.after(session.timeoutMs + GIVE_UP_MARGIN_MS, () => this.over('given up'));
       this.attempt += 1;
       this.process.after(this.process.world.choices.between(0, 20), () => this.retry());
@@ -179,7 +179,7 @@ export class SimSessions implements Sessions {
     this.visible = undefined;
     this.link?.closeByClient();
     session?.end(why);
-    this.become({ kind: 'connecting', sinceMs: this.process.nowMs(), attempts: 0 });
+    this.become({ kind: 'connecting', sinceMs: this.process.monotonicMs(), attempts: 0 });
     this.process.after(1, () => this.retry());
   }
 

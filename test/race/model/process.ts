@@ -45,7 +45,7 @@ export class SimProcess implements Clock {
     return this.state === 'dead';
   }
 
-  nowMs(): number {
+  monotonicMs(): number {
     const trueMs = this.suspendedAtMs ?? this.world.nowMs;
     return 1_000 + (trueMs - this.lostMs) * this.fault.rate;
   }
@@ -59,7 +59,7 @@ export class SimProcess implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    const timer: PendingTimer = { dueMs: this.nowMs() + Math.max(1, Math.ceil(delayMs)), run, event: undefined };
+    const timer: PendingTimer = { dueMs: this.monotonicMs() + Math.max(1, Math.ceil(delayMs)), run, event: undefined };
     this.timers.add(timer);
     this.arm(timer);
     return {
@@ -115,14 +115,14 @@ export class SimProcess implements Clock {
 
   private arm(timer: PendingTimer, options: { readonly prompt?: boolean } = {}): void {
     timer.event?.cancel();
-    const dueInMs = (timer.dueMs - this.nowMs()) / this.fault.rate;
+    const dueInMs = (timer.dueMs - this.monotonicMs()) / this.fault.rate;
     const lateMs = options.prompt && dueInMs <= 0 ? 0 : this.world.choices.latenessMs();
     timer.event = this.world.in(Math.max(0, dueInMs) + lateMs, () => this.fire(timer));
   }
 
   private fire(timer: PendingTimer): void {
     if (this.state !== 'running' || !this.timers.has(timer)) return;
-    if (timer.dueMs > this.nowMs() + 0.001) return this.arm(timer);
+    if (timer.dueMs > this.monotonicMs() + 0.001) return this.arm(timer);
     this.timers.delete(timer);
     this.world.touch();
     timer.run();

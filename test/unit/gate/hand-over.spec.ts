@@ -79,7 +79,7 @@ class HandElection implements Election {
     throw new Error('not needed here');
   }
   private lease(): Lease {
-    return { sentAtMs: this.clock.nowMs(), sentWallMs: this.clock.wallMs(), lengthMs: LEASE_MS };
+    return { sentAtMs: this.clock.monotonicMs(), sentWallMs: this.clock.wallMs(), lengthMs: LEASE_MS };
   }
 }
 

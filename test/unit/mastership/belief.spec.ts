@@ -20,7 +20,7 @@ beforeEach(() => {
   belief.onChange((state) => told.push(state.kind));
 });
 
-const leaseNow = (): Lease => ({ sentAtMs: clock.nowMs(), sentWallMs: clock.wallMs(), lengthMs: LENGTH });
+const leaseNow = (): Lease => ({ sentAtMs: clock.monotonicMs(), sentWallMs: clock.wallMs(), lengthMs: LENGTH });
 const believe = (): void => belief.apply({ kind: 'believed', tenure, lease: leaseNow() });
 const renew = (lease = leaseNow()): void => belief.apply({ kind: 'renewed', tenure, lease });
 
@@ -243,7 +243,7 @@ describe('a tenure handed out', () => {
   });
 
   it('is not handed out while the winner waits for its predecessor', () => {
-    belief.apply({ kind: 'won', tenure, untilMs: clock.nowMs() + 100, why: 'unproven' });
+    belief.apply({ kind: 'won', tenure, untilMs: clock.monotonicMs() + 100, why: 'unproven' });
     expect([belief.isMaster(), belief.tenure(), belief.heldTenure()]).toEqual([false, undefined, undefined]);
     clock.pass(10_000);
     expect(belief.isMaster()).toBe(false);

@@ -3,13 +3,13 @@ import { Standstills } from '../../../src/zookeeper/support/standstill.js';
 
 /** A clock that moves only when a test says so; due timers run in the order of their deadlines. */
 export class HandClock implements Clock {
-  #nowMs = 1_000;
+  #monotonicMs = 1_000;
   #wallMs = 1_700_000_000_000;
   readonly #standstills = new Standstills();
   readonly #timers = new Set<{ readonly dueMs: number; readonly run: () => void }>();
 
-  nowMs(): number {
-    return this.#nowMs;
+  monotonicMs(): number {
+    return this.#monotonicMs;
   }
 
   wallMs(): number {
@@ -17,13 +17,13 @@ export class HandClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), run };
+    const timer = { dueMs: this.#monotonicMs + Math.max(0, delayMs), run };
     this.#timers.add(timer);
     return { cancel: () => void this.#timers.delete(timer) };
   }
 
   standstillMs(withinMs: number): number {
-    return this.#standstills.longestMs(withinMs, this.#nowMs);
+    return this.#standstills.longestMs(withinMs, this.#monotonicMs);
   }
 
   /** How many timers wait. */
@@ -39,7 +39,7 @@ export class HandClock implements Clock {
 
   /** Both clocks go on, but no timer runs: a stalled loop, or a stopped process. */
   stall(ms: number): void {
-    this.#nowMs += ms;
+    this.#monotonicMs += ms;
     this.#wallMs += ms;
   }
 
@@ -50,10 +50,10 @@ export class HandClock implements Clock {
 
   runDue(): void {
     for (;;) {
-      const due = [...this.#timers].filter((timer) => timer.dueMs <= this.#nowMs).sort((a, b) => a.dueMs - b.dueMs)[0];
+      const due = [...this.#timers].filter((timer) => timer.dueMs <= this.#monotonicMs).sort((a, b) => a.dueMs - b.dueMs)[0];
       if (due === undefined) return;
       this.#timers.delete(due);
-      this.#standstills.note(this.#nowMs - due.dueMs, this.#nowMs);
+      this.#standstills.note(this.#monotonicMs - due.dueMs, this.#monotonicMs);
       due.run();
     }
   }

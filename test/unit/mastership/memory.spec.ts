@@ -75,7 +75,7 @@ describe('what a winner waits', () => {
   it('is nothing after a tenure of this very process, but for what is left of its own wait', () => {
     const clock = new HandClock();
     const memory = new Memory(clock);
-    memory.endedHere('t1', 3, clock.nowMs() + 400);
+    memory.endedHere('t1', 3, clock.monotonicMs() + 400);
     expect(memory.proofOf(read(held), WON).waitMs).toBe(400);
     clock.pass(1_000);
     expect(memory.proofOf(read(held), WON).waitMs).toBe(0);
@@ -85,7 +85,7 @@ describe('what a winner waits', () => {
   it('is the longest lease after a holder that keeps no record, whatever the record says of the tenure before', () => {
     const clock = new HandClock();
     const memory = new Memory(clock);
-    memory.endedHere('t1', 3, clock.nowMs());
+    memory.endedHere('t1', 3, clock.monotonicMs());
     memory.sawNode(statOf({ czxid: 20n, version: 0 }));
     expect(memory.proofOf(read({ ...held, state: 'resigned' }), WON).waitMs).toBe(UNKNOWN);
     expect(memory.proofOf(read(held), WON).waitMs).toBe(UNKNOWN);
@@ -101,7 +101,7 @@ describe('what a winner waits', () => {
   it('is the longest lease when a tenure of this process was written back into the record by hand', () => {
     const clock = new HandClock();
     const memory = new Memory(clock);
-    memory.endedHere('t1', 3, clock.nowMs());
+    memory.endedHere('t1', 3, clock.monotonicMs());
     const byHand = statOf({ czxid: 1n, mzxid: 30n, pzxid: 20n, version: 8 });
     expect(memory.proofOf(read(held, byHand), WON).waitMs).toBe(UNKNOWN);
   });

@@ -6,11 +6,11 @@ function watched() {
   const clock = new ManualClock();
   const pings: number[] = [];
   const deaths: string[] = [];
-  const fromMs = clock.nowMs();
+  const fromMs = clock.monotonicMs();
   const liveness = new Liveness(
     clock,
     6000,
-    () => pings.push(clock.nowMs() - fromMs),
+    () => pings.push(clock.monotonicMs() - fromMs),
     (why) => deaths.push(why),
   );
   return { clock, pings, deaths, liveness };

@@ -5,7 +5,7 @@ export class ManualClock implements Clock {
   private now = 1000;
   private readonly timers = new Set<{ readonly atMs: number; readonly run: () => void }>();
 
-  nowMs(): number {
+  monotonicMs(): number {
     return this.now;
   }
 

@@ -13,7 +13,7 @@ async function attemptsOf(options: {
   const clock = new ManualClock();
   const abort = new AbortController();
   const made: { readonly host: string; readonly limitMs: number; readonly atMs: number }[] = [];
-  const fromMs = clock.nowMs();
+  const fromMs = clock.monotonicMs();
   let over = false;
   const sought = seek({
     servers: new ServerList(parseConnectString('10.0.0.1,10.0.0.2,10.0.0.3').servers, options.lookup, () => 0.999),
@@ -22,7 +22,7 @@ async function attemptsOf(options: {
     failedRounds: options.failedRounds ?? 0,
     signal: abort.signal,
     attempt: (endpoint, limitMs) => {
-      made.push({ host: endpoint.host, limitMs, atMs: clock.nowMs() - fromMs });
+      made.push({ host: endpoint.host, limitMs, atMs: clock.monotonicMs() - fromMs });
       if (made.length === options.stopAfter) abort.abort();
       return Promise.resolve(false);
     },

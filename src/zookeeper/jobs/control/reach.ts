@@ -27,8 +27,8 @@ export async function reach<T>(
   { timeoutMs, signal }: Waiting,
   work: () => Promise<T>,
 ): Promise<T> {
-  const deadlineMs = clock.nowMs() + timeoutMs;
-  const left = (): Waiting => ({ timeoutMs: Math.max(0, deadlineMs - clock.nowMs()), signal });
+  const deadlineMs = clock.monotonicMs() + timeoutMs;
+  const left = (): Waiting => ({ timeoutMs: Math.max(0, deadlineMs - clock.monotonicMs()), signal });
   for (let tries = 0; ; tries += 1) {
     await store.ready(left());
     await declared?.(job, left());

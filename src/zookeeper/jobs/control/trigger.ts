@@ -84,7 +84,7 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
   const { wait = 'accepted', timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
   const id = idOf(options.idempotencyKey);
   if (signal?.aborted === true) throw givenUp(job, id, signal);
-  const deadlineMs = parts.clock.nowMs() + timeoutMs;
+  const deadlineMs = parts.clock.monotonicMs() + timeoutMs;
   await reach(parts, job, { timeoutMs, signal }, () => ask(parts, job, id, options)).catch((thrown: unknown) => {
     throw signal?.aborted === true && thrown === signal.reason ? givenUp(job, id, signal) : thrown;
   });
@@ -200,7 +200,7 @@ async function waitFor(
       const found = await look(store, job, id, isWanted);
       if (found !== 'unknown' && isWanted(found)) return { kind: 'node', node: found };
       if (signal?.aborted === true) return { kind: 'aborted' };
-      const leftMs = deadlineMs - clock.nowMs();
+      const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0) return { kind: 'late' };
       await sleep(clock, Math.min(leftMs, found === 'unknown' ? RETRY_MS : LOOK_AGAIN_MS), wake.signal).catch(() => undefined);
     }

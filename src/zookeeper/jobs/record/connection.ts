@@ -41,9 +41,10 @@ export interface Waiting {
  */
 export async function connectedWithin(sessions: Sessions, clock: Clock, { timeoutMs, signal }: Waiting): Promise<Session> {
   signal?.throwIfAborted();
-  const startedMs = clock.nowMs();
+  const startedMs = clock.monotonicMs();
   const waiting = new AbortController();
-  const giveUp = (): void => waiting.abort(new NotConnectedError({ ms: Math.round(clock.nowMs() - startedMs), state: sessions.state() }));
+  const giveUp = (): void =>
+    waiting.abort(new NotConnectedError({ ms: Math.round(clock.monotonicMs() - startedMs), state: sessions.state() }));
   const abort = (): void => waiting.abort(signal?.reason);
   const isAttached = sessions.current()?.attached === true;
   if (!isAttached && (timeoutMs <= 0 || sessions.state().kind === 'stopped')) giveUp();
