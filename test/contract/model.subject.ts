@@ -1,9 +1,7 @@
-import type { Op } from '../../src/zookeeper/wire/operations.js';
 import { Choices } from '../race/model/choices.js';
 import { SimSessions } from '../race/model/client-sessions.js';
 import { Ensemble } from '../race/model/ensemble.js';
 import { SimProcess, TRUE_TIME } from '../race/model/process.js';
-import { CONTAINER } from '../race/model/tree.js';
 import { World } from '../race/model/world.js';
 import type { Client, Subject } from './subject.js';
 
@@ -30,8 +28,8 @@ export class ModelSubject implements Subject {
   }
 
   async createContainer(path: string): Promise<void> {
-    const op: Op = { kind: 'create', path, data: Buffer.alloc(0), mode: 'ephemeral' };
-    if (!this.ensemble.operate([op], CONTAINER).ok) throw new Error(`cannot make ${path}`);
+    if (!this.ensemble.operate([{ kind: 'create', path, data: Buffer.alloc(0), mode: 'container' }]).ok)
+      throw new Error(`cannot make ${path}`);
     // Members learn of it later than the leader.
     await this.pass(2_000);
   }

@@ -1,3 +1,5 @@
+import type { Tree } from '../../../src/testing/zookeeper/state/tree.js';
+import { statOf, type Outcome, type WriteResult, type Znode } from '../../../src/testing/zookeeper/state/znode.js';
 import type { Session, SessionEnd } from '../../../src/zookeeper/session/session.js';
 import { ZOOKEEPER_CODES, ZooKeeperError, type ZooKeeperReason } from '../../../src/zookeeper/wire/errors.js';
 import type {
@@ -13,7 +15,6 @@ import type {
 import { ClientWatches } from './client-watches.js';
 import type { Attachment, Read, Request } from './member.js';
 import type { SimProcess } from './process.js';
-import { statOf, type Outcome, type Tree, type Znode } from './tree.js';
 
 interface Pending {
   readonly reject: (thrown: Error) => void;
@@ -101,7 +102,7 @@ export class SimSession implements Session {
         ops,
         reply: (outcome, zxid) => {
           seen(zxid);
-          if (outcome.ok) return done(outcome.results);
+          if (outcome.ok) return done(outcome.results.map(answered));
           const { reason, opIndex } = outcome;
           const whole = reason === 'session-expired';
           fail(failure(reason, 'multi', whole ? undefined : ops[opIndex]?.path, whole ? undefined : opIndex));
@@ -119,7 +120,7 @@ export class SimSession implements Session {
   }
 
   children(path: string, options?: ReadOptions): Promise<{ readonly names: readonly string[]; readonly stat: Stat }> {
-    return this.read('children', path, options, 'child', (node) => ({ names: [...node.children], stat: statOf(node) }));
+    return this.read('children', path, options, 'child', (node, tree) => ({ names: [...tree.childrenOf(path)], stat: statOf(node) }));
   }
 
   sync(path: string, options?: OperationOptions): Promise<void> {
@@ -185,7 +186,7 @@ export class SimSession implements Session {
         ops: [op],
         reply: (outcome: Outcome, zxid) => {
           seen(zxid);
-          if (outcome.ok) done(pick(outcome.results[0]!));
+          if (outcome.ok) done(pick(answered(outcome.results[0]!)));
           else fail(failure(outcome.reason, operation, op.path));
         },
       }),
@@ -197,7 +198,7 @@ export class SimSession implements Session {
     path: string,
     options: ReadOptions | undefined,
     list: 'data' | 'child',
-    found: (node: Znode) => T,
+    found: (node: Znode, tree: Tree) => T,
     missing?: () => T,
   ): Promise<T> {
     const watcher = options?.watch;
@@ -208,7 +209,7 @@ export class SimSession implements Session {
         read: (tree: Tree): Read => {
           const node = tree.find(path);
           const leavesWatch = watcher !== undefined && (node !== undefined || operation === 'exists');
-          const answer = node === undefined ? undefined : found(node);
+          const answer = node === undefined ? undefined : found(node, tree);
           return {
             ...(leavesWatch ? { watch: { list, path } } : {}),
             reply: (zxid) => {
@@ -248,6 +249,21 @@ export class SimSession implements Session {
   private rejectPending(reason: 'connection-loss' | 'session-expired'): void {
     for (const { reject, operation, path } of [...this.pending]) reject(failure(reason, operation, path));
     this.pending.clear();
+  }
+}
+
+/** As the library's operations answer it. */
+function answered(result: WriteResult): OpResult {
+  switch (result.kind) {
+    case 'create':
+      return { kind: 'create', path: result.path };
+    case 'set':
+      return { kind: 'set', stat: result.stat };
+    case 'delete':
+    case 'check':
+      return { kind: result.kind };
+    case 'set-acl':
+      throw new Error('the library changes no access control lists');
   }
 }
 

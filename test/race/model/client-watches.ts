@@ -1,5 +1,5 @@
+import type { WatchesToSet } from '../../../src/testing/zookeeper/state/watches.js';
 import type { WatchEvent, Watcher } from '../../../src/zookeeper/wire/operations.js';
-import type { WatchesToSet } from './member.js';
 
 type List = 'data' | 'exist' | 'child';
 

@@ -1,6 +1,6 @@
-import type { Op } from '../../../src/zookeeper/wire/operations.js';
+import { Tree } from '../../../src/testing/zookeeper/state/tree.js';
+import type { Outcome, Txn, WriteOp } from '../../../src/testing/zookeeper/state/znode.js';
 import { Attachment, Member, type Request } from './member.js';
-import { Tree, type Outcome, type Txn } from './tree.js';
 import type { Scheduled, World } from './world.js';
 
 export interface EnsembleOptions {
@@ -118,7 +118,7 @@ export class Ensemble {
   }
 
   /** A write by a tool outside the simulation's processes, at once. Ephemeral nodes belong to `owner`. */
-  operate(ops: readonly Op[], owner = 0n): Outcome {
+  operate(ops: readonly WriteOp[], owner = 0n): Outcome {
     const txn = this.tree.decide(ops, this.stamp(owner));
     this.commit(txn);
     return txn.outcome;
@@ -134,8 +134,7 @@ export class Ensemble {
     this.world.trace(`ensemble: session ${id.toString(16)} ends: ${why}`);
     session.expiry?.cancel();
     this.sessions.delete(id);
-    const ops = this.tree.ownedBy(id).map((path): Op => ({ kind: 'delete', path, version: -1 }));
-    this.commit(this.tree.decide(ops, this.stamp(id)), answerOn, answer);
+    this.commit(this.tree.decideEnd(id, this.stamp(id)), answerOn, answer);
     for (const member of this.members) member.back(() => member.drop(session));
   }
 

@@ -1,15 +1,9 @@
+import type { Tree } from '../../../src/testing/zookeeper/state/tree.js';
+import { Watches, type WatchesToSet } from '../../../src/testing/zookeeper/state/watches.js';
+import type { Outcome, Txn } from '../../../src/testing/zookeeper/state/znode.js';
 import type { Op, WatchEvent } from '../../../src/zookeeper/wire/operations.js';
 import type { Ensemble, ServerSession } from './ensemble.js';
 import type { Link } from './link.js';
-import type { Outcome, Tree, Txn } from './tree.js';
-
-/** Which of a client's watches a server sets again after a reconnect (ZooKeeper's SetWatches). */
-export interface WatchesToSet {
-  readonly sinceZxid: bigint;
-  readonly data: readonly string[];
-  readonly exist: readonly string[];
-  readonly child: readonly string[];
-}
 
 /** One request as a member sees it. `reply` runs at the client, with the zxid of the answer's header. */
 export type Request =
@@ -49,6 +43,10 @@ export class Attachment {
     this.pump();
   }
 
+  tell(event: WatchEvent): void {
+    this.link.down(() => this.onEvent(event));
+  }
+
   private pump(): void {
     while (!this.waiting) {
       const request = this.queue.shift();
@@ -62,12 +60,12 @@ export class Attachment {
     switch (request.kind) {
       case 'read': {
         const { watch, reply } = request.read(member.tree);
-        if (watch !== undefined) member.watch(watch.list, watch.path, this);
+        if (watch !== undefined) member.watches.add(watch.list, watch.path, this);
         const { zxid } = member.tree;
         return this.link.down(() => reply(zxid));
       }
       case 'watches':
-        member.setWatches(request.watches, this);
+        member.watches.rearm(request.watches, this, member.tree, (event) => this.tell(event));
         return this.link.down(request.reply);
       case 'write':
         if (member.answersByItself(request, this)) return;
@@ -89,10 +87,9 @@ export class Attachment {
 /** One server: its copy of the tree, which lags behind the leader's, and its clients. */
 export class Member {
   readonly attachments = new Set<Attachment>();
+  readonly watches = new Watches<Attachment>();
   /** Cut off from its peers; the connections of its clients stay up. */
   isolated: 'follower' | 'old leader' | undefined;
-  private readonly dataWatches = new Map<string, Set<Attachment>>();
-  private readonly childWatches = new Map<string, Set<Attachment>>();
   private upEpoch = 0;
   private downEpoch = 0;
   private upFreeMs = 0;
@@ -129,34 +126,7 @@ export class Member {
   /** Puts a decided transaction in place and tells the watchers, before anything is answered. */
   commit(txn: Txn): void {
     this.tree.apply(txn);
-    for (const event of txn.events) this.trigger(event);
-  }
-
-  watch(list: 'data' | 'child', path: string, by: Attachment): void {
-    const watches = list === 'data' ? this.dataWatches : this.childWatches;
-    const watchers = watches.get(path) ?? new Set();
-    watches.set(path, watchers.add(by));
-  }
-
-  /** DataTree.setWatches (3.8): what was missed fires now, the rest is armed. */
-  setWatches(watches: WatchesToSet, by: Attachment): void {
-    const tell = (event: WatchEvent): void => by.link.down(() => by.onEvent(event));
-    for (const path of watches.data) {
-      const node = this.tree.find(path);
-      if (node === undefined) tell({ type: 'deleted', path });
-      else if (node.mzxid > watches.sinceZxid) tell({ type: 'changed', path });
-      else this.watch('data', path, by);
-    }
-    for (const path of watches.exist) {
-      if (this.tree.find(path) !== undefined) tell({ type: 'created', path });
-      else this.watch('data', path, by);
-    }
-    for (const path of watches.child) {
-      const node = this.tree.find(path);
-      if (node === undefined) tell({ type: 'deleted', path });
-      else if (node.pzxid > watches.sinceZxid) tell({ type: 'children', path });
-      else this.watch('child', path, by);
-    }
+    for (const event of txn.events) this.watches.trigger(event, (attachment) => attachment.tell(event));
   }
 
   /** The planted server bug: a check-only transaction taken for a read. Real servers never do this. */
@@ -182,8 +152,6 @@ export class Member {
     this.upEpoch += 1;
     this.downEpoch += 1;
     for (const attachment of [...this.attachments]) this.detach(attachment);
-    this.dataWatches.clear();
-    this.childWatches.clear();
     this.tree = tree.copy();
   }
 
@@ -194,24 +162,7 @@ export class Member {
 
   detach(attachment: Attachment): void {
     this.attachments.delete(attachment);
-    for (const watches of [this.dataWatches, this.childWatches]) {
-      for (const watchers of watches.values()) watchers.delete(attachment);
-    }
+    this.watches.drop(attachment);
     attachment.link.closeByServer();
-  }
-
-  private trigger(event: WatchEvent): void {
-    const told = new Set<Attachment>();
-    const lists =
-      event.type === 'children'
-        ? [this.childWatches]
-        : event.type === 'deleted'
-          ? [this.dataWatches, this.childWatches]
-          : [this.dataWatches];
-    for (const watches of lists) {
-      for (const attachment of watches.get(event.path) ?? []) told.add(attachment);
-      watches.delete(event.path);
-    }
-    for (const attachment of told) attachment.link.down(() => attachment.onEvent(event));
   }
 }

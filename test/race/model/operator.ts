@@ -68,12 +68,12 @@ export class Operator {
   }
 
   private removeAll(parent: string, which: (name: string) => boolean): void {
-    for (const name of this.ensemble.committed.find(parent)?.children ?? []) if (which(name)) this.remove(`${parent}/${name}`);
+    for (const name of [...this.ensemble.committed.childrenOf(parent)]) if (which(name)) this.remove(`${parent}/${name}`);
   }
 
   /** With everything below it. */
   private remove(path: string): void {
-    for (const name of this.ensemble.committed.find(path)?.children ?? []) this.remove(`${path}/${name}`);
+    for (const name of [...this.ensemble.committed.childrenOf(path)]) this.remove(`${path}/${name}`);
     this.write({ kind: 'delete', path, version: -1 });
   }
 
