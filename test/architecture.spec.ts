@@ -123,6 +123,21 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
       ['src/index.ts', "export * from './zookeeper/gate/gate.js';"],
     ],
   },
+  "a job's record changes in one place": {
+    refused: [
+      ['src/zookeeper/jobs/control/pause.ts', 'const record = { ...view.record, pausedMs: nowMs };'],
+      ['src/zookeeper/jobs/control/pause.ts', 'const next = { ...was, pausedMs: nowMs };'],
+      ['src/zookeeper/jobs/record/draft.ts', 'this.current = { ...this.current, cursor };'],
+      ['src/zookeeper/gate/job-loop.ts', 'const record = { ...record, running: [] };'],
+      ['src/zookeeper/jobs/control/reset.ts', 'const record = { ...EMPTY_RECORD, schedule };'],
+      ['src/zookeeper/jobs/control/reset.ts', 'const record = { schedule, cursor, running: [], triggers: [], pausedMs };'],
+    ],
+    allowed: [
+      ['src/zookeeper/jobs/record/changes.ts', 'const next = { ...record, pausedMs: nowMs };'],
+      ['src/zookeeper/mastership/seal.ts', 'const next = { ...record, floor };'],
+      ['src/zookeeper/jobs/control/pause.ts', 'const view = { ...was, record }; const known = { cursor, running };'],
+    ],
+  },
 };
 
 type Sample = readonly [path: string, text: string];

@@ -184,6 +184,26 @@ const noBarrels: Rule = (file) => {
   return isList || file.path.endsWith('/index.ts') ? [`${file.path}: a barrel: it only hands on what lives elsewhere`] : [];
 };
 
+/** Where the records are that this rule is about; an election's record is another thing. */
+const OF_JOBS = /^src\/zookeeper\/(?!mastership\/|session\/|wire\/|support\/|recipes\/)/;
+const CHANGES = 'src/zookeeper/jobs/record/changes.ts';
+/** Where a record is written down field by field: none decided about yet, and one that was read. */
+const WHOLE_RECORDS = ['src/zookeeper/jobs/record/job-record.ts', 'src/zookeeper/jobs/record/record-codec.ts'];
+/** Fields that nothing but a record has. */
+const RECORD_FIELDS = new Set(['cursor', 'pausedMs', 'resumedMs', 'recent', 'alarmedMs']);
+
+/** A job's record is changed by the functions of one file: they keep what must hold of it. */
+const recordChangesInOnePlace: Rule = (file) => {
+  if (!OF_JOBS.test(file.path) || file.is(CHANGES, ...WHOLE_RECORDS)) return [];
+  return file.nodes.flatMap((node) => {
+    if (!ts.isObjectLiteralExpression(node)) return [];
+    const spreads = node.properties.filter(ts.isSpreadAssignment).map(({ expression }) => expression.getText(file.root));
+    const fields = node.properties.filter((property) => property.name !== undefined && RECORD_FIELDS.has(property.name.getText(file.root)));
+    const isCopy = spreads.some((text) => /(^|\.)(record|EMPTY_RECORD)$/i.test(text)) || (spreads.length > 0 && fields.length > 0);
+    return isCopy || fields.length > 1 ? [`${file.at(node)}: a job's record changes in ${CHANGES} alone`] : [];
+  });
+};
+
 const NEST_PLACES = [
   'src/app/',
   'src/zookeeper/adapters/',
@@ -207,6 +227,7 @@ export const RULES = {
   'files are small': filesAreSmall,
   'functions are small': functionsAreSmall,
   'no barrels': noBarrels,
+  "a job's record changes in one place": recordChangesInOnePlace,
 } as const satisfies Record<string, Rule>;
 
 /** What must not be in the tarball, and what must. */

@@ -1,11 +1,10 @@
 import type { JobIdentity } from '../jobs/job-identity.js';
-import type { RunEntry } from '../jobs/record/job-record.js';
+import type { KnownDecisions } from '../jobs/record/changes.js';
 import { livingVersions } from '../jobs/control/in-force.js';
 import { register, type Registered } from '../jobs/control/registration.js';
 import type { CatchUp } from '../jobs/control/question.js';
 import type { Elections } from '../mastership/election.js';
 import type { Waiting } from '../jobs/record/connection.js';
-import type { Tick } from '../jobs/tick.js';
 import { Absent } from './absent.js';
 import { ClockGuard } from './clock-guard.js';
 import { Declarations } from './declarations.js';
@@ -222,10 +221,7 @@ export class Gate {
     if (name !== undefined && !this.has(name)) this.runs.delete(name);
   }
 
-  private async register(
-    job: GatedJob,
-    known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] },
-  ): Promise<'own' | 'other' | undefined> {
+  private async register(job: GatedJob, known: KnownDecisions): Promise<'own' | 'other' | undefined> {
     const { store, version, address } = this.parts;
     if (store === undefined) return undefined;
     const { identity } = job;

@@ -1,11 +1,11 @@
 import type { JobEvents } from '../jobs/job-events.js';
 import type { JobIdentity } from '../jobs/job-identity.js';
+import type { KnownDecisions } from '../jobs/record/changes.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
 import type { Change, JobStore, TriggerChange, WriteResult } from '../jobs/record/job-store.js';
 import type { Finished, Plan } from '../jobs/record/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
-import type { Tick } from '../jobs/tick.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { backoffMs } from '../support/backoff.js';
 import type { Clock } from '../support/clock.js';
@@ -39,7 +39,7 @@ export interface LoopJob {
    * Declares the job to the cluster and makes its record where it is missing; safe to repeat. `known`: what this replica knows of a record that is
    * gone, so that the new one does not fall behind it. Answers whose code the schedule in force comes from; `'own'` also when an operator has ordered it.
    */
-  register(known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] }): Promise<'own' | 'other' | undefined>;
+  register(known: KnownDecisions): Promise<'own' | 'other' | undefined>;
   /** Starts a claimed run; `ended` is called in the same turn in which the run stops counting as work in progress. */
   start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, ended: (finished: Finished) => void): void;
 }

@@ -1,16 +1,17 @@
+import * as changes from '../record/changes.js';
 import type { AuditEntry, JobControl } from '../record/job-store.js';
 import { parseSchedule } from '../schedule/parse.js';
-import { endOf, laterTick } from '../tick.js';
 import { amend, type ControlParts } from './amend.js';
-import { passedOver, ticksOf } from './in-force.js';
+import { ticksOf } from './in-force.js';
 
 const PAUSED = 'paused';
 
 /** Stops a job from starting by its schedule, on every replica, until it is resumed. False: it was paused already, and nothing was changed. */
 export function pause(parts: ControlParts, job: string, by?: string): Promise<boolean> {
-  return amend(parts, job, by, ({ view: { record }, nowMs }) =>
-    record.pausedMs === undefined ? { record: { ...record, pausedMs: nowMs }, change: PAUSED } : undefined,
-  );
+  return amend(parts, job, by, ({ view, nowMs }) => {
+    const record = changes.pause(view.record, nowMs);
+    return record && { record, change: PAUSED };
+  });
 }
 
 /**
@@ -24,9 +25,8 @@ export function resume(parts: ControlParts, job: string, by?: string): Promise<b
     if (record.pausedMs === undefined) return undefined;
     // The ticks of the pause get their verdicts here; who cannot name them must not pass them over.
     if (record.schedule !== undefined) parseSchedule(record.schedule);
-    const verdicts = passedOver(view, ticksOf(record, control, living), nowMs, { reason: 'late', by: parts.address });
-    const cursor = record.schedule === undefined ? record.cursor : laterTick(endOf(nowMs), record.cursor);
-    return { record: { ...record, pausedMs: undefined, resumedMs: nowMs, cursor }, verdicts, change: 'resumed' };
+    const changed = changes.resume(view, ticksOf(record, control, living), nowMs, parts.address);
+    return changed && { ...changed, change: 'resumed' };
   });
 }
 

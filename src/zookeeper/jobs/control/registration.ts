@@ -1,4 +1,5 @@
-import { EMPTY_RECORD, MAX_RUNNING, type JobRecord, type JobView, type RunEntry } from '../record/job-record.js';
+import { countFrom, newRecord, replaceSchedule, restore, type Changed, type KnownDecisions } from '../record/changes.js';
+import type { JobRecord, JobView } from '../record/job-record.js';
 import {
   EMPTY_CONTROL,
   MAX_DECLARATIONS,
@@ -9,12 +10,10 @@ import {
 } from '../record/job-store.js';
 import { JobContendedError, OrderNotSentError } from './errors.js';
 import { audited } from './amend.js';
-import { cursorAfter, isDisabled, isSameSchedule, livingVersions, passed, passedOver, scheduleInWords, ticksOf } from './in-force.js';
-import { NO_RUN } from '../record/verdict.js';
+import { isDisabled, livingVersions, scheduleInWords, ticksOf } from './in-force.js';
 import { keptSchedule } from '../schedule/kept.js';
-import type { Schedule } from '../schedule/schedule.js';
+import { isSameSchedule, type Schedule } from '../schedule/schedule.js';
 import { standingInWords, zonesDiffer } from './standing.js';
-import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
 
 /** What a replica brings along. */
 export interface Registration {
@@ -23,8 +22,7 @@ export interface Registration {
   readonly by: string;
   /** The versions that live, as a read of a second ago may tell; asked for only where it matters. Default: read anew. */
   readonly living?: (() => Promise<ReadonlySet<string>>) | undefined;
-  /** What it knows of a record that may be gone since: the highest tick it has seen decided, and its runs. */
-  readonly known: { readonly cursor: Tick | undefined; readonly running: readonly RunEntry[] };
+  readonly known: KnownDecisions;
 }
 
 /** What a registration has changed, the most important alone. */
@@ -73,7 +71,7 @@ export async function register(store: JobStore, job: string, registration: Regis
     const control = await store.loadControl(job);
     if (view === undefined || control === undefined) {
       made ||= view === undefined;
-      await store.create(job, view?.record ?? recordOf(registration.declaration), EMPTY_CONTROL);
+      await store.create(job, view?.record ?? newRecord(registration.declaration.schedule), EMPTY_CONTROL);
       continue;
     }
     const step = await stepOf(store, job, view, control, registration);
@@ -89,16 +87,11 @@ function created(job: string, { record }: JobView): Registered {
   return { change: 'created', note: `Job "${job}" is new to the cluster: ${scheduleInWords(record.schedule)}.` };
 }
 
-/** A job that nobody has decided about yet: its ticks count from when its record is made. */
-function recordOf({ schedule }: Declaration): JobRecord {
-  return { ...EMPTY_RECORD, schedule: schedule && { cronTime: schedule.cronTime, timeZone: schedule.timeZone, sinceMs: undefined } };
-}
-
 interface Step {
   readonly change:
     | {
         readonly record: JobRecord;
-        readonly verdicts: JobRecord['recent'];
+        readonly verdicts: Changed['verdicts'];
         readonly control: { readonly view: ControlView; readonly control: JobControl };
       }
     | undefined;
@@ -107,7 +100,8 @@ interface Step {
 
 async function stepOf(store: JobStore, job: string, view: JobView, controlView: ControlView, registration: Registration): Promise<Step> {
   const { declaration, by } = registration;
-  const restored = restore(view, controlView.control, registration);
+  const { known } = registration;
+  const restored = known.cursor && restore(view, ticksOf(view.record, controlView.control), known, by);
   const living = await livingBeside(store, controlView.control, registration);
   const takesOver = mayPutInForce(controlView.control, declaration, living);
   const declared = declare(controlView.control, declaration, living);
@@ -147,29 +141,6 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   };
 }
 
-/** The record with another schedule, whose ticks count from now, and the verdicts of what was due by the one before (`ticks`) and undecided. */
-export function replaceSchedule(
-  view: Pick<JobView, 'record' | 'createdMs'>,
-  ticks: Schedule | undefined,
-  schedule: Declaration['schedule'],
-  nowMs: number,
-  by: string,
-): { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] } {
-  const { record } = view;
-  const verdicts = passedOver(view, ticks, nowMs, { reason: 'late', by });
-  const cursor = cursorAfter(record.cursor, verdicts);
-  // A master whose clock is a little ahead may have decided about what is not due yet by the ensemble's.
-  const sinceMs = Math.max(nowMs, cursor?.dueMs ?? nowMs);
-  return {
-    record: {
-      ...record,
-      schedule: schedule && { cronTime: schedule.cronTime, timeZone: schedule.timeZone, sinceMs },
-      cursor,
-    },
-    verdicts,
-  };
-}
-
 function mayPutInForce(control: JobControl, declaration: Declaration, living: ReadonlySet<string>): boolean {
   const { inForce } = control;
   if (inForce.from === 'control') return false;
@@ -189,35 +160,17 @@ function isReturn(control: JobControl, declaration: Declaration): boolean {
   return inForceAt !== -1 && placeOf(declaration.version) > inForceAt;
 }
 
-/**
- * The schedule of a version that is back goes on from the roll-back (`view` has the schedule that was in force meanwhile, `ticks`). Ticks of it that lie behind
- * what was decided meanwhile, and were not themselves ticks of that schedule, are missed: nobody can go back to them.
- */
+/** The schedule of a version that is back goes on from the roll-back (`view` has the schedule that was in force meanwhile, `ticks`). */
 function goOn(
   { record, createdMs }: Pick<JobView, 'record' | 'createdMs'>,
   ticks: Schedule,
-  changed: { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] },
+  changed: Changed,
   nowMs: number,
   by: string,
-): { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] } {
+): Changed {
   const sinceMs = record.schedule?.sinceMs ?? createdMs;
   const own = keptSchedule(changed.record.schedule).schedule;
-  if (own === undefined || changed.record.schedule === undefined || nowMs - sinceMs > PROVISIONAL_MS) return changed;
-  const verdicts = [...changed.verdicts, ...passedBy(own, ticks, endOf(sinceMs), changed.record.cursor, by)];
-  return { record: { ...changed.record, schedule: { ...changed.record.schedule, sinceMs } }, verdicts };
-}
-
-/** One verdict for the ticks of `own` up to the cursor that are no ticks of `other`. At most an hour's, so they are listed. */
-function passedBy(own: Schedule, other: Schedule, after: Tick, cursor: Tick | undefined, by: string): JobRecord['recent'] {
-  if (cursor === undefined) return [];
-  const missed: Tick[] = [];
-  for (let tick = own.next(after); tick !== undefined && compareTicks(tick, cursor) <= 0; tick = own.next(tick))
-    if (other.next(endOf(tick.dueMs - 1))?.dueMs !== tick.dueMs) missed.push(tick);
-  const [first, last] = [missed[0], missed.at(-1)];
-  if (first === undefined) return [];
-  return [
-    { ...NO_RUN, outcome: 'missed', reason: 'late', tick: first, until: missed.length === 1 ? undefined : last, count: missed.length, by },
-  ];
+  return own === undefined || nowMs - sinceMs > PROVISIONAL_MS ? changed : countFrom(changed, sinceMs, own, ticks, by);
 }
 
 /** Of a version that the cluster does not know, or with another schedule than when it was last seen. */
@@ -259,27 +212,6 @@ function declare(control: JobControl, declaration: Declaration, living: Readonly
 
 function textOf({ version, schedule, kind, claim, election, maxSilenceMs, disabled }: Declaration): string {
   return JSON.stringify([version, schedule?.cronTime, schedule?.timeZone, kind, claim, election, maxSilenceMs, disabled]);
-}
-
-/**
- * What this replica knows that the record does not: it was deleted, and made again by somebody who knew less. The ticks since the last known one up to
- * when it was made are reported, because nobody can say any more whether they ran. A record that knows as much is left alone.
- */
-function restore(
-  { record, createdMs }: JobView,
-  control: JobControl,
-  { known, by }: Registration,
-): { readonly record: JobRecord; readonly verdicts: JobRecord['recent'] } | undefined {
-  const { cursor } = known;
-  if (cursor === undefined || (record.cursor !== undefined && compareTicks(record.cursor, cursor) >= 0)) return undefined;
-  const verdicts = passed(ticksOf(record, control), cursor, record.cursor === undefined ? createdMs : cursor.dueMs, {
-    outcome: 'missed',
-    reason: 'record lost',
-    by,
-  });
-  const claims = new Set(record.running.map(({ claim }) => claim));
-  const running = [...record.running, ...known.running.filter(({ claim }) => !claims.has(claim))].slice(0, MAX_RUNNING);
-  return { record: { ...record, running, cursor: cursorAfter(laterTick(cursor, record.cursor), verdicts) }, verdicts };
 }
 
 /** What there is to say when another schedule stays in force. */

@@ -1,10 +1,10 @@
+import { replaceSchedule } from '../record/changes.js';
 import type { Declaration, JobControl } from '../record/job-store.js';
 import { mustTickAfter, parseSchedule, scheduleSpecOf } from '../schedule/parse.js';
-import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
+import { isSameSchedule, type Schedule, type ScheduleSpec } from '../schedule/schedule.js';
 import { amend, type Amendment, type ControlParts, type Subject } from './amend.js';
 import { NoCodeScheduleError, NoSlotsError } from './errors.js';
-import { isSameSchedule, livingVersions, scheduleInWords, ticksOf } from './in-force.js';
-import { replaceSchedule } from './registration.js';
+import { livingVersions, scheduleInWords, ticksOf } from './in-force.js';
 
 /** Another schedule for a job. */
 export interface NewSchedule {

@@ -1,10 +1,10 @@
-import { EMPTY_RECORD, type RunEntry } from '../record/job-record.js';
+import * as changes from '../record/changes.js';
 import type { Declaration, TriggerEnd, TriggerNode } from '../record/job-store.js';
-import { NO_RUN, type StoredVerdict } from '../record/verdict.js';
-import { endOf, laterTick } from '../tick.js';
+import { triggerInterrupted, triggerRefused } from '../record/verdict-builders.js';
+import type { StoredVerdict } from '../record/verdict.js';
 import { amend, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
 import { codeSchedule } from './reschedule.js';
-import { livingVersions, passedOver, ticksOf } from './in-force.js';
+import { livingVersions, ticksOf } from './in-force.js';
 
 /**
  * Repair: forgets what a job is said to run and what is due. Runs get the verdict interrupted (reset), ticks that are due missed (reset), triggers that wait
@@ -24,33 +24,18 @@ export async function resetClaim(parts: ControlParts, job: string, by?: string):
 }
 
 function reset({ address }: ControlParts, { view, control, nowMs, living }: Subject): Amendment {
-  const { record } = view;
-  const refused = record.triggers.map((id) => ({ id, ...refusedBy(id, address) }));
-  const interrupted = record.running.map((entry) => interruptedBy(entry, address));
-  const due = passedOver(view, ticksOf(record, control, living), nowMs, { reason: 'reset', by: address });
+  const { running, triggers } = view.record;
+  const { record, verdicts, due } = changes.reset(view, ticksOf(view.record, control, living), nowMs, address);
   return {
-    record: {
-      ...record,
-      running: [],
-      triggers: [],
-      cursor: record.schedule === undefined ? record.cursor : laterTick(endOf(nowMs), record.cursor),
-    },
-    verdicts: [...interrupted, ...due, ...refused.map(({ verdict }) => verdict)],
-    triggers: [...refused, ...endedTriggers(interrupted)],
-    change: `claims reset: ${record.running.length} running, ${due.reduce((sum, { count }) => sum + count, 0)} due, ${record.triggers.length} triggers`,
+    record,
+    verdicts,
+    triggers: verdicts.flatMap((verdict) => (verdict.trigger === undefined ? [] : [{ id: verdict.trigger, ...endBy(verdict) }])),
+    change: `claims reset: ${running.length} running, ${due} due, ${triggers.length} triggers`,
   };
 }
 
-function refusedBy(id: string, by: string): TriggerEnd {
-  return { state: 'refused', verdict: { ...NO_RUN, outcome: 'skipped', reason: 'reset', trigger: id, cause: 'trigger', by } };
-}
-
-function interruptedBy({ tick, trigger, cause, startedMs, token }: RunEntry, by: string): StoredVerdict {
-  return { ...NO_RUN, outcome: 'interrupted', reason: 'reset', tick, trigger, cause, startedMs, token, by };
-}
-
-function endedTriggers(verdicts: readonly StoredVerdict[]): NonNullable<Amendment['triggers']> {
-  return verdicts.flatMap((verdict) => (verdict.trigger === undefined ? [] : [{ id: verdict.trigger, state: 'ended' as const, verdict }]));
+function endBy(verdict: StoredVerdict): TriggerEnd {
+  return { state: verdict.outcome === 'skipped' ? 'refused' : 'ended', verdict };
 }
 
 /** Nothing can be told of what ran and what was due: ticks count from now. Answers whose schedule is in force now. */
@@ -58,14 +43,11 @@ async function repair({ store, address }: ControlParts, job: string): Promise<De
   const control = await store.loadControl(job);
   const nowMs = Math.round(await store.nowMs());
   const code = control && codeSchedule(control.control, livingVersions(await store.members()));
-  const schedule = code?.schedule;
-  const record = { ...EMPTY_RECORD, schedule: schedule && { ...schedule, sinceMs: nowMs }, cursor: schedule && endOf(nowMs) };
-  await store.repair(job, record, (open) => endedBy(open, address));
+  await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, nowMs), (open) => endBy(lost(open, address)));
   return code;
 }
 
 /** One that was started may have done something: it is not refused, so that asking for it again does not run it twice. */
-function endedBy({ id, state }: TriggerNode, by: string): TriggerEnd {
-  const refused = refusedBy(id, by);
-  return state === 'waiting' ? refused : { state: 'ended', verdict: { ...refused.verdict, outcome: 'interrupted' } };
+function lost({ id, state }: TriggerNode, by: string): StoredVerdict {
+  return state === 'waiting' ? triggerRefused(id, 'reset', by) : triggerInterrupted(id, 'reset', by);
 }

@@ -5,13 +5,13 @@ import { messageOf } from '../../support/errors.js';
 import { unreachable } from '../../support/invariant.js';
 import { nameProblem } from '../../support/names.js';
 import { isZooKeeperError } from '../../wire/errors.js';
+import { addTrigger, refuseTrigger } from '../record/changes.js';
 import { isForgotten } from '../record/forgotten.js';
 import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
 import type { Change, Standing, TriggerNode } from '../record/job-store.js';
 import { NotConnectedError } from '../record/connection.js';
 import type { KeptResult } from '../record/result-codec.js';
-import { hasRoomForTrigger, MAX_TRIGGER_BYTES } from '../record/room.js';
-import { NO_RUN } from '../record/verdict.js';
+import { MAX_TRIGGER_BYTES } from '../record/room.js';
 import { loadExisting, signature, unknownJob, type ControlParts } from './amend.js';
 import {
   BadTriggerError,
@@ -151,8 +151,8 @@ async function askAgain(store: ControlParts['store'], job: string, { id, by, atM
     if (standing === undefined) return 'gone';
     if (!hasNotRun(standing)) return 'stands';
     const { view } = standing;
-    if (!hasRoomForTrigger(view.record, id)) throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
-    const record = { ...view.record, triggers: [...view.record.triggers, id] };
+    const record = addTrigger(view.record, id);
+    if (record === undefined) throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
     // The master watches the control node, and so hears of it.
     const control = await store.loadControl(job);
     const told = control && { control: { view: control, control: control.control } };
@@ -250,10 +250,9 @@ async function withdraw({ store, clock, address }: ControlParts, job: string, id
       // It was asked for again between the two looks.
       continue;
     }
-    const verdict = { ...NO_RUN, reason: 'withdrawn' as const, trigger: id, cause: 'trigger' as const, by: address };
-    const record = { ...view.record, triggers: view.record.triggers.filter((each) => each !== id) };
-    const change: Change = { view, record, verdicts: [verdict], triggers: [{ id, state: 'refused', verdict }], ground: undefined };
-    if (await write(store, job, change)) throw new TriggerNotAcceptedError(job, id, why);
+    const { record, verdicts } = refuseTrigger(view.record, id, 'withdrawn', address);
+    const triggers = verdicts.map((verdict) => ({ id, state: 'refused', verdict }) as const);
+    if (await write(store, job, { view, record, verdicts, triggers, ground: undefined })) throw new TriggerNotAcceptedError(job, id, why);
   }
   throw new JobContendedError(job, MAX_TRIES);
 }

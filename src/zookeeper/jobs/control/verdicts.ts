@@ -1,13 +1,14 @@
 import { floorOf } from '../record/floor.js';
 import type { JobRecord } from '../record/job-record.js';
 import type { JobControl, JobStore } from '../record/job-store.js';
-import { identityOf, MAX_VERDICTS, NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
+import { passed } from '../record/undecided.js';
+import { identityOf, MAX_VERDICTS, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
 import type { RunCause } from '../run-cause.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { keptSchedule } from '../schedule/kept.js';
 import { endOf, laterTick } from '../tick.js';
 import { loadExisting, type Subject } from './amend.js';
-import { livingFor, passed, ticksOf } from './in-force.js';
+import { livingFor, ticksOf } from './in-force.js';
 import { pausedBy } from './pause.js';
 
 /** What became of a tick, of a row of ticks that share it, or of a trigger. What is not known is undefined. */
@@ -137,5 +138,5 @@ export function presentPause({
   if (pausedMs === undefined || control === undefined) return [];
   const after = laterTick(endOf(pausedMs), floorOf(view));
   const by = pausedBy(control)?.by;
-  return passed(ticksOf(view.record, control, living), after, nowMs, { ...NO_RUN, outcome: 'skipped', reason: 'paused', by });
+  return passed(ticksOf(view.record, control, living), after, nowMs, { outcome: 'skipped', reason: 'paused', by });
 }

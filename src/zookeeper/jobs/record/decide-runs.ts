@@ -4,7 +4,6 @@ import { lateUntilMs } from './due-ticks.js';
 import { floorOf } from './floor.js';
 import { attemptsMade, type RunEntry } from './job-record.js';
 import type { Finished } from './plan.js';
-import type { VerdictReason } from './verdict.js';
 
 /**
  * Writes down what became of runs of this process. No mastership is needed: the record still names the claim, so nobody else has decided about it. A
@@ -26,9 +25,9 @@ function settleOne(draft: Draft, entry: RunEntry, finished: Finished): void {
     case 'unstarted':
       return draft.free(entry, { cause: entry.cause, starts: Math.max(0, entry.starts - 1), attempted: attempt });
     default:
-      draft.end(entry, { outcome, reason, attempt, durationMs, error, by: draft.situation.address });
+      draft.end(entry, { outcome, reason, attempt, durationMs, error });
       if (entry.trigger !== undefined && result !== undefined) draft.results.set(entry.trigger, result);
-      if (outcome === 'ran') draft.update({ succeededMs: Math.max(draft.record.succeededMs ?? 0, Math.round(endedMs)) });
+      if (outcome === 'ran') draft.noteSuccess(endedMs);
   }
 }
 
@@ -61,11 +60,11 @@ function takeUnstarted(draft: Draft, entry: RunEntry, tick: Tick, office: Office
   const { pausedMs, resumedMs } = draft.record;
   if (pausedMs !== undefined) return;
   // Nothing is made up for from before the job was resumed, nor for a job that is not to run by its schedule.
-  if (disabled || tick.dueMs <= (resumedMs ?? -Infinity)) return passUnstarted(draft, entry, 'missed', 'late');
+  if (disabled || tick.dueMs <= (resumedMs ?? -Infinity)) return draft.passUnstarted(entry, 'missed', 'late');
   const isLate = tick.dueMs <= lateUntilMs(draft);
-  if (isLate && tick.dueMs < draft.situation.nowMs - rules.misfireWindowMs) return passUnstarted(draft, entry, 'missed', 'too old');
+  if (isLate && tick.dueMs < draft.situation.nowMs - rules.misfireWindowMs) return draft.passUnstarted(entry, 'missed', 'too old');
   if (isLate && (rules.misfire === 'skip' || (rules.misfire === 'run-latest' && isSuperseded(draft, tick))))
-    return passUnstarted(draft, entry, 'missed', 'late');
+    return draft.passUnstarted(entry, 'missed', 'late');
   if (isLate) draft.isBehind = true;
   if (mayGoOn(draft, entry)) {
     if (isLate ? !draft.isCatchingUp && draft.mayCatchUp(tick) : draft.mayStart())
@@ -73,12 +72,7 @@ function takeUnstarted(draft: Draft, entry: RunEntry, tick: Tick, office: Office
     return;
   }
   const overlaps = rules.overlap === 'skip' || (rules.overlap === 'queue-latest' && isSuperseded(draft, tick));
-  if (!isLate && overlaps && draft.start === undefined) passUnstarted(draft, entry, 'skipped', 'overlap');
-}
-
-/** Its verdict tells of no run: there was none. */
-function passUnstarted(draft: Draft, entry: RunEntry, outcome: 'missed' | 'skipped', reason: VerdictReason): void {
-  draft.end(entry, { outcome, reason, by: draft.situation.address, attempt: undefined, startedMs: undefined, token: undefined });
+  if (!isLate && overlaps && draft.start === undefined) draft.passUnstarted(entry, 'skipped', 'overlap');
 }
 
 /** Whether a later tick is due: behind the cursor, or given back as well. */
@@ -90,15 +84,7 @@ function isSuperseded({ record, situation }: Draft, tick: Tick): boolean {
 }
 
 function takeInterrupted(draft: Draft, entry: RunEntry, office: Office, reason: 'replica gone' | 'mastership lost'): void {
-  // Whether the method was called at all, and how often, only its replica knew; the record tells when it was claimed.
-  if (!mayRunAgain(draft, entry))
-    return draft.end(entry, {
-      outcome: 'interrupted',
-      reason,
-      by: draft.situation.address,
-      attempt: undefined,
-      error: whereItRan(draft, entry),
-    });
+  if (!mayRunAgain(draft, entry)) return draft.interrupt(entry, reason, whereItRan(draft, entry));
   if (isOnHold(draft, entry)) return setAside(draft, entry);
   if (!mayGoOn(draft, entry)) return;
   if (draft.mayCatchUp()) draft.reclaim(entry, office, 'rerun');

@@ -9,30 +9,24 @@ export function listen(draft: Draft): number | undefined {
   noteSuccess(draft);
   const { pausedMs, alarmedMs } = draft.record;
   const { maxSilenceMs } = rules;
-  if (pausedMs !== undefined) return clear(draft);
+  if (pausedMs !== undefined) {
+    draft.clearAlarm();
+    return undefined;
+  }
   // Another version of the service may know of a limit where this one does not: the alarm is left to it, and to a success.
   if (maxSilenceMs === undefined) return clearAfterSuccess(draft);
   const deadlineMs = silentSinceMs(draft) + maxSilenceMs;
   if (nowMs <= deadlineMs) {
-    clear(draft);
+    draft.clearAlarm();
     return isUnnoted(draft) ? deadlineMs - maxSilenceMs / 2 : deadlineMs + 1;
   }
-  if (alarmedMs === undefined) {
-    draft.update({ alarmedMs: Math.round(nowMs) });
-    draft.alarm = 'raised';
-  }
+  if (alarmedMs === undefined) draft.raiseAlarm();
   return undefined;
 }
 
 /** A success ends the alarm, also when a replica writes it down that is not master any more. */
 export function clearAfterSuccess(draft: Draft): undefined {
-  if (draft.record.succeededMs !== draft.situation.view.record.succeededMs) clear(draft);
-}
-
-function clear(draft: Draft): undefined {
-  if (draft.record.alarmedMs === undefined) return;
-  draft.update({ alarmedMs: undefined });
-  draft.alarm = 'cleared';
+  if (draft.record.succeededMs !== draft.situation.view.record.succeededMs) draft.clearAlarm();
 }
 
 function silentSinceMs({ record, situation }: Draft): number {
@@ -48,7 +42,7 @@ function noteSuccess(draft: Draft): void {
   const { record } = draft;
   if (rules.maxSilenceMs === undefined || succeededMs === undefined || !isUnnoted(draft)) return;
   if (record.alarmedMs === undefined && nowMs < silentSinceMs(draft) + rules.maxSilenceMs / 2) return;
-  draft.update({ succeededMs: Math.round(succeededMs) });
+  draft.noteSuccess(succeededMs);
 }
 
 function isUnnoted({ record, situation }: Draft): boolean {

@@ -10,10 +10,8 @@ export function startTriggers(draft: Draft, office: Office): void {
       continue;
     }
     if (!draft.isFree && overlap === 'queue-latest') return;
-    const triggers = draft.record.triggers.filter((id) => id !== trigger);
     const entry = draft.newEntry(office, { tick: undefined, trigger, cause: 'trigger' });
-    if (!hasRoomForRun({ ...draft.record, triggers }, entry) || !draft.mayStart()) return;
-    draft.update({ triggers });
+    if (!hasRoomForRun(draft.record, entry) || !draft.mayStart()) return;
     draft.claim(entry);
   }
 }

@@ -1,28 +1,17 @@
 import { invariant } from '../../support/invariant.js';
-import { compareTicks, laterTick, type Tick } from '../tick.js';
+import type { TickRange } from '../schedule/tick-range.js';
+import type { Tick } from '../tick.js';
+import * as changes from './changes.js';
 import { attemptsMade, type JobRecord, type RunEntry } from './job-record.js';
 import type { Plan, Situation } from './plan.js';
 import type { RunResult } from './result-codec.js';
-import { hasRoomForRun } from './room.js';
-import { NO_RUN, type StoredVerdict, type VerdictReason } from './verdict.js';
+import { runEnded, runInterrupted, unstartedPassed, type RunEnd } from './verdict-builders.js';
+import type { StoredVerdict, VerdictReason } from './verdict.js';
 
 /** Who may start runs now, as which member of the cluster. */
 export type Office = NonNullable<Situation['tenure']>;
 
-/**
- * A plan while it is made: the record as it is to be, and what goes with it.
- *
- * The safety of the whole job layer rests on how these few functions change the record, and on ZooKeeper accepting a change only if the record is
- * still what it was made from. Together they keep:
- *
- * - **A tick is claimed at most once.** `claim` takes ticks from behind the cursor only, and moves the cursor past them in the same change. No function
- *   moves the cursor back. Two masters (of two versions, or one that does not know yet that it was deposed) may both make such a change, from one
- *   record; ZooKeeper accepts one of them, and the other finds the tick passed. A second start of the same tick is only ever `reclaim`: of an entry whose
- *   run was never started, or which may be started again (`onInterrupted`), with `starts` counted in the record.
- * - **A tick has exactly one verdict.** It gets one when the cursor passes it without a claim (`pass`), or when its entry leaves `running` (`end`), and
- *   never otherwise. An entry leaves `running` by its claim id, which is new for each start; so of the replica that ran it, its successor and an operator
- *   only the first to write decides, and the others find nothing to decide about.
- */
+/** A plan while it is made: the record as it is to be, and what goes with it. What keeps a record sound is told in `changes.ts`. */
 export class Draft {
   readonly verdicts: StoredVerdict[] = [];
   readonly refused: { readonly trigger: string; readonly reason: VerdictReason }[] = [];
@@ -46,10 +35,6 @@ export class Draft {
 
   get hasChanged(): boolean {
     return this.current !== this.situation.view.record || this.verdicts.length > 0;
-  }
-
-  update(change: Partial<Omit<JobRecord, 'cursor' | 'running'>>): void {
-    this.current = { ...this.current, ...change };
   }
 
   /** Runs that go on, or whose end nobody has noticed yet. */
@@ -102,66 +87,72 @@ export class Draft {
 
   /** Starts a tick that the cursor has not passed, or a trigger. Ticks between them must have been passed before. */
   claim(entry: RunEntry): void {
-    invariant(this.start === undefined, 'two starts were planned in one change');
-    invariant(hasRoomForRun(this.current, entry), 'a run was to start that the record has no room for');
-    if (entry.tick !== undefined) this.moveCursor(entry.tick);
-    this.current = { ...this.current, running: [...this.current.running, entry] };
-    this.start = entry;
+    this.begin(entry);
+    this.current = changes.claim(this.current, entry);
   }
 
   /** Starts again what a replica was given and did not finish. The entry keeps its tick or trigger and gets a new claim id. */
   reclaim(old: RunEntry, office: Office, cause: RunEntry['cause']): void {
-    invariant(this.start === undefined, 'two starts were planned in one change');
     const attempted = attemptsMade(old, this.situation.rules);
     const work = { tick: old.tick, trigger: old.trigger, cause };
     const entry = { ...this.newEntry(office, work), starts: old.starts + 1, attempted };
-    this.replace(old, entry);
-    this.start = entry;
+    this.begin(entry);
+    this.current = changes.reclaim(this.current, old, entry);
   }
 
   /** Gives an entry back: it stays, for whoever takes it. */
   free(old: RunEntry, change: Pick<RunEntry, 'cause' | 'starts' | 'attempted'>): void {
-    this.replace(old, { ...old, ...change, member: '' });
+    this.current = changes.giveBack(this.current, old, change);
   }
 
-  /** The one verdict of an entry, which so leaves `running`. */
-  end(old: RunEntry, verdict: Pick<StoredVerdict, 'outcome' | 'reason' | 'by'> & Partial<StoredVerdict>): void {
-    this.replace(old, undefined);
-    const { tick, trigger, cause, starts, startedMs, token } = old;
-    this.verdicts.push({ ...NO_RUN, tick, trigger, cause, attempt: starts, startedMs, token, ...verdict });
+  /** The verdict of a run of this process. */
+  end(old: RunEntry, how: Omit<RunEnd, 'by'>): void {
+    this.apply(changes.end(this.current, old, runEnded(old, { ...how, by: this.situation.address })));
   }
 
-  /** The one verdict of `count` ticks behind the cursor, from the first to the last, none of which will run. */
-  pass(
-    ticks: { readonly first: Tick; readonly last: Tick; readonly count: number },
-    outcome: 'missed' | 'skipped',
-    reason: VerdictReason,
-  ): void {
-    const { first, last, count } = ticks;
-    invariant(count >= 1, 'a verdict was to be given about no tick');
-    const { cursor } = this.current;
-    invariant(cursor === undefined || compareTicks(first, cursor) > 0, 'a tick was to be decided about twice');
-    this.moveCursor(last);
-    const until = compareTicks(first, last) === 0 ? undefined : last;
-    this.verdicts.push({ ...NO_RUN, outcome, reason, tick: first, until, count, by: this.situation.address });
+  /** The verdict of a run of which this replica knows no more than the record tells. */
+  interrupt(old: RunEntry, reason: VerdictReason, error: string | undefined): void {
+    this.apply(changes.end(this.current, old, runInterrupted(old, { reason, by: this.situation.address, error })));
+  }
+
+  /** The verdict of a tick that was claimed, never started, and will not be. */
+  passUnstarted(old: RunEntry, outcome: 'missed' | 'skipped', reason: VerdictReason): void {
+    this.apply(changes.end(this.current, old, unstartedPassed(old, outcome, reason, this.situation.address)));
+  }
+
+  /** The one verdict of ticks behind the cursor, none of which will run. */
+  pass(ticks: TickRange, outcome: 'missed' | 'skipped', reason: VerdictReason): void {
+    this.apply(changes.pass(this.current, ticks, outcome, reason, this.situation.address));
   }
 
   /** Takes a trigger out of the line, unstarted. */
   refuse(trigger: string, reason: VerdictReason): void {
-    this.update({ triggers: this.current.triggers.filter((id) => id !== trigger) });
-    this.verdicts.push({ ...NO_RUN, outcome: 'skipped', reason, trigger, cause: 'trigger', by: this.situation.address });
+    this.apply(changes.refuseTrigger(this.current, trigger, reason, this.situation.address));
     this.refused.push({ trigger, reason });
   }
 
-  private moveCursor(tick: Tick): void {
-    const { cursor } = this.current;
-    invariant(cursor === undefined || compareTicks(tick, cursor) > 0, 'a tick was to be decided about twice');
-    this.current = { ...this.current, cursor: laterTick(tick, cursor) };
+  noteSuccess(atMs: number): void {
+    this.current = changes.noteSuccess(this.current, atMs);
   }
 
-  private replace(old: RunEntry, entry: RunEntry | undefined): void {
-    const { running } = this.current;
-    invariant(running.includes(old), 'a run was to be decided about twice');
-    this.current = { ...this.current, running: running.flatMap((each) => (each === old ? (entry ?? []) : each)) };
+  raiseAlarm(): void {
+    this.current = changes.raiseAlarm(this.current, this.situation.nowMs);
+    this.alarm = 'raised';
+  }
+
+  clearAlarm(): void {
+    if (this.current.alarmedMs === undefined) return;
+    this.current = changes.clearAlarm(this.current);
+    this.alarm = 'cleared';
+  }
+
+  private begin(entry: RunEntry): void {
+    invariant(this.start === undefined, 'two starts were planned in one change');
+    this.start = entry;
+  }
+
+  private apply({ record, verdicts }: changes.Changed): void {
+    this.current = record;
+    this.verdicts.push(...verdicts);
   }
 }

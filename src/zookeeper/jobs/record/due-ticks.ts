@@ -1,5 +1,6 @@
 import { MAX_CATCH_UP, ON_TIME_MS } from '../job-rules.js';
 import type { Schedule } from '../schedule/schedule.js';
+import { rangeOf, type TickRange } from '../schedule/tick-range.js';
 import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
 import type { Draft } from './draft.js';
 import { floorOf } from './floor.js';
@@ -21,13 +22,6 @@ export function lateUntilMs(draft: Draft): number {
 function justFreed(draft: Draft): Span | undefined {
   const { nowMs, rules, freed } = draft.situation;
   return rules.overlap === 'queue-latest' && freed !== undefined && nowMs - freed.untilMs <= ON_TIME_MS ? freed : undefined;
-}
-
-/** A row of ticks of one schedule, none left out. */
-export interface TickRange {
-  readonly first: Tick;
-  readonly last: Tick;
-  readonly count: number;
 }
 
 /** The ticks that are due and not dealt with, which is: after the floor of a draft, wherever that is at the moment. */
@@ -91,10 +85,7 @@ export class DueTicks {
   }
 
   private until(untilMs: number): TickRange | undefined {
-    const { floor } = this;
-    const last = this.schedule.last(floor, untilMs);
-    const first = last && this.schedule.next(floor);
-    return first && last && { first, last, count: this.schedule.count(floor, untilMs) };
+    return rangeOf(this.schedule, this.floor, untilMs);
   }
 
   /** The tick before one that is due and not the first. */

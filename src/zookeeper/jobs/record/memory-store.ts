@@ -1,5 +1,6 @@
 import type { Clock } from '../../support/clock.js';
-import { EMPTY_RECORD, MAX_WAITING_TRIGGERS, type JobRecord, type JobView } from './job-record.js';
+import { addTrigger as withTrigger } from './changes.js';
+import { EMPTY_RECORD, type JobRecord, type JobView } from './job-record.js';
 import {
   EMPTY_CONTROL,
   type Change,
@@ -12,7 +13,6 @@ import {
   type WriteResult,
 } from './job-store.js';
 import { decodeResult, encodeResult, type KeptResult, type RunResult } from './result-codec.js';
-import { hasRoomForTrigger } from './room.js';
 import { encodeTrigger } from './trigger-codec.js';
 import { appendToLog, place } from './verdict-log.js';
 import { KEY_RETENTION_MS, MAX_KEYS } from './zookeeper-keys.js';
@@ -109,11 +109,11 @@ export class MemoryJobStore implements JobStore {
     const kept = this.kept.get(job);
     if (kept === undefined) return 'no job';
     if (kept.triggers.has(trigger.id) || kept.answers.has(trigger.id)) return 'exists';
-    const { record } = kept.view;
-    if (record.triggers.length >= MAX_WAITING_TRIGGERS || !hasRoomForTrigger(record, trigger.id)) return 'full';
+    const record = withTrigger(kept.view.record, trigger.id);
+    if (record === undefined) return 'full';
     kept.triggers.set(trigger.id, trigger);
     removeOld(kept, trigger.atMs);
-    kept.view = { ...kept.view, record: { ...record, triggers: [...record.triggers, trigger.id] }, version: kept.view.version + 1 };
+    kept.view = { ...kept.view, record, version: kept.view.version + 1 };
     kept.control = { ...kept.control, version: kept.control.version + 1 };
     this.tell(`control ${job}`);
     return 'added';

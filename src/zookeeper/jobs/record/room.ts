@@ -12,9 +12,10 @@ export const MAX_TRIGGER_BYTES = 36;
 /** The longest name of a replica that a run can carry: `version~` and a UUID. */
 const MEMBER_OF_MAX_LENGTH = 'version~00000000-0000-0000-0000-000000000000';
 
-/** Whether one more run can be put down. */
-export function hasRoomForRun(record: JobRecord, entry: RunEntry): boolean {
-  return record.running.length < MAX_RUNNING && workBytes([...record.running, entry], record.triggers) <= MAX_WORK_BYTES;
+/** Whether one more run can be put down. That of a trigger takes the place at which it has waited. */
+export function hasRoomForRun({ running, triggers }: Pick<JobRecord, 'running' | 'triggers'>, entry: RunEntry): boolean {
+  const waiting = triggers.filter((id) => id !== entry.trigger);
+  return running.length < MAX_RUNNING && workBytes([...running, entry], waiting) <= MAX_WORK_BYTES;
 }
 
 /** Whether one more trigger can wait. */

@@ -2,6 +2,7 @@ import { messageOf } from '../../support/errors.js';
 import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { compareTicks, endOf } from '../tick.js';
+import { withRecent } from './changes.js';
 import type { JobRecord, RunEntry } from './job-record.js';
 import { expected } from './packed.js';
 import { encodeAtAnySize, MAX_RECENT } from './record-codec.js';
@@ -22,12 +23,12 @@ export function place(
   verdicts: readonly StoredVerdict[],
 ): { readonly record: JobRecord; readonly moved: readonly StoredVerdict[] } {
   const recent = withAdded(record.recent, verdicts.map(withinLimits), record.running);
-  const whole = { ...record, recent };
+  const whole = withRecent(record, recent);
   const fits =
     recent.length <= MAX_RECENT &&
     recent.every(({ error }) => error === undefined) &&
     (recent.length === 0 || encodeAtAnySize(whole).length <= ROOMY_RECORD_BYTES);
-  return fits ? { record: whole, moved: [] } : { record: { ...record, recent: [] }, moved: recent };
+  return fits ? { record: whole, moved: [] } : { record: withRecent(record, []), moved: recent };
 }
 
 /**

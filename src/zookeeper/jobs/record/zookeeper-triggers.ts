@@ -2,14 +2,13 @@ import type { Session } from '../../session/session.js';
 import { compareAndSet } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import type { Op } from '../../wire/operations.js';
+import { addTrigger as withTrigger } from './changes.js';
 import { reattached } from './connection.js';
 import { encodeControl } from './control-codec.js';
 import { isForgotten } from './forgotten.js';
-import { MAX_WAITING_TRIGGERS } from './job-record.js';
 import { EMPTY_CONTROL, type Standing, type TriggerNode } from './job-store.js';
 import type { JobZnodes } from './job.znodes.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
-import { hasRoomForTrigger } from './room.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
 import { place } from './verdict-log.js';
 import { archive, findKey, forgetKey, remembering, removeOldKeys } from './zookeeper-keys.js';
@@ -54,8 +53,9 @@ export async function addTrigger(
       const known = await getOrUndefined(session, path);
       if (known !== undefined) return replyLost && known.data.equals(data) ? 'added' : 'exists';
       if ((await findKey(session, znodes, job, trigger.id)) !== undefined) return 'exists';
-      if (record.triggers.length >= MAX_WAITING_TRIGGERS || !hasRoomForTrigger(record, trigger.id)) return 'full';
-      const placed = place({ ...record, triggers: [...record.triggers, trigger.id] }, []);
+      const longer = withTrigger(record, trigger.id);
+      if (longer === undefined) return 'full';
+      const placed = place(longer, []);
       await session.multi([
         { kind: 'create', path, data, mode: 'persistent' },
         ...compareAndSet(znodes.record(job), encodeRecord(placed.record), read.stat.version),

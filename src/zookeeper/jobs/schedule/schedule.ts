@@ -8,6 +8,11 @@ export interface ScheduleSpec {
   readonly timeZone: string;
 }
 
+/** Whether two are written in the same way; so are two that are both missing. */
+export function isSameSchedule(a: ScheduleSpec | undefined, b: ScheduleSpec | undefined): boolean {
+  return a?.cronTime === b?.cronTime && a?.timeZone === b?.timeZone;
+}
+
 /** The ticks of one schedule. Made by `parseSchedule`; holds no state that a caller could see. */
 export interface Schedule {
   readonly spec: ScheduleSpec;

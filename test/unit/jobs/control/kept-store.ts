@@ -1,3 +1,4 @@
+import { addTrigger } from '../../../../src/zookeeper/jobs/record/changes.js';
 import type { JobRecord, JobView } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import type {
   Change,
@@ -13,7 +14,6 @@ import type {
 } from '../../../../src/zookeeper/jobs/record/job-store.js';
 import { NotConnectedError } from '../../../../src/zookeeper/jobs/record/connection.js';
 import { decodeResult, encodeResult, type KeptResult, type RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
-import { hasRoomForTrigger } from '../../../../src/zookeeper/jobs/record/room.js';
 import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { Listeners } from '../../../../src/zookeeper/support/listeners.js';
 
@@ -123,8 +123,9 @@ export class KeptStore implements JobStore {
     const { view, triggers, told } = this.at(job);
     if (view === undefined) return Promise.resolve('no job');
     if (triggers.has(trigger.id)) return Promise.resolve('exists');
-    if (!hasRoomForTrigger(view.record, trigger.id)) return Promise.resolve('full');
-    this.put(job, { ...view.record, triggers: [...view.record.triggers, trigger.id] }, undefined, view.createdMs);
+    const record = addTrigger(view.record, trigger.id);
+    if (record === undefined) return Promise.resolve('full');
+    this.put(job, record, undefined, view.createdMs);
     triggers.set(trigger.id, trigger);
     told.tell();
     return Promise.resolve('added');

@@ -1,24 +1,14 @@
+import * as changes from '../../../../src/zookeeper/jobs/record/changes.js';
 import { decide } from '../../../../src/zookeeper/jobs/record/decide.js';
-import { floorOf } from '../../../../src/zookeeper/jobs/record/floor.js';
-import { hasRoomForTrigger } from '../../../../src/zookeeper/jobs/record/room.js';
 import { decodeRecord, encodeRecord } from '../../../../src/zookeeper/jobs/record/record-codec.js';
 import { appendToLog, encodeLog, place } from '../../../../src/zookeeper/jobs/record/verdict-log.js';
 import type { JobRules } from '../../../../src/zookeeper/jobs/job-rules.js';
 import type { JobRecord, JobView, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import type { Finished, Plan, Span } from '../../../../src/zookeeper/jobs/record/plan.js';
 import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
-import { compareTicks, endOf, laterTick, type Tick } from '../../../../src/zookeeper/jobs/tick.js';
+import { compareTicks, endOf, type Tick } from '../../../../src/zookeeper/jobs/tick.js';
 import { CREATED_MS, emptyRecord, Every, finished } from './situations.js';
 import { uuid } from './arbitraries.js';
-
-const NO_RUN = {
-  cause: undefined,
-  attempt: undefined,
-  startedMs: undefined,
-  durationMs: undefined,
-  token: undefined,
-  error: undefined,
-} as const;
 
 /** A promise of `decide` that a simulation saw broken. */
 class Broken extends Error {}
@@ -239,8 +229,10 @@ export class Replica {
   }
 }
 
-/** What operators do, by somebody's clock. */
+/** What operators do, by somebody's clock: the changes that their orders make. */
 export class Operator {
+  /** The claims of runs that were written off. */
+  readonly forgotten = new Set<string>();
   private triggered = 100;
 
   constructor(private readonly shared: SharedRecord) {}
@@ -248,31 +240,41 @@ export class Operator {
   trigger(): void {
     const { view } = this.shared;
     const id = uuid((this.triggered += 1));
-    if (!hasRoomForTrigger(view.record, id)) return;
-    this.shared.write(view, { ...view.record, triggers: [...view.record.triggers, id] }, []);
+    const record = changes.addTrigger(view.record, id);
+    if (record === undefined) return;
+    this.shared.write(view, record, []);
     this.shared.triggers.add(id);
   }
 
-  pauseOrResume(nowMs: number): void {
+  /** Takes back the trigger that has waited longest. */
+  withdraw(): void {
     const { view } = this.shared;
-    const { record } = view;
-    if (record.pausedMs === undefined) {
-      this.shared.write(view, { ...record, pausedMs: nowMs }, []);
-      return;
-    }
-    const verdicts: StoredVerdict[] = [];
-    let cursor: Tick = floorOf(view);
-    const pass = (untilMs: number, outcome: 'missed' | 'skipped', reason: 'late' | 'paused'): void => {
-      const count = this.shared.schedule.count(cursor, untilMs);
-      const last = this.shared.schedule.last(cursor, untilMs);
-      if (last === undefined) return;
-      const tick = this.shared.schedule.next(cursor);
-      verdicts.push({ outcome, reason, tick, until: last, count, trigger: undefined, by: 'operator', ...NO_RUN });
-      cursor = last;
-    };
-    pass(Math.min(record.pausedMs, nowMs), 'missed', 'late');
-    pass(nowMs, 'skipped', 'paused');
-    const resumed = { ...record, cursor: laterTick(endOf(nowMs), cursor), pausedMs: undefined, resumedMs: nowMs };
-    this.shared.write(view, resumed, verdicts);
+    const [id] = view.record.triggers;
+    if (id === undefined) return;
+    const { record, verdicts } = changes.refuseTrigger(view.record, id, 'withdrawn', 'operator');
+    this.shared.write(view, record, verdicts);
+  }
+
+  pauseOrResume(nowMs: number): void {
+    const { view, schedule } = this.shared;
+    const paused = changes.pause(view.record, nowMs);
+    if (paused !== undefined) return void this.shared.write(view, paused, []);
+    const resumed = changes.resume(view, schedule, nowMs, 'operator');
+    if (resumed !== undefined) this.shared.write(view, resumed.record, resumed.verdicts);
+  }
+
+  /** Runs that go on are not stopped by it. */
+  reset(nowMs: number): void {
+    const { view, schedule } = this.shared;
+    for (const { claim } of view.record.running) this.forgotten.add(claim);
+    const { record, verdicts } = changes.reset(view, schedule, nowMs, 'operator');
+    this.shared.write(view, record, verdicts);
+  }
+
+  /** To the same schedule, whose ticks so count from now. */
+  reschedule(nowMs: number): void {
+    const { view, schedule } = this.shared;
+    const { record, verdicts } = changes.replaceSchedule(view, schedule, view.record.schedule, nowMs, 'operator');
+    this.shared.write(view, record, verdicts);
   }
 }
