@@ -62,7 +62,8 @@ export {
 export { TriggerInputError } from './zookeeper/jobs/record/trigger-codec.js';
 export { BadScheduleError } from './zookeeper/jobs/schedule/parse.js';
 
-export type { Lease, Mastership, Tenure } from './zookeeper/mastership/mastership.state.js';
+export type { Mastership, Tenure } from './zookeeper/mastership/mastership.state.js';
+export type { Lease } from './zookeeper/session/lease.js';
 export type { ClusterMember } from './zookeeper/mastership/members.js';
 export { MastershipLostError, NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './zookeeper/mastership/errors.js';
 

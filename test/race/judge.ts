@@ -1,5 +1,5 @@
 import type { HeldTenure } from '../../src/zookeeper/mastership/election.js';
-import { leaseMsOf } from '../../src/zookeeper/mastership/timing.js';
+import { leaseMsOf } from '../../src/zookeeper/session/lease-length.js';
 import type { Cluster } from './cluster.js';
 import type { Replica } from './model/replica.js';
 

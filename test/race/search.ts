@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { MAX_LEASE_MS, waitMsFor } from '../../src/zookeeper/mastership/timing.js';
+import { MAX_LEASE_MS, waitMsFor } from '../../src/zookeeper/session/lease-length.js';
 import { Cluster, TICK_MS, type ClusterOptions } from './cluster.js';
 import { faultsOf, type FaultMix, type TimedFault } from './faults.js';
 import { Judge, Violation, type JudgeOptions } from './judge.js';

@@ -2,7 +2,7 @@ import type { RunEntry } from '../jobs/record/job-record.js';
 import type { JobStore, MemberView } from '../jobs/record/job-store.js';
 import type { Clock } from '../support/clock.js';
 import type { Ground } from '../mastership/election.js';
-import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../mastership/timing.js';
+import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../session/lease-length.js';
 
 /** How many names of absent replicas are remembered; a forgotten one is waited for anew. */
 const MAX_REMEMBERED = 1_000;

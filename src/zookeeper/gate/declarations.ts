@@ -1,4 +1,4 @@
-import type { Waiting } from '../jobs/record/connection.js';
+import type { Waiting } from '../session/connected.js';
 import type { Elections } from '../mastership/election.js';
 import { sleep } from '../support/abort.js';
 import { backoffMs } from '../support/backoff.js';

@@ -4,7 +4,7 @@ import { livingVersions } from '../jobs/control/in-force.js';
 import { register, type Registered } from '../jobs/control/registration.js';
 import type { CatchUp } from '../jobs/control/question.js';
 import type { Elections } from '../mastership/election.js';
-import type { Waiting } from '../jobs/record/connection.js';
+import type { Waiting } from '../session/connected.js';
 import { Absent } from './absent.js';
 import { ClockGuard } from './clock-guard.js';
 import { Declarations } from './declarations.js';

@@ -4,7 +4,8 @@ import type { Observer } from '../support/observer.js';
 import { messageOf } from '../support/errors.js';
 import { standstillInWords } from '../support/standstill.js';
 import type { Ground, HeldTenure } from './election.js';
-import { believable, isLapsed, judge, next, type Lease, type Mastership, type MastershipEvent, type Tenure } from './mastership.state.js';
+import { judge, next, type Mastership, type MastershipEvent, type Tenure } from './mastership.state.js';
+import { believable, isLapsed, type Lease } from '../session/lease.js';
 import { Span } from './span.js';
 
 /** A tenure handed out to a run or a hook. Several are handed out in one span when a hand-over is taken back. */

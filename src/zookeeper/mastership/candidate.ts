@@ -1,12 +1,12 @@
+import { getOrUndefined, ownerOf } from '../session/nodes.js';
 import type { Session } from '../session/session.js';
-import { isZooKeeperError } from '../wire/errors.js';
 import { Belief } from './belief.js';
 import { Contest } from './contest.js';
 import type { Drain, Election, HeldTenure } from './election.js';
 import type { ElectionZnodes } from './election.znodes.js';
 import { notConnected, NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
 import { Follower } from './follower.js';
-import type { LeaseKeeper } from './lease.js';
+import type { LeaseKeeper } from '../session/lease.js';
 import { knownMaster, type Mastership } from './mastership.state.js';
 import { Memory } from './memory.js';
 import { addressesInLine } from './reassignment.js';
@@ -66,13 +66,8 @@ export class Candidate implements Election {
 
   async master(signal?: AbortSignal): Promise<{ readonly address: string; readonly isThis: boolean } | undefined> {
     const session = this.attachedSession();
-    try {
-      const { data, stat } = await session.get(this.path, signal === undefined ? {} : { signal });
-      return { address: data.toString('utf8'), isThis: stat.ephemeralOwner === session.id };
-    } catch (thrown) {
-      if (isZooKeeperError(thrown, 'no-node')) return undefined;
-      throw thrown;
-    }
+    const read = await getOrUndefined(session, this.path, signal === undefined ? {} : { signal });
+    return read && { address: read.data.toString('utf8'), isThis: ownerOf(read.stat, session.id) === 'this session' };
   }
 
   async resign(): Promise<void> {

@@ -6,11 +6,10 @@ import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION } from '../wire/operations.js';
 import type { Session } from '../session/session.js';
 import type { LeavingKind } from './leaving.js';
-import type { LeaseKeeper } from './lease.js';
-import { Line } from './line.js';
-import { NodeWatch, type NodeView } from './node-watch.js';
-import { makeParents } from './parents.js';
-import { placesInLine } from './reassignment.js';
+import type { LeaseKeeper } from '../session/lease.js';
+import { Line, placesIn } from '../recipes/line/line.js';
+import { NodeWatch, type NodeView } from '../session/node-watch.js';
+import { makeParents } from '../session/parents.js';
 import type { ElectionRecord, RecordRead } from './record.js';
 import { Reign } from './reign.js';
 import { RecordInForce, type KnownRecord } from './remember.js';
@@ -20,8 +19,9 @@ import { holderInWords, SameAddress } from './same-address.js';
 import { STAND_BACK_MS } from './timing.js';
 import { floorForWin } from './token.js';
 import { awaitTurn } from './turn.js';
-import { Wake } from './wake.js';
-import { ownerOf, readRecord, tryToWin, type Attempt, type NotWon, type Win } from './win.js';
+import { Latch } from '../support/latch.js';
+import { readRecord, tryToWin, type Attempt, type NotWon, type Win } from './win.js';
+import { ownerOf } from '../session/nodes.js';
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
@@ -55,9 +55,9 @@ export class Contest {
     keeper: LeaseKeeper,
     member: OwnMember,
   ) {
-    const wake = new Wake(parts.clock);
+    const wake = new Latch(parts.clock);
     const watch = new NodeWatch(session, parts.znodes.node, keeper, wake);
-    const line = new Line(session, parts.znodes, parts.address, parts.newId(), wake);
+    const line = new Line(session, parts.znodes.line, parts.address, parts.newId(), wake);
     this.scene = { ...parts, session, keeper, watch, line, wake, member };
     this.sameAddress = new SameAddress(this.scene);
     // An ensemble restored to an older state fires nothing for a node whose last change lies below what this session has seen.
@@ -111,7 +111,7 @@ export class Contest {
     this.taken = false;
     const node = isLikelyVacant ? undefined : await scene.watch.read();
     if (node === undefined) return this.attempt(read);
-    const owner = ownerOf(node, scene.session.id);
+    const owner = ownerOf(node.stat, scene.session.id);
     switch (owner) {
       case 'another session':
         return this.standBy(node);
@@ -256,7 +256,7 @@ export class Contest {
     const { scene } = this;
     // After a deletion of the election node by hand the tenure node must not stay until the session ends.
     if (ended === 'lost') await scene.session.delete(scene.znodes.tenure(tenureId), ANY_VERSION).catch(() => undefined);
-    if ((await placesInLine(scene)).some((place) => place.id !== scene.line.id)) await this.standBack();
+    if ((await placesIn(scene.session, scene.znodes.line)).some((place) => place.id !== scene.line.id)) await this.standBack();
   }
 
   /** Leaves the node to others for a moment, or until one of them has it. */

@@ -1,3 +1,5 @@
+import { withParents } from '../session/parents.js';
+
 /**
  * Where an election lives in the tree.
  *
@@ -49,10 +51,4 @@ export function electionZnodes(name: ElectionName): ElectionZnodes {
     parents: [...new Set([...withParents(`${root}/master/services`), ...withParents(`${record}/line`)])],
     tenure: (id) => `${record}/tenure-${id}`,
   };
-}
-
-/** `/a/b` gives `/a`, `/a/b`. */
-export function withParents(path: string): string[] {
-  const parts = path.split('/').slice(1);
-  return parts.map((_, i) => `/${parts.slice(0, i + 1).join('/')}`);
 }

@@ -7,12 +7,12 @@ import type { Session, Sessions } from '../session/session.js';
 import { Candidate } from './candidate.js';
 import type { Election, Elections } from './election.js';
 import { electionZnodes } from './election.znodes.js';
-import { LeaseKeeper } from './lease.js';
+import { LeaseKeeper } from '../session/lease.js';
 import { Pruner } from './prune.js';
 import { ScopeTurnstile } from './scope.js';
 import { notConnected } from './errors.js';
 import { readClusterMembers, type ClusterMember } from './members.js';
-import { leaseMsOf } from './timing.js';
+import { leaseMsOf } from '../session/lease-length.js';
 
 /** What all elections of a replica have in common. */
 export interface ElectionsOptions {

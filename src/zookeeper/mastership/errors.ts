@@ -56,14 +56,3 @@ export class RunIgnoresAbortError extends ClusterCronError {
     );
   }
 }
-
-/** The `connectString` ends in a chroot at which ZooKeeper has no node. */
-export class MissingChrootError extends ClusterCronError {
-  constructor(cause: Error) {
-    super(
-      'ZK_MISSING_CHROOT',
-      `ZooKeeper has no node at the chroot, the path at the end of connectString (${cause.message}). Create it (zkCli.sh: create /the/path), or correct the connectString.`,
-      { cause },
-    );
-  }
-}

@@ -3,10 +3,11 @@ import { backoffMs } from '../support/backoff.js';
 import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
+import { getOrUndefined } from '../session/nodes.js';
 import type { Session } from '../session/session.js';
 import { isZooKeeperError } from '../wire/errors.js';
 import type { ElectionZnodes } from './election.znodes.js';
-import { Wake } from './wake.js';
+import { Latch } from '../support/latch.js';
 
 export interface FollowerParts {
   readonly session: Session;
@@ -22,14 +23,14 @@ export interface FollowerParts {
  * after each reconnect. What it knows is as old as the last event; nothing may be decided by it.
  */
 export class Follower {
-  private readonly wake: Wake;
+  private readonly wake: Latch;
   private readonly stopping = new AbortController();
   private readonly unsubscribe: () => void;
   /** False: what was read may be out of date. */
   private current = false;
 
   constructor(private readonly parts: FollowerParts) {
-    this.wake = new Wake(parts.clock);
+    this.wake = new Latch(parts.clock);
     this.unsubscribe = parts.session.onAttached(this.outdated);
   }
 
@@ -70,12 +71,7 @@ export class Follower {
 
   private async read(): Promise<string | undefined> {
     const { session, znodes } = this.parts;
-    try {
-      return (await session.get(znodes.node, { watch: this.outdated })).data.toString('utf8');
-    } catch (thrown) {
-      if (isZooKeeperError(thrown, 'no-node')) return undefined;
-      throw thrown;
-    }
+    return (await getOrUndefined(session, znodes.node, { watch: this.outdated }))?.data.toString('utf8');
   }
 
   /** A lost connection is mended by the next attachment, which rings. */

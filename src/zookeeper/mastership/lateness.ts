@@ -1,4 +1,4 @@
-import { placesInLine } from './reassignment.js';
+import { placesIn } from '../recipes/line/line.js';
 import { report, type Scene } from './scene.js';
 
 /** That its answers come too late is told this often. */
@@ -47,7 +47,7 @@ export class Lateness {
   }
 
   private async makeWay(): Promise<void> {
-    const places = await placesInLine(this.scene).catch(() => []);
+    const places = await placesIn(this.scene.session, this.scene.znodes.line).catch(() => []);
     const isAlone = places.every((place) => place.id === this.scene.line.id);
     if (!isAlone && this.run !== undefined) this.leave('ZooKeeper answers too late here');
   }

@@ -1,3 +1,4 @@
+import { believable, type Lease } from '../session/lease.js';
 import { unreachable } from '../support/invariant.js';
 
 /**
@@ -10,18 +11,6 @@ export interface Tenure {
   readonly token: bigint;
   /** The won node's creating transaction. */
   readonly czxid: bigint;
-}
-
-/**
- * Until when mastership may be believed, by both clocks: the monotonic one decides; the wall clock catches a machine that was
- * suspended while its monotonic clock stood still. A wall clock set back never shortens or extends anything.
- */
-export interface Lease {
-  /** Monotonic time just before sending the write that ZooKeeper has acknowledged. */
-  readonly sentAtMs: number;
-  /** Wall time of the same moment. */
-  readonly sentWallMs: number;
-  readonly lengthMs: number;
 }
 
 /** One replica's part in one election, as one value. Written only by `next`; a lease is judged at each use (`judge`). */
@@ -94,20 +83,6 @@ function renewed(was: Mastership, tenure: Tenure, lease: Lease): Mastership {
   if (was.kind !== 'master' && was.kind !== 'doubtful' && was.kind !== 'draining') return was;
   if (was.tenure.id !== tenure.id || lease.sentAtMs <= was.lease.sentAtMs) return was;
   return was.kind === 'draining' ? { ...was, lease } : { kind: 'master', tenure: was.tenure, lease };
-}
-
-/** Whether mastership may be believed under this lease at this moment of both clocks. */
-export function believable(lease: Lease, monotonicMs: number, wallMs: number): boolean {
-  return monotonicMs - lease.sentAtMs < lease.lengthMs && wallMs - lease.sentWallMs < lease.lengthMs;
-}
-
-/**
- * Whether the lease is over for certain, by the monotonic clock. While only the wall clock says so, the machine may have been suspended or its
- * calendar may have been set, and nothing here can tell: a virtual machine that its host has paused looks like the latter. Whoever asks
- * hears "no" then, and ZooKeeper is asked: a renewal sent since, and acknowledged, shows that the node was there all the time.
- */
-export function isLapsed(lease: Lease, monotonicMs: number): boolean {
-  return monotonicMs - lease.sentAtMs >= lease.lengthMs;
 }
 
 /** The state as of now: a master whose lease has run out is in doubt, whether or not a timer has noticed. */

@@ -1,7 +1,7 @@
 import type { Session } from '../session/session.js';
-import { orUndefined } from '../wire/errors.js';
+import { childrenOf, getOrUndefined } from '../session/nodes.js';
 import type { ElectionZnodes } from './election.znodes.js';
-import { sortedPlaces } from './line.js';
+import { sortedPlaces } from '../recipes/line/line.js';
 
 /** One living replica of the service, as it tells of itself and as the ensemble sees it. */
 export interface ClusterMember {
@@ -68,7 +68,7 @@ class Reader {
     const names = await this.childrenOf(folder);
     const read = await Promise.all(
       names.map(async (name) => {
-        const node = await orUndefined(this.session.get(`${folder}/${name}`, this.options));
+        const node = await getOrUndefined(this.session, `${folder}/${name}`, this.options);
         const told = node && toldBy(node.data);
         return told && { owner: node.stat.ephemeralOwner, czxid: node.stat.czxid, sinceMs: node.stat.ctimeMs, told };
       }),
@@ -90,8 +90,8 @@ class Reader {
     return new Map(stats.flatMap((stat, rank) => (stat === undefined ? [] : [[stat.ephemeralOwner, rank] as const])));
   }
 
-  private async childrenOf(path: string): Promise<readonly string[]> {
-    return (await orUndefined(this.session.children(path, this.options)))?.names ?? [];
+  private childrenOf(path: string): Promise<readonly string[]> {
+    return childrenOf(this.session, path, this.options);
   }
 }
 

@@ -2,8 +2,9 @@ import { sleep } from '../support/abort.js';
 import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
+import { childrenOf, getOrUndefined, type NodeRead } from '../session/nodes.js';
 import type { Session } from '../session/session.js';
-import { isZooKeeperError, orUndefined } from '../wire/errors.js';
+import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION, type Op, type Stat } from '../wire/operations.js';
 import { readRecordFrom } from './record.js';
 
@@ -125,12 +126,12 @@ export class Pruner {
     observer.observe({ level: 'info', event: 'mastership.pruned', message, fields: { service, election: key } });
   }
 
-  private async read(path: string): Promise<{ readonly data: Buffer; readonly stat: Stat } | undefined> {
-    return orUndefined(this.parts.session.get(path));
+  private read(path: string): Promise<NodeRead | undefined> {
+    return getOrUndefined(this.parts.session, path);
   }
 
-  private async namesIn(path: string): Promise<readonly string[]> {
-    return (await orUndefined(this.parts.session.children(path)))?.names ?? [];
+  private namesIn(path: string): Promise<readonly string[]> {
+    return childrenOf(this.parts.session, path);
   }
 }
 

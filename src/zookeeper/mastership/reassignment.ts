@@ -1,6 +1,6 @@
 import { isZooKeeperError } from '../wire/errors.js';
-import { sortedPlaces, type Place } from './line.js';
-import type { NodeView } from './node-watch.js';
+import { placesIn } from '../recipes/line/line.js';
+import type { NodeView } from '../session/node-watch.js';
 import { report, type Scene } from './scene.js';
 
 /** What an edit of the election node by somebody else asks for. */
@@ -9,19 +9,9 @@ export type Edit =
   /** It names this replica, or nobody who could take over. */
   | { readonly kind: 'restore'; readonly why: string };
 
-/** The places in the line now, first first; empty when there is no line. */
-export async function placesInLine(scene: Pick<Scene, 'session' | 'znodes'>): Promise<Place[]> {
-  try {
-    return sortedPlaces((await scene.session.children(scene.znodes.line)).names);
-  } catch (thrown) {
-    if (isZooKeeperError(thrown, 'no-node')) return [];
-    throw thrown;
-  }
-}
-
 /** The addresses that stand in line now. */
 export async function addressesInLine(scene: Pick<Scene, 'session' | 'znodes'>): Promise<string[]> {
-  return [...new Set((await placesInLine(scene)).map((place) => place.address))];
+  return [...new Set((await placesIn(scene.session, scene.znodes.line)).map((place) => place.address))];
 }
 
 /** Nobody becomes master because of data: an edit only makes the present master hand over, and only to a living standby. */

@@ -1,5 +1,6 @@
+import { leaderEpochOf } from '../session/zxid.js';
 import type { Stat } from '../wire/operations.js';
-import { LONGEST_OLD_LEASE_MS, waitMsFor } from './timing.js';
+import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../session/lease-length.js';
 
 /**
  * The election's persistent memory: who won last, whether that tenure is over, and the floor of the fencing tokens.
@@ -108,9 +109,5 @@ function isSuccessor(value: unknown): value is { address: string; after: string 
  */
 export function provesResignation({ record, stat }: RecordRead, wonCzxid: bigint): boolean {
   if (record?.state !== 'resigned') return false;
-  return stat.mzxid === stat.pzxid && stat.mzxid !== stat.czxid && epochOf(stat.mzxid) === epochOf(wonCzxid);
-}
-
-function epochOf(zxid: bigint): bigint {
-  return zxid >> 32n;
+  return stat.mzxid === stat.pzxid && stat.mzxid !== stat.czxid && leaderEpochOf(stat.mzxid) === leaderEpochOf(wonCzxid);
 }

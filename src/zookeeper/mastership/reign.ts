@@ -1,8 +1,8 @@
 import { invariant } from '../support/invariant.js';
 import type { WatchEvent } from '../wire/operations.js';
-import type { LeaseHolder } from './lease.js';
-import type { Lease, Tenure } from './mastership.state.js';
-import type { NodeView } from './node-watch.js';
+import type { LeaseHolder, Lease } from '../session/lease.js';
+import type { Tenure } from './mastership.state.js';
+import type { NodeView } from '../session/node-watch.js';
 import { TenureGround } from './ground.js';
 import type { Holding } from './holding.js';
 import { Lateness } from './lateness.js';
@@ -14,7 +14,8 @@ import { resign } from './resign.js';
 import { report, type Scene } from './scene.js';
 import { seal } from './seal.js';
 import { tokenOf } from './token.js';
-import { ownerOf, WON_VERSION, type Win } from './win.js';
+import { WON_VERSION, type Win } from './win.js';
+import { ownerOf } from '../session/nodes.js';
 
 const HAND_OVER_FAILED: Edit = { kind: 'restore', why: 'the hand-over failed' };
 
@@ -154,10 +155,8 @@ export class Reign implements LeaseHolder {
     scene.belief.standOn(new TenureGround(scene, this.holding, () => this.recheck()));
     scene.belief.apply({ kind: 'believed', tenure, lease });
     this.release ??= scene.keeper.hold(this, lease);
-    report(scene, 'info', 'master', `is master now, with fencing token ${tenure.token}.`, {
-      tenure: tenure.id,
-      token: String(tenure.token),
-    });
+    const facts = { tenure: tenure.id, token: String(tenure.token) };
+    report(scene, 'info', 'master', `is master now, with fencing token ${tenure.token}.`, facts);
   }
 
   private tenure(): Tenure {
@@ -165,8 +164,8 @@ export class Reign implements LeaseHolder {
     return { id: tenureId, czxid, token: tokenOf(record.floor, czxid) };
   }
 
-  private isOwn(node: NodeView): boolean {
-    return ownerOf(node, this.scene.session.id) === 'this session' && node.stat.czxid === this.holding.czxid;
+  private isOwn({ stat }: NodeView): boolean {
+    return ownerOf(stat, this.scene.session.id) === 'this session' && stat.czxid === this.holding.czxid;
   }
 
   /**

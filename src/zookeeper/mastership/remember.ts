@@ -1,5 +1,5 @@
 import type { Watcher } from '../wire/operations.js';
-import type { NodeView } from './node-watch.js';
+import type { NodeView } from '../session/node-watch.js';
 import { encodeRecord, isAsWritten, type ElectionRecord, type RecordRead } from './record.js';
 import { report, type Scene } from './scene.js';
 import { floorAbove, tokenOf } from './token.js';

@@ -1,8 +1,9 @@
 import type { Timer } from '../support/clock.js';
-import type { NodeView } from './node-watch.js';
-import { placesInLine } from './reassignment.js';
+import { hexId } from '../session/errors.js';
+import type { NodeView } from '../session/node-watch.js';
+import { placesIn } from '../recipes/line/line.js';
 import { report, type Scene } from './scene.js';
-import { ownerOf } from './win.js';
+import { ownerOf } from '../session/nodes.js';
 
 /** A predecessor of this very process that has crashed is seen until its session ends; then it is gone for sure. */
 function goneAfterMs(sessionTimeoutMs: number): number {
@@ -34,7 +35,7 @@ export class SameAddress {
   private async lookAgain(seen: ReadonlySet<string>): Promise<void> {
     const { scene } = this;
     const { session, znodes, address, line } = scene;
-    const [node, places] = await Promise.all([session.get(znodes.node).catch(() => undefined), placesInLine(scene)]);
+    const [node, places] = await Promise.all([session.get(znodes.node).catch(() => undefined), placesIn(scene.session, scene.znodes.line)]);
     const now = places.filter((place) => place.address === address && place.id !== line.id).map(({ id }) => id);
     if (node !== undefined) now.push(...this.holder({ text: node.data.toString('utf8'), stat: node.stat }));
     if (!now.some((each) => seen.has(each))) return;
@@ -50,7 +51,7 @@ export class SameAddress {
   /** Identifies the holder of the node, when it is another replica with this one's address. */
   private holder(node: NodeView): string[] {
     const { session, address } = this.scene;
-    const isOther = node.text === address && ownerOf(node, session.id) === 'another session';
+    const isOther = node.text === address && ownerOf(node.stat, session.id) === 'another session';
     return isOther ? [String(node.stat.ephemeralOwner)] : [];
   }
 }
@@ -58,9 +59,8 @@ export class SameAddress {
 /** Who holds the node, as a clause; never that it is this replica itself, which is not master. */
 export function holderInWords(node: NodeView, ownAddress: string): string {
   if (node.text !== ownAddress) return `the master is ${node.text}`;
-  const owner = `0x${BigInt.asUintN(64, node.stat.ephemeralOwner).toString(16)}`;
   return (
-    `session ${owner} holds the node under the address of this replica, ${node.text}: an earlier session of its own, which ends when it times out, ` +
+    `session ${hexId(node.stat.ephemeralOwner)} holds the node under the address of this replica, ${node.text}: an earlier session of its own, which ends when it times out, ` +
     'or another replica with the same address'
   );
 }

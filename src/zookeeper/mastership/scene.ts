@@ -1,15 +1,16 @@
 import type { Clock } from '../support/clock.js';
 import type { Observation, Observer } from '../support/observer.js';
 import type { Membership } from '../recipes/membership/membership.js';
+import { hexId } from '../session/errors.js';
 import type { Session } from '../session/session.js';
 import type { Belief } from './belief.js';
 import type { Drain } from './election.js';
 import type { ElectionZnodes } from './election.znodes.js';
-import type { LeaseKeeper } from './lease.js';
-import type { Line } from './line.js';
+import type { LeaseKeeper } from '../session/lease.js';
+import type { Line } from '../recipes/line/line.js';
 import type { Memory } from './memory.js';
-import type { NodeWatch } from './node-watch.js';
-import type { Wake } from './wake.js';
+import type { NodeWatch } from '../session/node-watch.js';
+import type { Latch } from '../support/latch.js';
 
 /** What stays the same for a candidate whatever session it uses. */
 export interface CandidateParts {
@@ -38,13 +39,8 @@ export interface Scene extends CandidateParts {
   readonly keeper: LeaseKeeper;
   readonly watch: NodeWatch;
   readonly line: Line;
-  readonly wake: Wake;
+  readonly wake: Latch;
   readonly member: OwnMember;
-}
-
-/** A session's id as ZooKeeper's own logs write it. */
-export function sessionHex(session: Session): string {
-  return `0x${BigInt.asUintN(64, session.id).toString(16)}`;
 }
 
 /** One observation about an election, with the fields that let all replicas' logs be put together. */
@@ -59,6 +55,6 @@ export function report(
     level,
     event: `mastership.${event}`,
     message: `Election "${scene.znodes.key}": ${message}`,
-    fields: { election: scene.znodes.key, address: scene.address, session: sessionHex(scene.session), ...fields },
+    fields: { election: scene.znodes.key, address: scene.address, session: hexId(scene.session.id), ...fields },
   });
 }

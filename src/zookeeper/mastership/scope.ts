@@ -8,10 +8,9 @@ import { Repeats } from '../support/repeats.js';
 import { Membership, type Member, type OlderMember } from '../recipes/membership/membership.js';
 import type { Session } from '../session/session.js';
 import { isZooKeeperError } from '../wire/errors.js';
-import { withParents } from './election.znodes.js';
-import { makeParents } from './parents.js';
-import { LONGEST_OLD_LEASE_MS, MAX_LEASE_MS, waitMsFor } from './timing.js';
-import { Wake } from './wake.js';
+import { withParents, makeParents } from '../session/parents.js';
+import { LONGEST_OLD_LEASE_MS, MAX_LEASE_MS, waitMsFor } from '../session/lease-length.js';
+import { Latch } from '../support/latch.js';
 
 /** Before a member's node that was deleted by hand is made again: so that somebody who wipes the tree gets to the end of it. */
 const REJOIN_PAUSE_MS = 200;
@@ -41,7 +40,7 @@ export interface ScopeParts {
  */
 export class ScopeTurnstile {
   private readonly membership: Membership;
-  private readonly wake: Wake;
+  private readonly wake: Latch;
   private readonly stopping = new AbortController();
   private failures = 0;
   /** Whether it has met older members of the other scope. */
@@ -55,7 +54,7 @@ export class ScopeTurnstile {
   private readonly unsubscribe: () => void;
 
   constructor(private readonly parts: ScopeParts) {
-    this.wake = new Wake(parts.clock);
+    this.wake = new Latch(parts.clock);
     this.repeats = new Repeats(parts.clock);
     const root = parts.rootPath === '/' ? '' : parts.rootPath;
     this.folder = `${root}/members/${parts.service}`;

@@ -1,6 +1,6 @@
 import { isZooKeeperError } from '../wire/errors.js';
-import type { Lease } from './mastership.state.js';
-import { makeParents } from './parents.js';
+import type { Lease } from '../session/lease.js';
+import { makeParents } from '../session/parents.js';
 import { encodeRecord, type RecordRead } from './record.js';
 import type { Holding } from './holding.js';
 import type { Scene } from './scene.js';

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../support/errors.js';
-import type { Clock } from '../support/clock.js';
-import { systemClock } from '../support/clock.js';
+import { type Clock, systemClock } from '../support/clock.js';
 import { Listeners } from '../support/listeners.js';
-import type { Observer } from '../support/observer.js';
-import { silentObserver } from '../support/observer.js';
+import { type Observer, silentObserver } from '../support/observer.js';
 import type { Drain, Election, Elections, HeldTenure } from './election.js';
 import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
 import type { Mastership, Tenure } from './mastership.state.js';

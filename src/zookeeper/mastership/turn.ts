@@ -1,5 +1,5 @@
 import { sleep } from '../support/abort.js';
-import { placesInLine } from './reassignment.js';
+import { placesIn } from '../recipes/line/line.js';
 import type { Scene } from './scene.js';
 import { rankDelayMs, shareDelayMs } from './timing.js';
 
@@ -18,7 +18,7 @@ export async function awaitTurn(scene: Scene, signal: AbortSignal, go: () => voi
   let hasCompany: boolean | undefined;
   for (;;) {
     // Nobody waits for others who are not there.
-    if (heldElsewhere() > 0) hasCompany ??= (await placesInLine(scene)).some((place) => place.id !== line.id);
+    if (heldElsewhere() > 0) hasCompany ??= (await placesIn(scene.session, scene.znodes.line)).some((place) => place.id !== line.id);
     const leftMs = sinceMs + delayMs(scene, hasCompany === true) - clock.monotonicMs();
     if (leftMs <= 0) break;
     went = 'later';

@@ -1,11 +1,11 @@
 import { invariant } from '../support/invariant.js';
 import { isZooKeeperError } from '../wire/errors.js';
-import { CONTAINER_OWNER, type Op, type OpResult, type Watcher } from '../wire/operations.js';
+import { type Op, type OpResult, type Watcher } from '../wire/operations.js';
+import { getOrUndefined } from '../session/nodes.js';
 import type { Session } from '../session/session.js';
 import type { ElectionZnodes } from './election.znodes.js';
-import type { LeaseKeeper } from './lease.js';
-import type { Lease } from './mastership.state.js';
-import type { NodeView, NodeWatch } from './node-watch.js';
+import type { LeaseKeeper, Lease } from '../session/lease.js';
+import type { NodeView, NodeWatch } from '../session/node-watch.js';
 import { encodeRecord, readRecordFrom, type ElectionRecord, type RecordRead } from './record.js';
 
 /** A won node. */
@@ -138,21 +138,6 @@ async function wonAfterAll(session: Session, znodes: ElectionZnodes, attempt: At
 
 /** The record; undefined when there is no such node. With a watcher, that is told when a record that was read changes. */
 export async function readRecord(session: Session, znodes: ElectionZnodes, watch?: Watcher): Promise<RecordRead | undefined> {
-  try {
-    const { data, stat } = await session.get(znodes.record, watch === undefined ? {} : { watch });
-    return readRecordFrom(data, stat);
-  } catch (thrown) {
-    if (isZooKeeperError(thrown, 'no-node')) return undefined;
-    throw thrown;
-  }
-}
-
-/**
- * Whose node this is, by its owner; never by its data, which anybody may have written and two replicas may share. A TTL node
- * (only with `extendedTypesEnabled`) looks like another session's until its time is over.
- */
-export function ownerOf(node: NodeView, sessionId: bigint): 'this session' | 'another session' | 'nobody' {
-  const owner = node.stat.ephemeralOwner;
-  if (owner === sessionId) return 'this session';
-  return owner === 0n || owner === CONTAINER_OWNER ? 'nobody' : 'another session';
+  const read = await getOrUndefined(session, znodes.record, watch === undefined ? {} : { watch });
+  return read && readRecordFrom(read.data, read.stat);
 }

@@ -14,7 +14,7 @@ export type SessionEnd =
  * still the same session: its ephemeral nodes and watches live on.
  *
  * Being attached proves nothing about being alive: a follower cut off from its peers keeps a connection up and answers pings
- * for seconds after the leader has ended the session. Only an acknowledged write is proof (mastership/lease.ts).
+ * for seconds after the leader has ended the session. Only an acknowledged write is proof (lease.ts).
  */
 export interface Session extends Operations {
   readonly id: bigint;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MAX_LEASE_MS, waitMsFor } from '../../../src/zookeeper/mastership/timing.js';
+import { MAX_LEASE_MS, waitMsFor } from '../../../src/zookeeper/session/lease-length.js';
 import { startServer } from '../../support/zookeeper.js';
 import { scopeChanged, wipedBeforeAShorterSession } from './differing.js';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MAX_LEASE_MS, waitMsFor } from '../../../src/zookeeper/mastership/timing.js';
+import { MAX_LEASE_MS, waitMsFor } from '../../../src/zookeeper/session/lease-length.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
 import { startProxy } from '../../support/proxy.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { mutantOf } from '../../support/mutant.js';
 import { startServer } from '../../support/zookeeper.js';
 import { gracefulStop, stuckStop } from './departures.js';
 import { BLOWS, LONG, struckBehindHalfOpenLink } from './forced.js';
 import { isolatedFollower } from './isolated.js';
 import { halfOpenMaster } from './links.js';
-import { mutantOf } from './mutants.js';
 import { pausedMaster, stalledMaster } from './pauses.js';
 
 const TWO_MASTERS = /was seen [\d.]+ ms after/;
@@ -21,7 +21,7 @@ async function expectToSee(violation: RegExp, play: () => Promise<readonly strin
 describe.concurrent('without one of its guards', () => {
   it('two masters are seen at an isolated follower when leases are renewed by reads', async () => {
     using mutant = await mutantOf({
-      file: 'lease.js',
+      file: 'session/lease.js',
       guard: "await this.session.multi([{ kind: 'check', path: this.checkedPath, version: operations_js_1.ANY_VERSION }]);",
       instead: 'await this.session.exists(this.checkedPath);',
     });
@@ -30,8 +30,8 @@ describe.concurrent('without one of its guards', () => {
 
   it('two masters are seen after a pause or a stall when the deadline is not compared at each use', async () => {
     using mutant = await mutantOf({
-      file: 'belief.js',
-      guard: 'const isBelievable = (0, mastership_state_js_1.believable)(state.lease, this.clock.monotonicMs(), this.clock.wallMs());',
+      file: 'mastership/belief.js',
+      guard: 'const isBelievable = (0, lease_js_1.believable)(state.lease, this.clock.monotonicMs(), this.clock.wallMs());',
       instead: 'const isBelievable = true;',
     });
     await using server = await startServer();
@@ -44,7 +44,7 @@ describe.concurrent('without one of its guards', () => {
 
   it('two masters are seen behind a half-open link when a winner does not wait for an unproven end', async () => {
     using mutant = await mutantOf({
-      file: 'reign.js',
+      file: 'mastership/reign.js',
       guard: 'const { scene, win, proof } = this;',
       instead: 'const { scene, win } = this; const proof = { ...this.proof, waitMs: 0 };',
     });
@@ -57,7 +57,7 @@ describe.concurrent('without one of its guards', () => {
 
   it("a run is seen beside the successor when the node is given up before the master's runs have ended", async () => {
     using mutant = await mutantOf({
-      file: 'leaving.js',
+      file: 'mastership/leaving.js',
       guard: 'drain(tenure, this.why, signal)',
       instead: "(void drain(tenure, this.why, signal), Promise.resolve('drained'))",
     });
@@ -68,7 +68,7 @@ describe.concurrent('without one of its guards', () => {
 
   it('a run is seen beside the successor when the node is given up although a run goes on after its abort', async () => {
     using mutant = await mutantOf({
-      file: 'leaving.js',
+      file: 'mastership/leaving.js',
       guard: "this.outcome = outcome === 'drained' ? outcome : 'stuck';",
       instead: "this.outcome = 'drained';",
     });
@@ -78,7 +78,11 @@ describe.concurrent('without one of its guards', () => {
   });
 
   it('late news is seen behind a half-open link when no timer waits for the deadline', async () => {
-    using mutant = await mutantOf({ file: 'belief.js', guard: '    arm(lease) {', instead: '    arm(lease) { if (lease) return;' });
+    using mutant = await mutantOf({
+      file: 'mastership/belief.js',
+      guard: '    arm(lease) {',
+      instead: '    arm(lease) { if (lease) return;',
+    });
     await using server = await startServer();
     const { connectString, host, port } = server;
     const place = { connectString, host, port, dist: mutant.dist };

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Belief } from '../../../src/zookeeper/mastership/belief.js';
 import type { HeldTenure } from '../../../src/zookeeper/mastership/election.js';
-import type { Lease, Tenure } from '../../../src/zookeeper/mastership/mastership.state.js';
+import type { Tenure } from '../../../src/zookeeper/mastership/mastership.state.js';
+import type { Lease } from '../../../src/zookeeper/session/lease.js';
 import { HandClock } from './hand-clock.js';
 
 const tenure: Tenure = { id: 'a', token: 7n, czxid: 7n };

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { electionZnodes, withParents } from '../../../src/zookeeper/mastership/election.znodes.js';
+import { electionZnodes } from '../../../src/zookeeper/mastership/election.znodes.js';
+import { withParents } from '../../../src/zookeeper/session/parents.js';
 
 const bank = { rootPath: '/soa', service: 'AccountService', version: '1.0.0', scope: 'version' } as const;
 

@@ -1,15 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  believable,
   holds,
   judge,
   next,
-  type Lease,
   type Mastership,
   type MastershipEvent,
   type Tenure,
 } from '../../../src/zookeeper/mastership/mastership.state.js';
+import { believable, type Lease } from '../../../src/zookeeper/session/lease.js';
 
 const tenure: Tenure = { id: 'a', token: 7n, czxid: 7n };
 const stranger: Tenure = { id: 'b', token: 9n, czxid: 9n };

@@ -7,7 +7,7 @@ import {
   readRecordFrom,
   type ElectionRecord,
 } from '../../../src/zookeeper/mastership/record.js';
-import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../../../src/zookeeper/mastership/timing.js';
+import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../../../src/zookeeper/session/lease-length.js';
 import { statOf } from './stats.js';
 
 const decodeRecord = (data: Buffer): ElectionRecord | undefined => readRecordFrom(data, statOf({})).record;

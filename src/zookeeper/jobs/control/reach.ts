@@ -1,7 +1,7 @@
 import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
 import type { Clock } from '../../support/clock.js';
-import { NotConnectedError, type Waiting } from '../record/connection.js';
+import { NotConnectedError, type Waiting } from '../../session/connected.js';
 import type { JobStore } from '../record/job-store.js';
 import { OrderNotSentError } from './errors.js';
 

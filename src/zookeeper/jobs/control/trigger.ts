@@ -9,7 +9,7 @@ import { addTrigger, refuseTrigger } from '../record/changes.js';
 import { isForgotten } from '../record/forgotten.js';
 import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
 import type { Change, Standing, TriggerNode } from '../record/job-store.js';
-import { NotConnectedError } from '../record/connection.js';
+import { NotConnectedError } from '../../session/connected.js';
 import type { KeptResult } from '../record/result-codec.js';
 import { MAX_TRIGGER_BYTES } from '../record/room.js';
 import { loadExisting, signature, unknownJob, type ControlParts } from './amend.js';

@@ -1,6 +1,6 @@
 import type { Ground } from '../../mastership/election.js';
 import type { ScheduleSpec } from '../schedule/schedule.js';
-import type { Waiting } from './connection.js';
+import type { Waiting } from '../../session/connected.js';
 import type { JobRecord, JobView } from './job-record.js';
 import type { KeptResult, RunResult } from './result-codec.js';
 import type { StoredVerdict } from './verdict.js';

@@ -1,4 +1,4 @@
-import { withParents } from '../../mastership/election.znodes.js';
+import { withParents } from '../../session/parents.js';
 
 /**
  * Where the jobs of a service live in the tree. They belong to the service, not to one of its versions.

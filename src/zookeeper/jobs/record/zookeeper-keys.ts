@@ -4,7 +4,7 @@ import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import type { JobZnodes } from './job.znodes.js';
 import type { TriggerNode } from './job-store.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
-import { childrenOf, createIfMissing, getOrUndefined } from './zookeeper-nodes.js';
+import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes.js';
 
 /**
  * What has been asked for, by id, for a week: so that a request that is repeated is not run twice, however many others came between. The nodes of triggers, which hold

@@ -6,7 +6,7 @@ import type { JobRecord } from './job-record.js';
 import type { JobZnodes } from './job.znodes.js';
 import { appendToLog, decodeLog, encodeLog } from './verdict-log.js';
 import { identityOf, MAX_VERDICTS, type StoredVerdict } from './verdict.js';
-import { childrenOf, createIfMissing, getOrUndefined } from './zookeeper-nodes.js';
+import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes.js';
 
 /**
  * The log of verdicts in ZooKeeper: segments. Verdicts are added to the youngest one, the node `verdicts`; when that has grown it is copied to a node of its own, which

@@ -7,7 +7,7 @@ import type { JobRecord } from './job-record.js';
 import type { TriggerEnd, TriggerNode } from './job-store.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
-import { childrenOf, getOrUndefined } from './zookeeper-nodes.js';
+import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 
 /**
  * Puts `record` in place of one that cannot be read. The triggers below it that wait or run are ended before: as long as the record cannot be read nobody

@@ -4,7 +4,7 @@ import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import type { JobZnodes } from './job.znodes.js';
 import type { TriggerChange } from './job-store.js';
 import { decodeResult, encodeResult, MAX_RESULT_BYTES, type KeptResult, type RunResult } from './result-codec.js';
-import { childrenOf, getOrUndefined } from './zookeeper-nodes.js';
+import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 
 /**
  * What triggered runs have returned, each in a node of its own beside that of its trigger: a replica of an older version, which knows nothing of them, reads the

@@ -1,5 +1,5 @@
 import type { Ground } from '../../mastership/election.js';
-import { makeParents } from '../../mastership/parents.js';
+import { makeParents } from '../../session/parents.js';
 import type { Session, Sessions } from '../../session/session.js';
 import type { Clock } from '../../support/clock.js';
 import { ClusterCronError } from '../../support/errors.js';
@@ -8,7 +8,7 @@ import type { Observer } from '../../support/observer.js';
 import { UNCOMPARABLE } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
-import { connected, connectedWithin, type Waiting } from './connection.js';
+import { connected, connectedWithin, type Waiting } from '../../session/connected.js';
 import { decodeControl, encodeControl } from './control-codec.js';
 import { EMPTY_RECORD, type JobRecord, type JobView } from './job-record.js';
 import {
@@ -24,14 +24,14 @@ import {
   type WriteResult,
 } from './job-store.js';
 import { jobZnodes, type JobZnodes } from './job.znodes.js';
-import { watchForAbsence, watchNode } from './node-watches.js';
+import { watchForAbsence, watchNode } from '../../session/repeated-watch.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import type { KeptResult } from './result-codec.js';
 import type { StoredVerdict } from './verdict.js';
 import { repair } from './zookeeper-repair.js';
 import { loadLog } from './zookeeper-log.js';
 import { loadResult } from './zookeeper-results.js';
-import { childrenOf, createIfMissing, getOrUndefined, removeTree } from './zookeeper-nodes.js';
+import { childrenOf, createIfMissing, getOrUndefined, removeTree } from '../../session/nodes.js';
 import { addTrigger, loadStanding, loadTrigger, newestTriggers } from './zookeeper-triggers.js';
 import { RecordWriter, type WriteParts } from './zookeeper-write.js';
 

@@ -3,7 +3,7 @@ import { compareAndSet } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import type { Op } from '../../wire/operations.js';
 import { addTrigger as withTrigger } from './changes.js';
-import { reattached } from './connection.js';
+import { reattached } from '../../session/connected.js';
 import { encodeControl } from './control-codec.js';
 import { isForgotten } from './forgotten.js';
 import { EMPTY_CONTROL, type Standing, type TriggerNode } from './job-store.js';
@@ -14,7 +14,7 @@ import { place } from './verdict-log.js';
 import { archive, findKey, forgetKey, remembering, removeOldKeys } from './zookeeper-keys.js';
 import { logOperations } from './zookeeper-log.js';
 import { removeOrphanedResults, resultRemoval } from './zookeeper-results.js';
-import { childrenOf, createIfMissing, getOrUndefined } from './zookeeper-nodes.js';
+import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes.js';
 import type { WriteParts } from './zookeeper-write.js';
 
 /** How many triggers that are over are kept for each job with their input; of older ones the id and the answer are (zookeeper-keys.ts). */

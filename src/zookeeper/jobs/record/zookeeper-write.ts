@@ -6,14 +6,14 @@ import { encodeControl } from './control-codec.js';
 import type { JobZnodes } from './job.znodes.js';
 import type { JobRecord, JobView } from './job-record.js';
 import type { Change, WriteResult } from './job-store.js';
-import { connected, NotConnectedError, reattached } from './connection.js';
+import { connected, NotConnectedError, reattached } from '../../session/connected.js';
 import { encodeRecord } from './record-codec.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
 import { place } from './verdict-log.js';
 import type { StoredVerdict } from './verdict.js';
 import { logOperations } from './zookeeper-log.js';
 import { resultOperations } from './zookeeper-results.js';
-import { getOrUndefined } from './zookeeper-nodes.js';
+import { getOrUndefined } from '../../session/nodes.js';
 
 /** How often a write is made anew because something beside the record (its log, a trigger's node) has moved. */
 const MAX_ROUNDS = 10;

@@ -1,5 +1,7 @@
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Stat, type WatchEvent } from '../../wire/operations.js';
+import { getOrUndefined } from '../../session/nodes.js';
+import { leaderEpochOf } from '../../session/zxid.js';
 import type { Session } from '../../session/session.js';
 import type { Clock } from '../../support/clock.js';
 
@@ -61,11 +63,6 @@ function clockIn(data: Buffer, stat: Stat): MemberClock | undefined {
 
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'));
-}
-
-/** Each leader opens a new epoch, the upper half of its transactions' ids. */
-function epochOf(zxid: bigint): bigint {
-  return zxid >> 32n;
 }
 
 function leaseMsIn(data: Buffer): number | undefined {
@@ -154,20 +151,15 @@ export class Membership {
     const written = await this.write();
     const own = { host: hostOf(this.member.address), offMs: wallMs - written.mtimeMs };
     const names = (await this.list()).map(({ name }) => name).filter((name) => name !== this.name);
-    const read = await Promise.all(names.slice(0, MAX_CLOCKS).map((name) => this.clockOf(name, epochOf(written.mzxid))));
+    const read = await Promise.all(names.slice(0, MAX_CLOCKS).map((name) => this.clockOf(name, leaderEpochOf(written.mzxid))));
     const byHost = new Map(read.filter((one) => one !== undefined).map((one) => [one.host, one]));
     byHost.delete(own.host);
     return { own, others: [...byHost.values()] };
   }
 
   private async clockOf(name: string, epoch: bigint): Promise<MemberClock | undefined> {
-    try {
-      const { data, stat } = await this.session.get(`${this.folder}/${name}`);
-      return epochOf(stat.mzxid) === epoch ? clockIn(data, stat) : undefined;
-    } catch (thrown) {
-      if (isZooKeeperError(thrown, 'no-node')) return undefined;
-      throw thrown;
-    }
+    const read = await getOrUndefined(this.session, `${this.folder}/${name}`);
+    return read !== undefined && leaderEpochOf(read.stat.mzxid) === epoch ? clockIn(read.data, read.stat) : undefined;
   }
 
   /** The living members, this one included. `watch` is called once, at the next change. */
@@ -184,13 +176,8 @@ export class Membership {
   }
 
   private async read({ name }: MemberNode): Promise<(OlderMember & { readonly czxid: bigint }) | undefined> {
-    try {
-      const { data, stat } = await this.session.get(`${this.folder}/${name}`);
-      return { name, leaseMs: leaseMsIn(data), czxid: stat.czxid };
-    } catch (thrown) {
-      if (isZooKeeperError(thrown, 'no-node')) return undefined;
-      throw thrown;
-    }
+    const read = await getOrUndefined(this.session, `${this.folder}/${name}`);
+    return read && { name, leaseMs: leaseMsIn(read.data), czxid: read.stat.czxid };
   }
 
   close(): void {

@@ -12,7 +12,7 @@ import type {
   TriggerNode,
   WriteResult,
 } from '../../../../src/zookeeper/jobs/record/job-store.js';
-import { NotConnectedError } from '../../../../src/zookeeper/jobs/record/connection.js';
+import { NotConnectedError } from '../../../../src/zookeeper/session/connected.js';
 import { decodeResult, encodeResult, type KeptResult, type RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
 import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { Listeners } from '../../../../src/zookeeper/support/listeners.js';

@@ -1,10 +1,10 @@
-import type { Clock } from '../support/clock.js';
+import type { Clock } from './clock.js';
 
 /**
  * A latch for a loop that looks again whenever it is rung. A ring while nobody waits is kept, so nothing is missed between a
  * look and the wait; several rings are one.
  */
-export class Wake {
+export class Latch {
   private rung = false;
   private release: (() => void) | undefined;
 

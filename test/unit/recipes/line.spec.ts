@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { parsePlace, sortedPlaces } from '../../../src/zookeeper/mastership/line.js';
+import { parsePlace, sortedPlaces } from '../../../src/zookeeper/recipes/line/line.js';
 
 /** As the server writes a sequence number: Java's `%010d`. */
 function decimal10(sequence: number): string {

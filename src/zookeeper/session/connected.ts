@@ -1,6 +1,6 @@
-import type { Session, Sessions, SessionState } from '../../session/session.js';
-import type { Clock } from '../../support/clock.js';
-import { ClusterCronError } from '../../support/errors.js';
+import type { Session, Sessions, SessionState } from './session.js';
+import type { Clock } from '../support/clock.js';
+import { ClusterCronError } from '../support/errors.js';
 
 /** There is no session with ZooKeeper at this moment, or none has come while it was waited for. Nothing was sent. */
 export class NotConnectedError extends ClusterCronError {

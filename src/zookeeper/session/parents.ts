@@ -1,5 +1,5 @@
 import { isZooKeeperError } from '../wire/errors.js';
-import type { Session } from '../session/session.js';
+import type { Session } from './session.js';
 import { MissingChrootError } from './errors.js';
 
 /**
@@ -16,4 +16,10 @@ export async function makeParents(session: Session, paths: readonly string[]): P
       if (!isZooKeeperError(thrown, 'node-exists')) throw thrown;
     }
   }
+}
+
+/** `/a/b` gives `/a`, `/a/b`. */
+export function withParents(path: string): string[] {
+  const parts = path.split('/').slice(1);
+  return parts.map((_, i) => `/${parts.slice(0, i + 1).join('/')}`);
 }

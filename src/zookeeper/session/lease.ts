@@ -1,9 +1,34 @@
 import type { Clock, Timer } from '../support/clock.js';
 import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION } from '../wire/operations.js';
-import type { Session } from '../session/session.js';
-import { believable, type Lease } from './mastership.state.js';
-import { RENEWALS_PER_LEASE } from './timing.js';
+import type { Session } from './session.js';
+import { RENEWALS_PER_LEASE } from './lease-length.js';
+
+/**
+ * Until when mastership may be believed, by both clocks: the monotonic one decides; the wall clock catches a machine that was
+ * suspended while its monotonic clock stood still. A wall clock set back never shortens or extends anything.
+ */
+export interface Lease {
+  /** Monotonic time just before sending the write that ZooKeeper has acknowledged. */
+  readonly sentAtMs: number;
+  /** Wall time of the same moment. */
+  readonly sentWallMs: number;
+  readonly lengthMs: number;
+}
+
+/** Whether mastership may be believed under this lease at this moment of both clocks. */
+export function believable(lease: Lease, monotonicMs: number, wallMs: number): boolean {
+  return monotonicMs - lease.sentAtMs < lease.lengthMs && wallMs - lease.sentWallMs < lease.lengthMs;
+}
+
+/**
+ * Whether the lease is over for certain, by the monotonic clock. While only the wall clock says so, the machine may have been suspended or its
+ * calendar may have been set, and nothing here can tell: a virtual machine that its host has paused looks like the latter. Whoever asks
+ * hears "no" then, and ZooKeeper is asked: a renewal sent since, and acknowledged, shows that the node was there all the time.
+ */
+export function isLapsed(lease: Lease, monotonicMs: number): boolean {
+  return monotonicMs - lease.sentAtMs >= lease.lengthMs;
+}
 
 /** A tenure that wants its lease renewed. */
 export interface LeaseHolder {

@@ -1,6 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { LeaseKeeper } from '../../src/zookeeper/mastership/lease.js';
-import type { Lease } from '../../src/zookeeper/mastership/mastership.state.js';
+import { LeaseKeeper, type Lease } from '../../src/zookeeper/session/lease.js';
 import type { Session } from '../../src/zookeeper/session/session.js';
 import { ZooKeeperError, type ZooKeeperReason } from '../../src/zookeeper/wire/errors.js';
 import { HandClock } from '../unit/mastership/hand-clock.js';

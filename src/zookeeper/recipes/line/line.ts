@@ -1,8 +1,7 @@
-import { isZooKeeperError } from '../wire/errors.js';
-import { ANY_VERSION } from '../wire/operations.js';
-import type { Session } from '../session/session.js';
-import type { ElectionZnodes } from './election.znodes.js';
-import type { Wake } from './wake.js';
+import { ANY_VERSION } from '../../wire/operations.js';
+import { childrenOf } from '../../session/nodes.js';
+import type { Session } from '../../session/session.js';
+import type { Latch } from '../../support/latch.js';
 
 /** One standby as its place tells. */
 export interface Place {
@@ -29,6 +28,11 @@ export function sortedPlaces(names: readonly string[]): Place[] {
     .sort((a, b) => a.sequence - b.sequence);
 }
 
+/** The places in the line below `folder` now, first in line first; empty when there is no line. */
+export async function placesIn(session: Session, folder: string): Promise<Place[]> {
+  return sortedPlaces(await childrenOf(session, folder));
+}
+
 /**
  * This candidate's place in the line of standbys: an ephemeral sequential node, each watching the one before it, as in ZooKeeper's
  * recipe for leader election (Apache ZooKeeper, "Recipes and Solutions"). Here the line only orders the attempts, so that a
@@ -44,10 +48,11 @@ export class Line {
 
   constructor(
     private readonly session: Session,
-    private readonly znodes: ElectionZnodes,
+    /** The node below which the places are made. It must exist before the first `stand`. */
+    private readonly folder: string,
     private readonly address: string,
     readonly id: string,
-    private readonly wake: Wake,
+    private readonly latch: Latch,
   ) {}
 
   /** How many stand before this one, as last read; undefined outside the line. */
@@ -62,7 +67,7 @@ export class Line {
 
   /** The path of the place, if there is one. */
   get path(): string | undefined {
-    return this.place === undefined ? undefined : `${this.znodes.line}/${this.place.name}`;
+    return this.place === undefined ? undefined : `${this.folder}/${this.place.name}`;
   }
 
   /** Takes a place, or looks at it again when the one before it, or this one, has gone. Cheap when nothing has changed. */
@@ -95,7 +100,7 @@ export class Line {
 
   private async look(): Promise<void> {
     if (this.place === undefined) await this.take();
-    const places = await this.list();
+    const places = await placesIn(this.session, this.folder);
     this.twins = places.filter(({ address, id }) => address === this.address && id !== this.id).map(({ id }) => id);
     const rank = places.findIndex((place) => place.id === this.id);
     const own = places[rank];
@@ -111,24 +116,15 @@ export class Line {
 
   /** Makes the place unless an earlier attempt, whose reply was lost, has made it already. */
   private async take(): Promise<void> {
-    const already = (await this.list()).find((place) => place.id === this.id);
+    const already = (await placesIn(this.session, this.folder)).find((place) => place.id === this.id);
     if (already !== undefined) return;
-    const prefix = `${this.znodes.line}/${this.address}~${this.id}-`;
+    const prefix = `${this.folder}/${this.address}~${this.id}-`;
     await this.session.create(prefix, Buffer.alloc(0), 'ephemeral-sequential');
-  }
-
-  private async list(): Promise<Place[]> {
-    try {
-      return sortedPlaces((await this.session.children(this.znodes.line)).names);
-    } catch (thrown) {
-      if (isZooKeeperError(thrown, 'no-node')) return [];
-      throw thrown;
-    }
   }
 
   private async watch(places: readonly Place[]): Promise<void> {
     this.unwatch();
-    this.watchedPaths = places.map((place) => `${this.znodes.line}/${place.name}`);
+    this.watchedPaths = places.map((place) => `${this.folder}/${place.name}`);
     const found = await Promise.all(this.watchedPaths.map((path) => this.session.exists(path, { watch: this.watcher })));
     if (found.includes(undefined)) this.stale = true;
   }
@@ -140,6 +136,6 @@ export class Line {
 
   private readonly watcher = (): void => {
     this.stale = true;
-    this.wake.ring();
+    this.latch.ring();
   };
 }

@@ -1,18 +1,18 @@
-import { isZooKeeperError } from '../wire/errors.js';
 import type { Stat, WatchEvent } from '../wire/operations.js';
-import type { Session } from '../session/session.js';
+import type { Session } from './session.js';
+import { getOrUndefined } from './nodes.js';
 import type { LeaseKeeper } from './lease.js';
-import type { Wake } from './wake.js';
+import type { Latch } from '../support/latch.js';
 
-/** The election node as read. */
+/** The watched node as read: its data as text. */
 export interface NodeView {
   readonly text: string;
   readonly stat: Stat;
 }
 
 /**
- * The one watch that a candidate keeps on the election node, and since when it has been armed without a break. Each event disarms
- * it until the next read; after a data event, too (forgetting that is how a watch is lost).
+ * One watch on one node, and since when it has been armed without a break: only a renewal sent since then speaks for the node (lease.ts). Each event
+ * disarms it until the next read; an event of the data, too (forgetting that is how a watch is lost).
  */
 export class NodeWatch {
   private armed: number | undefined;
@@ -24,7 +24,7 @@ export class NodeWatch {
     private readonly session: Session,
     private readonly path: string,
     private readonly keeper: LeaseKeeper,
-    private readonly wake: Wake,
+    private readonly latch: Latch,
   ) {}
 
   /** In `LeaseKeeper.next()` order; undefined while events may be missed. */
@@ -36,16 +36,12 @@ export class NodeWatch {
   async read(): Promise<NodeView | undefined> {
     const sent = this.keeper.next();
     const eventsBefore = this.events;
-    try {
-      const { data, stat } = await this.session.get(this.path, { watch: this.watcher });
-      // An event that came between may belong to this very watch: then it is spent, and the next look reads again.
-      if (this.events === eventsBefore) this.armed = sent;
-      else this.wake.ring();
-      return { text: data.toString('utf8'), stat };
-    } catch (thrown) {
-      if (isZooKeeperError(thrown, 'no-node')) return undefined;
-      throw thrown;
-    }
+    const read = await getOrUndefined(this.session, this.path, { watch: this.watcher });
+    if (read === undefined) return undefined;
+    // An event that came between may belong to this very watch: then it is spent, and the next look reads again.
+    if (this.events === eventsBefore) this.armed = sent;
+    else this.latch.ring();
+    return { text: read.data.toString('utf8'), stat: read.stat };
   }
 
   /** Whether there is a node now; if not, its making is an event. Leaves the watch disarmed: the next look reads. */
@@ -57,7 +53,7 @@ export class NodeWatch {
   /** What was read is out of date: the next look reads again. */
   disarm(): void {
     this.armed = undefined;
-    this.wake.ring();
+    this.latch.ring();
   }
 
   close(): void {
@@ -70,6 +66,6 @@ export class NodeWatch {
     this.armed = undefined;
     this.events += 1;
     this.onEvent?.(event);
-    this.wake.ring();
+    this.latch.ring();
   };
 }

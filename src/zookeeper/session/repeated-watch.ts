@@ -1,7 +1,7 @@
-import type { Session, Sessions } from '../../session/session.js';
-import { backoffMs } from '../../support/backoff.js';
-import type { Clock, Timer } from '../../support/clock.js';
-import type { WatchEvent } from '../../wire/operations.js';
+import type { Session, Sessions } from './session.js';
+import { backoffMs } from '../support/backoff.js';
+import type { Clock, Timer } from '../support/clock.js';
+import type { WatchEvent } from '../wire/operations.js';
 
 /** The pauses before a watch that was refused is set again. */
 const FIRST_PAUSE_MS = 50;
