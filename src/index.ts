@@ -1,4 +1,5 @@
-// The public API, in the order of the flow: the module, what is attached to methods, what a run sees, who is master, what can go wrong.
+// The public API, in the order of the flow: the module, what is attached to methods, what a run sees, who is master,
+// what can go wrong.
 export { ZookeeperModule, type ZookeeperModuleAsyncOptions, type ZookeeperOptionsFactory } from './zookeeper/zookeeper.module.js';
 export type { RunLogging } from './zookeeper/gate/run-log.js';
 export { type ZookeeperAuthOptions, type ZookeeperModuleOptions, ZookeeperOptionsError } from './zookeeper/zookeeper.options.js';

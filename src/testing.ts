@@ -2,5 +2,8 @@
 export { ZookeeperTestingModule, type ZookeeperTestingOptions } from './testing/testing.module.js';
 export { TestElections } from './testing/test-elections.js';
 export { runJob, type RunJobOptions } from './testing/run-job.js';
-/** Overrides who decides: `overrideProvider(ELECTIONS).useValue(new TestElections({ master: true }))` in a test of an application that imports `ZookeeperModule`. */
+/**
+ * Overrides who decides: `overrideProvider(ELECTIONS).useValue(new TestElections({ master: true }))` in a test of an
+ * application that imports `ZookeeperModule`.
+ */
 export { ELECTIONS } from './zookeeper/decorators/inject.js';

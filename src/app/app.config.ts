@@ -35,7 +35,8 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the configuration from the environment, and from `.env` in the working directory for what the environment leaves open.
+ * Reads the configuration from the environment, and from `.env` in the working directory for what the environment
+ * leaves open.
  *
  * @throws ConfigError that lists every problem.
  */

@@ -6,8 +6,8 @@ import { readConfig } from './app.config.js';
 import { AppModule } from './app.module.js';
 
 /**
- * Starts the account service: HTTP on `PORT`, and TCP messages on `SERVICE_ADDRESS`, which is also what the master's node in
- * ZooKeeper says. SIGTERM and SIGINT drain the jobs, resign and exit with code 0.
+ * Starts the account service: HTTP on `PORT`, and TCP messages on `SERVICE_ADDRESS`, which is also what the master's
+ * node in ZooKeeper says. SIGTERM and SIGINT drain the jobs, resign and exit with code 0.
  *
  * @throws ConfigError with every problem of the environment, before anything listens.
  */
@@ -25,7 +25,8 @@ export async function startApp(): Promise<void> {
     transport: Transport.TCP,
     options: { host: config.listenHost, port: config.servicePort },
   });
-  // First the advertised address, then the campaign (part of listen): whoever reads the master's address can connect to it.
+  // First the advertised address, then the campaign (part of listen): whoever reads the master's address can connect to
+  // it.
   try {
     await app.startAllMicroservices();
     await app.listen(config.port, config.listenHost);

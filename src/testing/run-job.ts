@@ -22,7 +22,10 @@ export interface RunJobOptions {
   readonly attempt?: number;
   /** What a trigger has given along. Default undefined. */
   readonly input?: unknown;
-  /** What an earlier run has left behind: the first answer of `run.checkpoint.get()`. Kept in memory, for this run alone. Default undefined. */
+  /**
+   * What an earlier run has left behind: the first answer of `run.checkpoint.get()`. Kept in memory, for this run
+   * alone. Default undefined.
+   */
   readonly checkpoint?: unknown;
   /** Called with each value that the run has set as its checkpoint. */
   readonly onCheckpoint?: (value: unknown) => void;
@@ -35,8 +38,8 @@ export interface RunJobOptions {
 type MethodOf<T, K extends keyof T> = T[K] extends (...args: never[]) => infer R ? Awaited<R> : never;
 
 /**
- * Runs a `@MasterOnly` method as its schedule would on the master, with a `JobRun`, and answers what it returns or throws. The instance needs no Nest:
- * `await runJob(new Jobs(repository), 'send')`.
+ * Runs a `@MasterOnly` method as its schedule would on the master, with a `JobRun`, and answers what it returns or
+ * throws. The instance needs no Nest: `await runJob(new Jobs(repository), 'send')`.
  */
 export async function runJob<T extends object, K extends keyof T & string>(
   instance: T,

@@ -11,8 +11,9 @@ export interface TestElectionsOptions {
 }
 
 /**
- * The elections of an application under test: no ZooKeeper, and the test says who is master. From `ZookeeperTestingModule`:
- * `app.get(TestElections)`. It counts at once, without waiting for the application to have started.
+ * The elections of an application under test: no ZooKeeper, and the test says who is master. From
+ * `ZookeeperTestingModule`: `app.get(TestElections)`. It counts at once, without waiting for the application to have
+ * started.
  */
 export class TestElections implements Elections {
   /** Nothing is claimed: every fire on the master runs at once. */
@@ -24,7 +25,10 @@ export class TestElections implements Elections {
     this.otherAddress = options.otherAddress ?? 'other.test:9090';
   }
 
-  /** Makes this replica master, under a new fencing token, or takes the mastership away at once, as a crash or a partition would. */
+  /**
+   * Makes this replica master, under a new fencing token, or takes the mastership away at once, as a crash or a
+   * partition would.
+   */
   setMaster(master: boolean, election?: string): void {
     const found = this.find(election);
     if (master) found.win();

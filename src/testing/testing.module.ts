@@ -13,8 +13,8 @@ export interface ZookeeperTestingOptions extends TestElectionsOptions {
 }
 
 /**
- * Stands in for `ZookeeperModule` in tests: the same gate, hooks and shutdown, without ZooKeeper. The test decides who is master, with
- * `forRoot({ master })` and later `app.get(TestElections).setMaster(...)`.
+ * Stands in for `ZookeeperModule` in tests: the same gate, hooks and shutdown, without ZooKeeper. The test decides who
+ * is master, with `forRoot({ master })` and later `app.get(TestElections).setMaster(...)`.
  */
 @Module({})
 export class ZookeeperTestingModule {
@@ -36,7 +36,9 @@ export class ZookeeperTestingModule {
   }
 }
 
-/** Checked only where there is something to check: what checks takes a tenth of a second to load, in each file of tests. */
+/**
+ * Checked only where there is something to check: what checks takes a tenth of a second to load, in each file of tests.
+ */
 function settingsOf(drainTimeoutMs: number | undefined): ZookeeperSettings {
   const options = { service: 'Test', version: '0', standalone: true, drainTimeoutMs: drainTimeoutMs ?? 1_000 };
   return drainTimeoutMs === undefined ? new ZookeeperSettings(options, {}) : resolveOptions(options, {});

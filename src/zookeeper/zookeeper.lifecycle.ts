@@ -27,12 +27,12 @@ const SHUTDOWN_ENDS = {
 } as const;
 
 /**
- * Joins the campaign after the last `onApplicationBootstrap` of the application, so that a half-started one is never master, and drains before the
- * first `onModuleDestroy`, so that runs keep their database.
+ * Joins the campaign after the last `onApplicationBootstrap` of the application, so that a half-started one is never
+ * master, and drains before the first `onModuleDestroy`, so that runs keep their database.
  *
- * Nest calls the hooks of modules by falling distance from the root, and in reverse at shutdown (NestApplicationContext,
- * `getModulesToTriggerHooksOn`); the root has distance 1 (Nest 11: 1) and global modules the largest. The module of this provider therefore
- * gets distance -1. test/integration/nest/ground.spec.ts pins that.
+ * Nest calls the hooks of modules by falling distance from the root, and in reverse at shutdown
+ * (NestApplicationContext, `getModulesToTriggerHooksOn`); the root has distance 1 (Nest 11: 1) and global modules the
+ * largest. The module of this provider therefore gets distance -1. test/integration/nest/ground.spec.ts pins that.
  */
 @Injectable()
 export class ZookeeperLifecycle implements OnApplicationBootstrap, OnModuleDestroy {

@@ -5,12 +5,12 @@ import type { Observation, Observer } from './support/observer.js';
 const MIN_TOLD_LENGTH = 3;
 
 /**
- * Writes observations to Nest's Logger under the context `ClusterCron`, so that every election and every tick can be put together again from the logs
- * of all replicas.
+ * Writes observations to Nest's Logger under the context `ClusterCron`, so that every election and every tick can be
+ * put together again from the logs of all replicas.
  *
- * As text: one line, the sentence, then `event=…` and those of its facts that the sentence does not tell. Where Nest's ConsoleLogger writes JSON, the
- * message is an object instead: `{ message, event, … }`, with every fact a field of its own. Other loggers get the text. A stack follows as Nest's
- * loggers take it.
+ * As text: one line, the sentence, then `event=…` and those of its facts that the sentence does not tell. Where Nest's
+ * ConsoleLogger writes JSON, the message is an object instead: `{ message, event, … }`, with every fact a field of its
+ * own. Other loggers get the text. A stack follows as Nest's loggers take it.
  */
 export class LogObserver implements Observer {
   private readonly logger = new Logger('ClusterCron');
@@ -55,7 +55,10 @@ function factsOf(fields: Observation['fields']): (readonly [string, string | num
   );
 }
 
-/** Whether the sentence tells the value: in quotes, or, for what does not stand there by chance, such as an address, a token or a time, as a whole. */
+/**
+ * Whether the sentence tells the value: in quotes, or, for what does not stand there by chance, such as an address, a
+ * token or a time, as a whole.
+ */
 function tells(sentence: string, value: string): boolean {
   if (sentence.includes(`"${value}"`)) return true;
   if (value.length < MIN_TOLD_LENGTH || !/\d/u.test(value)) return false;

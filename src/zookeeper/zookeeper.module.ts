@@ -35,7 +35,10 @@ export interface ZookeeperOptionsFactory {
   createZookeeperOptions(): Promise<ZookeeperModuleOptions> | ZookeeperModuleOptions;
 }
 
-/** What `ZookeeperModule.forRootAsync` takes: `imports`, and one of `useFactory` (with `inject`), `useClass` and `useExisting`. */
+/**
+ * What `ZookeeperModule.forRootAsync` takes: `imports`, and one of `useFactory` (with `inject`), `useClass` and
+ * `useExisting`.
+ */
 export interface ZookeeperModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
   // Nest's own signature for factories: what is injected cannot be typed here.
   // oxlint-disable-next-line typescript/no-explicit-any
@@ -46,14 +49,19 @@ export interface ZookeeperModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
 }
 
 /**
- * Elects one replica of the service as master, so that methods with `@MasterOnly` run on it only. Global: import it once, in the root module.
+ * Elects one replica of the service as master, so that methods with `@MasterOnly` run on it only. Global: import it
+ * once, in the root module.
  *
- * The application boots whether ZooKeeper is there or not. The campaign starts after the last `onApplicationBootstrap`; shutdown drains
- * before the first `onModuleDestroy`. Wrong options, jobs that cannot be told apart and a second import fail at boot.
+ * The application boots whether ZooKeeper is there or not. The campaign starts after the last `onApplicationBootstrap`;
+ * shutdown drains before the first `onModuleDestroy`. Wrong options, jobs that cannot be told apart and a second import
+ * fail at boot.
  */
 @Module({})
 export class ZookeeperModule {
-  /** With options that are known when the module is imported. Wrong ones are a `ZookeeperOptionsError` at boot, which lists every problem. */
+  /**
+   * With options that are known when the module is imported. Wrong ones are a `ZookeeperOptionsError` at boot, which
+   * lists every problem.
+   */
   static forRoot(options: ZookeeperModuleOptions): DynamicModule {
     return define([{ provide: SETTINGS, useFactory: () => resolveOptions(options) }]);
   }

@@ -96,8 +96,8 @@ interface Shapes {
 let shapes: Shapes | undefined;
 
 /**
- * Loads class-validator, which takes longer than all the rest of this library, when options are checked for the first time and not before. It is a peer
- * dependency: an application that has it for its own data loads it once.
+ * Loads class-validator, which takes longer than all the rest of this library, when options are checked for the first
+ * time and not before. It is a peer dependency: an application that has it for its own data loads it once.
  * @throws {ClusterCronError} `ZK_MISSING_PACKAGE` when it is not installed.
  */
 function loadShapes(): Shapes {
@@ -122,7 +122,8 @@ function shapeOf(validator: Validator, rules: Rules): new () => Shape {
 
 function loadValidator(): Validator {
   try {
-    // A call that bundlers understand, too. `import()` would make every check, and with it the testing kit, asynchronous.
+    // A call that bundlers understand, too. `import()` would make every check, and with it the testing kit,
+    // asynchronous.
     // oxlint-disable-next-line typescript/no-require-imports
     return require('class-validator') as Validator;
   } catch (thrown) {

@@ -7,13 +7,16 @@ import { problemsOf } from './zookeeper.options.check.js';
 /** Credentials and rights, for ensembles that are shared. */
 export interface ZookeeperAuthOptions {
   readonly scheme: 'digest';
-  /** `user:password`, one or more. To change a password, list both for as long as old and new replicas run side by side. */
+  /**
+   * `user:password`, one or more. To change a password, list both for as long as old and new replicas run side by side.
+   */
   readonly credentials: readonly string[];
   /** Who may read the nodes made here. Default `'everyone'`. */
   readonly readableBy?: 'everyone' | 'creator' | undefined;
   /**
-   * Who may create and delete below the nodes that services share (ZooKeeper gives the right to delete a node to whoever holds its
-   * parent). `'shared'`: everybody; `'creator'`: only these credentials, so each service needs its own `rootPath` or chroot. Default `'shared'`.
+   * Who may create and delete below the nodes that services share (ZooKeeper gives the right to delete a node to
+   * whoever holds its parent). `'shared'`: everybody; `'creator'`: only these credentials, so each service needs its
+   * own `rootPath` or chroot. Default `'shared'`.
    */
   readonly parents?: 'shared' | 'creator' | undefined;
 }
@@ -26,15 +29,21 @@ export interface ZookeeperModuleOptions {
   readonly service: string;
   readonly version: string;
   /**
-   * `host:port` of this replica, written into the master's node. Default: the first address that other hosts can reach, and `PORT` (none: port 0). IPv4 comes
-   * first, then global IPv6 in brackets; without either it is 127.0.0.1, the same on every host, which a line in the log warns of.
+   * `host:port` of this replica, written into the master's node. Default: the first address that other hosts can reach,
+   * and `PORT` (none: port 0). IPv4 comes first, then global IPv6 in brackets; without either it is 127.0.0.1, the same
+   * on every host, which a line in the log warns of.
    */
   readonly address?: string | undefined;
-  /** `'version'`: each version elects its own master. `'service'`: one master across all versions. Default `'version'`. */
+  /**
+   * `'version'`: each version elects its own master. `'service'`: one master across all versions. Default `'version'`.
+   */
   readonly electionScope?: 'version' | 'service' | undefined;
   /** False: observes and never becomes master (web pods, scripts, migrations). Default true. */
   readonly candidate?: boolean | undefined;
-  /** Requested, 1 000 to 600 000; the server's answer counts. The lease is a third of that, at most 5 000. Default 10 000. */
+  /**
+   * Requested, 1 000 to 600 000; the server's answer counts. The lease is a third of that, at most 5 000. Default 10
+   * 000.
+   */
   readonly sessionTimeoutMs?: number | undefined;
   /** Below it live all nodes. Default `/soa`. */
   readonly rootPath?: string | undefined;
@@ -42,23 +51,24 @@ export interface ZookeeperModuleOptions {
   /** For the ensemble's secure port. */
   readonly tls?: ConnectionOptions | undefined;
   /**
-   * How long a shutdown, or a hand-over, waits for runs before it aborts them. Up to a day; default 15 000. The pod's grace period must be at least its preStop hook
-   * + this + 5 s.
+   * How long a shutdown, or a hand-over, waits for runs before it aborts them. Up to a day; default 15 000. The pod's
+   * grace period must be at least its preStop hook + this + 5 s.
    */
   readonly drainTimeoutMs?: number | undefined;
   /**
-   * A replica whose wall clock is further off ZooKeeper's than this, ahead or behind, decides about no tick and hands its masterships over; unless more of the other
-   * hosts agree with it than with ZooKeeper. At least 1 000. Default 30 000.
+   * A replica whose wall clock is further off ZooKeeper's than this, ahead or behind, decides about no tick and hands
+   * its masterships over; unless more of the other hosts agree with it than with ZooKeeper. At least 1 000. Default 30
+   * 000.
    */
   readonly maxClockSkewMs?: number | undefined;
   /**
-   * Whose starts and successes of runs are logged at LOG: `'all'`, `'seldom'` (of jobs that have not run here for ten minutes), `'none'`; the others at DEBUG. Failures are
-   * logged in any case. Default `'seldom'`.
+   * Whose starts and successes of runs are logged at LOG: `'all'`, `'seldom'` (of jobs that have not run here for ten
+   * minutes), `'none'`; the others at DEBUG. Failures are logged in any case. Default `'seldom'`.
    */
   readonly logRuns?: RunLogging | undefined;
   /**
-   * The zone of schedules that name none, an IANA name or an offset as `UTC+05:30`, for claimed ticks. Default: that of the process, which should then be the
-   * same on all replicas: they have one schedule in common.
+   * The zone of schedules that name none, an IANA name or an offset as `UTC+05:30`, for claimed ticks. Default: that of
+   * the process, which should then be the same on all replicas: they have one schedule in common.
    */
   readonly timeZone?: string | undefined;
   /** No ZooKeeper: this process is master of everything. For development. Default false. */
@@ -146,13 +156,17 @@ export function resolveOptions(options: unknown, environment: NodeJS.ProcessEnv 
 
 const LOOPBACK = '127.0.0.1';
 
-/** The first address under which other hosts can reach this one: IPv4, else IPv6 of global scope, in brackets; undefined when there is none. */
+/**
+ * The first address under which other hosts can reach this one: IPv4, else IPv6 of global scope, in brackets; undefined
+ * when there is none.
+ */
 export function reachableHost(interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces()): string | undefined {
   const external = Object.values(interfaces).flatMap((list) => (list ?? []).filter(({ internal }) => !internal));
   const ipv4 = external.find(({ family }) => family === 'IPv4')?.address;
   if (ipv4 !== undefined) return ipv4;
   const ipv6 = external.filter(({ family }) => family === 'IPv6').map(({ address }) => address);
-  // fe80::/10 means something on its own link alone. fc00::/7 (unique local) is routed within a site, and comes after what is routed everywhere.
+  // fe80::/10 means something on its own link alone. fc00::/7 (unique local) is routed within a site, and comes after
+  // what is routed everywhere.
   const routed = ipv6.filter((address) => !/^fe[89ab]/iu.test(address));
   const chosen = routed.find((address) => !/^f[cd]/iu.test(address)) ?? routed[0];
   return chosen && `[${chosen}]`;

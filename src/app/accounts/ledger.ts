@@ -15,8 +15,9 @@ export class StaleTokenError extends Error {
 }
 
 /**
- * The accounts, in memory: each replica has its own, and they start alike. It stands where a real service has its database,
- * and does what that database should do with the fencing token: refuse a write that is older than the newest one seen.
+ * The accounts, in memory: each replica has its own, and they start alike. It stands where a real service has its
+ * database, and does what that database should do with the fencing token: refuse a write that is older than the newest
+ * one seen.
  */
 @Injectable()
 export class Ledger {

@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 
-/** The exchange rates, cached. No `@MasterOnly` here: each replica answers from its own cache, so each replica refreshes it. */
+/**
+ * The exchange rates, cached. No `@MasterOnly` here: each replica answers from its own cache, so each replica refreshes
+ * it.
+ */
 @Injectable()
 export class RatesJob {
   private refreshed = 0;

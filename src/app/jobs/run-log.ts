@@ -16,7 +16,10 @@ interface RunInProgress {
   readonly fencingToken: string;
 }
 
-/** Logs when each run starts and ends, and counts. From these lines of all replicas it can be told what ran where and when. */
+/**
+ * Logs when each run starts and ends, and counts. From these lines of all replicas it can be told what ran where and
+ * when.
+ */
 @Injectable()
 export class RunLog {
   private readonly logger = new Logger('Jobs');

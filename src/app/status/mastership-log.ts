@@ -2,7 +2,10 @@ import { Injectable, Logger } from '@nestjs/common';
 
 import { OnMasterElected, OnMasterLost } from '../../index.js';
 
-/** Logs what the hooks of the library tell. Work that must live only on the master starts and ends in methods like these. */
+/**
+ * Logs what the hooks of the library tell. Work that must live only on the master starts and ends in methods like
+ * these.
+ */
 @Injectable()
 export class MastershipLog {
   private readonly logger = new Logger('Mastership');

@@ -25,8 +25,8 @@ export class StatusController {
   ) {}
 
   /**
-   * 200 while the process serves, whatever ZooKeeper does: a restart would not heal ZooKeeper, and requests can be answered
-   * without it. `jobs` says whether this replica takes part in the election.
+   * 200 while the process serves, whatever ZooKeeper does: a restart would not heal ZooKeeper, and requests can be
+   * answered without it. `jobs` says whether this replica takes part in the election.
    */
   @Get('health')
   health(): object {

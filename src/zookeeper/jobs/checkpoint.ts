@@ -22,7 +22,7 @@ export interface Checkpoint {
   /**
    * Keeps `value` (JSON). Resolves when ZooKeeper has it; sets of one run happen in the order of the calls. While the connection is lost it waits, as
    * long as the run's signal does not abort.
-   * @throws {BadCheckpointError} for what is no JSON, or longer than 512 KiB; before anything is sent.
+   * @throws {BadCheckpointError} for what is not JSON, or longer than 512 KiB; before anything is sent.
    * @throws {MastershipLostError} when this replica is not master any more: ZooKeeper itself refuses it.
    */
   set(value: unknown): Promise<void>;

@@ -48,7 +48,7 @@ export class JobRunningError extends ClusterCronError {
   }
 }
 
-/** A checkpoint that cannot be kept: it is no JSON, is too long, or its job was removed. Nothing was written. */
+/** A checkpoint that cannot be kept: it is not JSON, is too long, or its job was removed. Nothing was written. */
 export class BadCheckpointError extends ClusterCronError {
   constructor(job: string, why: string) {
     super('ZK_BAD_CHECKPOINT', `The checkpoint of "${job}" was not set: ${why}.`);

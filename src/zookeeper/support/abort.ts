@@ -1,7 +1,8 @@
 import type { Clock } from './clock.js';
 
 /**
- * Resolves after `delayMs`; rejects with the signal's reason as soon as it aborts. Waking is a hint: callers look again.
+ * Resolves after `delayMs`; rejects with the signal's reason as soon as it aborts. Waking is a hint: callers look
+ * again.
  */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,7 @@
-/** What is wrong with a value, as a clause without a full stop: what was expected, what was received. Undefined when it is fine. */
+/**
+ * What is wrong with a value, as a clause without a full stop: what was expected, what was received. Undefined when it
+ * is fine.
+ */
 export type Check = (value: unknown, name: string) => string | undefined;
 
 /** A check of everything that `isFine` refuses. `expected`: what the value must be, e.g. `'text'`. */
@@ -49,8 +52,8 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 }
 
 /**
- * A clause in brackets for a message about a number or a truth value that was given as text; empty for anything else. Every value of the environment is
- * text, so this is how most of them go wrong.
+ * A clause in brackets for a message about a number or a truth value that was given as text; empty for anything else.
+ * Every value of the environment is text, so this is how most of them go wrong.
  */
 export function adviceOnText(value: unknown, expected: 'number' | 'boolean'): string {
   if (typeof value !== 'string') return '';

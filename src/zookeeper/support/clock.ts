@@ -22,7 +22,10 @@ export interface Clock {
    * `keepAlive: false` lets the process exit while the timer waits. Default true.
    */
   after(delayMs: number, run: () => void, options?: { readonly keepAlive?: boolean }): Timer;
-  /** The longest time, milliseconds, for which this process is known to have stood still in the last `withinMs`; 0: not known to. */
+  /**
+   * The longest time, milliseconds, for which this process is known to have stood still in the last `withinMs`; 0: not
+   * known to.
+   */
   standstillMs(withinMs: number): number;
 }
 

@@ -16,18 +16,27 @@ export class ClusterCronError extends Error {
     this.name = new.target.name;
   }
 
-  /** The HTTP status that fits it, for a controller that hands orders on: 400 to 421 for what the caller has to correct, 429, 503 or 504 to try again, else 500. */
+  /**
+   * The HTTP status that fits it, for a controller that hands orders on: 400 to 421 for what the caller has to correct,
+   * 429, 503 or 504 to try again, else 500.
+   */
   get httpStatus(): number {
     return httpStatusOf(this.code);
   }
 
-  /** What `JSON.stringify` makes of it: name, code, message and its further facts, with whole numbers that JSON does not know as text. */
+  /**
+   * What `JSON.stringify` makes of it: name, code, message and its further facts, with whole numbers that JSON does not
+   * know as text.
+   */
   toJSON(): Readonly<Record<string, unknown>> {
     return { ...jsonFacts(this), message: this.message };
   }
 }
 
-/** A copy whose bigints are text, in decimal: JSON knows none, and `JSON.stringify` throws at the first. To compare: `BigInt(text)`. */
+/**
+ * A copy whose bigints are text, in decimal: JSON knows none, and `JSON.stringify` throws at the first. To compare:
+ * `BigInt(text)`.
+ */
 export function jsonFacts(facts: object): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, typeof value === 'bigint' ? value.toString() : value]));
 }
@@ -41,10 +50,11 @@ const MAX_DEPTH = 5;
 const MAX_ERRORS = 5;
 
 /**
- * The text of anything thrown, for a log line, a verdict or another error's message: what `util.inspect` would show of it, without the stacks, on one line. Of an error
- * that is its message (its name where that is empty), its `code` where the message does not name it, its `cause` and its `errors`, which often say more than the
- * outermost message ("fetch failed"). Never empty, never longer than `maxLength`; where all of it does not fit, the inner errors keep half of the room. Never throws
- * itself, whatever it is given.
+ * The text of anything thrown, for a log line, a verdict or another error's message: what `util.inspect` would show of
+ * it, without the stacks, on one line. Of an error that is its message (its name where that is empty), its `code` where
+ * the message does not name it, its `cause` and its `errors`, which often say more than the outermost message ("fetch
+ * failed"). Never empty, never longer than `maxLength`; where all of it does not fit, the inner errors keep half of the
+ * room. Never throws itself, whatever it is given.
  */
 export function messageOf(thrown: unknown, maxLength: number = MAX_LENGTH): string {
   try {
@@ -89,7 +99,8 @@ function nameOf(name: unknown): string {
 }
 
 /**
- * The cause and the errors of an aggregate, each in words. What the message says already is left out, and so is what leads back to an error that is being told.
+ * The cause and the errors of an aggregate, each in words. What the message says already is left out, and so is what
+ * leads back to an error that is being told.
  */
 function innerOf(error: Error, room: number, path: readonly unknown[], head: string): string[] {
   if (path.length > MAX_DEPTH) return [];
@@ -112,7 +123,10 @@ function cut(text: string, length: number): string {
   return text.slice(0, end);
 }
 
-/** The stack of anything thrown, for a log, with those of its causes and errors as `util.inspect` shows them. Never throws itself. */
+/**
+ * The stack of anything thrown, for a log, with those of its causes and errors as `util.inspect` shows them. Never
+ * throws itself.
+ */
 export function stackOf(thrown: unknown): string | undefined {
   try {
     if (!isError(thrown) || typeof thrown.stack !== 'string') return undefined;

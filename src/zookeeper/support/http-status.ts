@@ -1,6 +1,6 @@
 /**
- * The HTTP status that tells a client what to do about an error with this code: correct the request (400, 404, 409, 413, 421), or try again (429, 503, 504). Errors about
- * the set-up of the application are the server's own: 500.
+ * The HTTP status that tells a client what to do about an error with this code: correct the request (400, 404, 409,
+ * 413, 421), or try again (429, 503, 504). Errors about the set-up of the application are the server's own: 500.
  */
 const STATUS: Readonly<Record<string, number>> = {
   ZK_BAD_ORDER: 400,

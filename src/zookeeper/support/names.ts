@@ -1,15 +1,22 @@
-/** The longest name of a job, an election, a service or a version; all of them become (parts of) names of znodes. UTF-16 units, as `length` counts. */
+/**
+ * The longest name of a job, an election, a service or a version; all of them become (parts of) names of znodes. UTF-16
+ * units, as `length` counts.
+ */
 export const MAX_NAME_LENGTH = 200;
 
 /**
- * What ZooKeeper's server refuses in a path, as its `PathUtils.validatePath` (3.8.0) looks at it: one UTF-16 unit at a time, so that every character beyond the
- * Basic Multilingual Plane (an emoji, a rare Han character) is refused as the pair of surrogates that it is, and the private use area with them. Hence no `u`
- * flag here: it would see whole characters. A test holds this against a real server, character by character.
+ * What ZooKeeper's server refuses in a path, as its `PathUtils.validatePath` (3.8.0) looks at it: one UTF-16 unit at a
+ * time, so that every character beyond the Basic Multilingual Plane (an emoji, a rare Han character) is refused as the
+ * pair of surrogates that it is, and the private use area with them. Hence no `u` flag here: it would see whole
+ * characters. A test holds this against a real server, character by character.
  */
 // oxlint-disable-next-line no-control-regex -- control characters are among what is refused
 const REFUSED = /[/\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/;
 
-/** What is wrong with one part of a path in ZooKeeper, as a clause; undefined when the server takes it. Every name that goes into a path is checked here. */
+/**
+ * What is wrong with one part of a path in ZooKeeper, as a clause; undefined when the server takes it. Every name that
+ * goes into a path is checked here.
+ */
 export function znodeNameProblem(name: string): string | undefined {
   if (name === '') return 'it is empty';
   if (name === '.' || name === '..') return 'ZooKeeper reserves it';
@@ -25,7 +32,10 @@ export function nameProblem(name: string): string | undefined {
   return znodeNameProblem(name);
 }
 
-/** As `nameProblem`, for what is put together with colons into the key of an election: service, version and the election's own name. */
+/**
+ * As `nameProblem`, for what is put together with colons into the key of an election: service, version and the
+ * election's own name.
+ */
 export function electionNameProblem(name: string): string | undefined {
   return name.includes(':') ? 'it contains ":", which separates service, version and election' : nameProblem(name);
 }

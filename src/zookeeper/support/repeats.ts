@@ -6,15 +6,18 @@ const REPEAT_AFTER_MS = 60_000;
 const MAX_REMEMBERED = 100;
 
 /**
- * Which of the failures that keep coming back are worth a line: each at once when it first comes up, and then at most once a minute for as long as it lasts.
- * `healed` begins anew.
+ * Which of the failures that keep coming back are worth a line: each at once when it first comes up, and then at most
+ * once a minute for as long as it lasts. `healed` begins anew.
  */
 export class Repeats {
   private readonly toldAtMs = new Map<string, number>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** Whether this failure is to be told now, rather than only noted for those who look closely. `what`: the same text for the same failure. */
+  /**
+   * Whether this failure is to be told now, rather than only noted for those who look closely. `what`: the same text
+   * for the same failure.
+   */
   isNews(what: string): boolean {
     const monotonicMs = this.clock.monotonicMs();
     const toldAtMs = this.toldAtMs.get(what);

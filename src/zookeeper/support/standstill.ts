@@ -5,8 +5,9 @@ const NOTED_MS = 100;
 const MAX_KEPT = 16;
 
 /**
- * When this process stood still: found by timers that fire late, which costs nothing and misses only what happens while none waits. A late timer proves
- * that for so long at least the event loop did not run: a job that blocks it, garbage collection, too little CPU, a frozen or suspended machine.
+ * When this process stood still: found by timers that fire late, which costs nothing and misses only what happens while
+ * none waits. A late timer proves that for so long at least the event loop did not run: a job that blocks it, garbage
+ * collection, too little CPU, a frozen or suspended machine.
  */
 export class Standstills {
   private readonly kept: { readonly endedMs: number; readonly lateMs: number }[] = [];
@@ -24,7 +25,10 @@ export class Standstills {
   }
 }
 
-/** A sentence, with a space before it, that names this process's own standstill in the last `withinMs`, if it was `atLeastMs` long; else empty. */
+/**
+ * A sentence, with a space before it, that names this process's own standstill in the last `withinMs`, if it was
+ * `atLeastMs` long; else empty.
+ */
 export function standstillInWords(clock: Clock, withinMs: number, atLeastMs: number): string {
   const stoodMs = Math.round(clock.standstillMs(withinMs));
   if (stoodMs === 0 || stoodMs < atLeastMs) return '';

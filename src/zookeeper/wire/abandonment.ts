@@ -1,11 +1,13 @@
 /**
- * Rejects calls when their signal aborts. One listener per signal, however many calls share it: with one listener each, the thousandth
- * call would walk a list of a thousand to take its own out again.
+ * Rejects calls when their signal aborts. One listener per signal, however many calls share it: with one listener each,
+ * the thousandth call would walk a list of a thousand to take its own out again.
  */
 export class Abandonment {
   private readonly bySignal = new Map<AbortSignal, { readonly rejects: Set<(why: Error) => void>; readonly listener: () => void }>();
 
-  /** `reject` is called with the signal's reason when it aborts, unless the function answered has been called before. */
+  /**
+   * `reject` is called with the signal's reason when it aborts, unless the function answered has been called before.
+   */
   add(signal: AbortSignal, reject: (why: Error) => void): () => void {
     let entry = this.bySignal.get(signal);
     if (entry === undefined) {

@@ -5,13 +5,16 @@ import { zookeeper, type PackageAcl } from './package.js';
 /** Who may do what to the nodes that this library makes. */
 export interface AuthOptions {
   readonly scheme: 'digest';
-  /** Each `user:password`. All are presented; a node's rights go to all of them, so that credentials can be changed with an overlap. */
+  /**
+   * Each `user:password`. All are presented; a node's rights go to all of them, so that credentials can be changed with
+   * an overlap.
+   */
   readonly credentials: readonly string[];
   /** Who, besides the credentials, may read. Default `'everyone'`. */
   readonly readableBy?: 'everyone' | 'creator';
   /**
-   * `'shared'` (default): whoever uses the ensemble may make and delete nodes below the common parents, but not change their rights.
-   * Deleting is a right on the parent in ZooKeeper. `'creator'`: only these credentials may.
+   * `'shared'` (default): whoever uses the ensemble may make and delete nodes below the common parents, but not change
+   * their rights. Deleting is a right on the parent in ZooKeeper. `'creator'`: only these credentials may.
    */
   readonly parents?: 'shared' | 'creator';
 }

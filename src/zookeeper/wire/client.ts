@@ -20,7 +20,8 @@ export interface WireClientOptions extends Omit<ConnectionOptions, 'credentials'
 type Done<T> = (error: CodedError | null | undefined, value?: T) => void;
 
 /**
- * The operations of one session, as promises: the package's `Client` builds and sends the requests, over a connection of ours.
+ * The operations of one session, as promises: the package's `Client` builds and sends the requests, over a connection
+ * of ours.
  */
 export class WireClient implements Operations {
   readonly connection: Connection;

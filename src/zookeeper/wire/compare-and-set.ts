@@ -2,9 +2,10 @@ import { ClusterCronError } from '../support/errors.js';
 import { ANY_VERSION, type Op } from './operations.js';
 
 /**
- * ZooKeeper counts the changes of a node in 32 bits with a sign (PrepRequestProcessor.checkAndIncVersion, 3.8): 2^31 - 1 is followed by -2^31, and -2 by -1. But -1 in a
- * request stands for "any version": a compare-and-set of a node that stands at -1 would compare nothing, and of two that were made from one state both would happen. So no
- * node is left at that version: the change that would bring it there is made twice, in one transaction, and ends at 0.
+ * ZooKeeper counts the changes of a node in 32 bits with a sign (PrepRequestProcessor.checkAndIncVersion, 3.8): 2^31 -
+ * 1 is followed by -2^31, and -2 by -1. But -1 in a request stands for "any version": a compare-and-set of a node that
+ * stands at -1 would compare nothing, and of two that were made from one state both would happen. So no node is left at
+ * that version: the change that would bring it there is made twice, in one transaction, and ends at 0.
  */
 const BEFORE_ANY = ANY_VERSION - 1;
 
@@ -22,8 +23,8 @@ export class UncomparableVersionError extends ClusterCronError {
 }
 
 /**
- * Sets a node if it still has the version that was read: one operation, or two where the first alone would leave the node at -1. The
- * last one's stat is that of the node afterwards, with `versionAfter(version)`.
+ * Sets a node if it still has the version that was read: one operation, or two where the first alone would leave the
+ * node at -1. The last one's stat is that of the node afterwards, with `versionAfter(version)`.
  * @throws {UncomparableVersionError} when the version cannot be compared.
  */
 export function compareAndSet(path: string, data: Buffer, version: number): readonly Op[] {

@@ -69,8 +69,9 @@ function parsePort(text: string | undefined, bad: (problem: string) => ConnectSt
 }
 
 /**
- * Refuses a chroot behind each server (`h1:2181/prod,h2:2181/prod`). ZooKeeper's own clients take everything from the first slash on for the chroot,
- * so the second server would never be tried. A comma in a chroot is refused for it: nobody can say which of the two was meant.
+ * Refuses a chroot behind each server (`h1:2181/prod,h2:2181/prod`). ZooKeeper's own clients take everything from the
+ * first slash on for the chroot, so the second server would never be tried. A comma in a chroot is refused for it:
+ * nobody can say which of the two was meant.
  */
 function checkChroots(text: string): void {
   const entries = text.split(',').map((entry) => entry.trim());

@@ -15,7 +15,7 @@ import { seek } from './seek.js';
 import { formatEndpoint, type Endpoint } from './servers.js';
 import { Watches } from './watches.js';
 
-/** A connection that lasted less counts as failed, so that a server that drops each one at once is not called in a storm. */
+/** A connection that lasted less counts as failed, so that a server that drops each one is not called in a storm. */
 const STEADY_MS = 1000;
 
 interface Open {
@@ -27,14 +27,18 @@ interface Open {
 type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'seeking'; readonly abort: AbortController; link: Link | undefined }
-  /** Welcomed; `owed` answers to credentials and watches are still to come. `failure`: what it means when the link goes down before. */
+  /**
+   * Welcomed; `owed` answers to credentials and watches are still to come. `failure`: what it means when the link goes
+   * down before.
+   */
   | ({ readonly kind: 'preparing'; owed: number; failure: AttemptFailure } & Open)
   | ({ readonly kind: 'attached' } & Open)
   | { readonly kind: 'over'; readonly end: ConnectionEnd };
 
 /**
- * The connection of one session: finds a server, attaches, and attaches again elsewhere when the link breaks, until the session is
- * over. It takes the place of the package's `ConnectionManager` behind its `Client`, which calls `queue` and `register...Watcher`.
+ * The connection of one session: finds a server, attaches, and attaches again elsewhere when the link breaks, until the
+ * session is over. It takes the place of the package's `ConnectionManager` behind its `Client`, which calls `queue` and
+ * `register...Watcher`.
  */
 export class Connection implements ConnectionManager {
   readonly watches: Watches;
@@ -101,8 +105,8 @@ export class Connection implements ConnectionManager {
   }
 
   /**
-   * Ends the session within `limitMs`, in every state. Detached, it goes on looking for a server that long: only there can the
-   * session be ended, so that its ephemeral nodes go at once.
+   * Ends the session within `limitMs`, in every state. Detached, it goes on looking for a server that long: only there
+   * can the session be ended, so that its ephemeral nodes go at once.
    */
   shutdown(limitMs: number): Promise<'closed' | 'abandoned'> {
     const { state } = this;
@@ -191,7 +195,8 @@ export class Connection implements ConnectionManager {
     const state: State = { kind: 'preparing', owed: 0, failure: 'not reached', link, liveness, sinceMs: clock.monotonicMs() };
     this.state = state;
     if (this.closing !== undefined) return this.sendClose(link);
-    // Before anything that a user sends: rights first, then the watches, relative to what was last seen on the old connection.
+    // Before anything that a user sends: rights first, then the watches, relative to what was last seen on the old
+    // connection.
     const frames = this.options.credentials.map(({ scheme, auth }) => authFrame(scheme, auth));
     frames.push(...setWatchesFrames(this.watches, this.exchange.lastZxid, this.options.chroot));
     for (const frame of frames) link.write(frame);
@@ -260,8 +265,9 @@ export class Connection implements ConnectionManager {
   }
 
   /**
-   * By this server. That says nothing about the others: during a rolling upgrade one of them may lack the provider of the scheme, or have an older
-   * configuration. So the session goes on, and the next server is tried, in growing pauses.
+   * By this server. That says nothing about the others: during a rolling upgrade one of them may lack the provider of
+   * the scheme, or have an older configuration. So the session goes on, and the next server is tried, in growing
+   * pauses.
    */
   private credentialsRefused(state: Extract<State, { kind: 'preparing' | 'attached' }>, code: number): void {
     if (state.kind === 'preparing') state.failure = 'credentials refused';

@@ -54,7 +54,10 @@ export class ZooKeeperError extends ClusterCronError {
       readonly path?: string;
       /** In a transaction: the operation that failed. */
       readonly opIndex?: number;
-      /** False: the request never left this process, so it did not and will not happen. True: the server may have seen it. */
+      /**
+       * False: the request never left this process, so it did not and will not happen. True: the server may have seen
+       * it.
+       */
       readonly sent: boolean;
       readonly zkCode?: number;
       /** What else is known, a full clause. */

@@ -7,8 +7,9 @@ import { readReplyBody } from './replies.js';
 import { MAX_XID } from './requests.js';
 
 /**
- * The largest request, with its header. A server reads at most jute.maxbuffer = 0xfffff bytes and drops the whole connection for
- * more (measured: with data of exactly 1 MiB, which the package lets pass). The margin is for what the path and rights add.
+ * The largest request, with its header. A server reads at most jute.maxbuffer = 0xfffff bytes and drops the whole
+ * connection for more (measured: with data of exactly 1 MiB, which the package lets pass). The margin is for what the
+ * path and rights add.
  */
 export const MAX_REQUEST_BYTES = 0xfffff - 4096;
 

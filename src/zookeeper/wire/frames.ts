@@ -3,7 +3,10 @@ import { ProtocolError } from './reader.js';
 /** The longest reply that is read. Servers refuse requests beyond 1 MiB; lists of children may be longer. */
 export const MAX_REPLY_BYTES = 4 * 1024 * 1024;
 
-/** Cuts one connection's bytes into frames. A new connection takes a new one: half a frame never outlives its connection. */
+/**
+ * Cuts one connection's bytes into frames. A new connection takes a new one: half a frame never outlives its
+ * connection.
+ */
 export class FrameReader {
   private chunks: Buffer[] = [];
   private have = 0;

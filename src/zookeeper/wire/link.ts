@@ -42,8 +42,8 @@ export class Link {
   }
 
   /**
-   * Hands `frame` to the socket. The first one of a turn goes out at once; those that follow in the same turn go out together at its
-   * end, in one system call.
+   * Hands `frame` to the socket. The first one of a turn goes out at once; those that follow in the same turn go out
+   * together at its end, in one system call.
    */
   write(frame: Buffer): void {
     if (this.isDown) return;
@@ -80,7 +80,8 @@ export class Link {
 }
 
 function tlsOptions(endpoint: Endpoint, tls: ConnectionOptions): ConnectionOptions {
-  // The certificate must name the host as written, not the address it resolved to. An address is not allowed as a TLS server name.
+  // The certificate must name the host as written, not the address it resolved to. An address is not allowed as a TLS
+  // server name.
   const servername = isIP(endpoint.host) === 0 ? { servername: endpoint.host } : {};
   return { ...servername, ...tls, host: endpoint.address, port: endpoint.port };
 }

@@ -3,9 +3,10 @@ import type { Clock, Timer } from '../support/clock.js';
 /**
  * Keeps one connection's session alive, and notices when nobody answers any more.
  *
- * Pings at a fixed pace, whatever arrives meanwhile: events that stream in keep no session alive (measured: expired on a healthy
- * link). A link that has been silent for two thirds of the session timeout is declared dead, which leaves a third for
- * finding another server. When this process itself was late, the silence is its own: it pings and listens for a third first.
+ * Pings at a fixed pace, whatever arrives meanwhile: events that stream in keep no session alive (measured: expired on
+ * a healthy link). A link that has been silent for two thirds of the session timeout is declared dead, which leaves a
+ * third for finding another server. When this process itself was late, the silence is its own: it pings and listens for
+ * a third first.
  */
 export class Liveness {
   private readonly pingEveryMs: number;
@@ -55,7 +56,8 @@ export class Liveness {
 
   private look(): void {
     const monotonicMs = this.clock.monotonicMs();
-    // Timers run before sockets are read: after a stall, the answers may lie unread in the kernel, or the pings were never sent.
+    // Timers run before sockets are read: after a stall, the answers may lie unread in the kernel, or the pings were
+    // never sent.
     const stalled = monotonicMs - this.dueMs > this.thirdMs / 4;
     if (stalled && !this.graceGiven) {
       this.graceGiven = true;

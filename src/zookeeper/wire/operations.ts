@@ -23,8 +23,9 @@ export const ANY_VERSION = -1;
 export type CreateMode = 'persistent' | 'persistent-sequential' | 'ephemeral' | 'ephemeral-sequential';
 
 /**
- * Which rights a node is made with. `'own'`: the session's credentials hold all rights (and, as configured, everybody may read).
- * `'parent'`: as `'own'`, or open to everybody who shares the tree, as configured. Without credentials both are open.
+ * Which rights a node is made with. `'own'`: the session's credentials hold all rights (and, as configured, everybody
+ * may read). `'parent'`: as `'own'`, or open to everybody who shares the tree, as configured. Without credentials both
+ * are open.
  */
 export type Access = 'own' | 'parent';
 
@@ -48,8 +49,8 @@ export interface WatchEvent {
 }
 
 /**
- * Called at most once per registration, synchronously while the event's frame is read, hence before any later reply of the
- * connection is delivered. Survives reconnects of the same session; never called after the session has ended.
+ * Called at most once per registration, synchronously while the event's frame is read, hence before any later reply of
+ * the connection is delivered. Survives reconnects of the same session; never called after the session has ended.
  */
 export type Watcher = (event: WatchEvent) => void;
 
@@ -71,8 +72,10 @@ export interface ReadOptions extends OperationOptions {
 /**
  * The ZooKeeper operations, as promises, within one session. The reference is ZooKeeper's own client API; what differs:
  *
- * - nothing is queued while there is no connection: operations then reject at once with `reason: 'connection-loss'`, `sent: false`;
- * - nothing is retried: a write that lost its reply rejects with `reason: 'connection-loss'`, `sent: true`, and may have happened;
+ * - nothing is queued while there is no connection: operations then reject at once with `reason: 'connection-loss'`,
+ *   `sent: false`;
+ * - nothing is retried: a write that lost its reply rejects with `reason: 'connection-loss'`, `sent: true`, and may
+ *   have happened;
  * - requests are sent in the order of the calls, synchronously in the call, and replies arrive in that order;
  * - every rejection is a `ZooKeeperError` (or the signal's reason).
  */
@@ -87,8 +90,14 @@ export interface Operations {
   delete(path: string, version: number, options?: OperationOptions): Promise<void>;
   /** All operations or none. Rejects with the first failed operation's error, whose `opIndex` says which. */
   multi(ops: readonly Op[], options?: OperationOptions): Promise<readonly OpResult[]>;
-  /** Resolves when the connected server has caught up with what its leader had committed. Proves nothing about the session. */
+  /**
+   * Resolves when the connected server has caught up with what its leader had committed. Proves nothing about the
+   * session.
+   */
   sync(path: string, options?: OperationOptions): Promise<void>;
-  /** Takes a watcher out, on the server too as soon as it is the path's last. Never rejects; best effort without a connection. */
+  /**
+   * Takes a watcher out, on the server too as soon as it is the path's last. Never rejects; best effort without a
+   * connection.
+   */
   unwatch(path: string, watcher: Watcher): void;
 }

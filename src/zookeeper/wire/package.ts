@@ -33,7 +33,9 @@ export interface ConnectionManager {
 
 type Done<A extends readonly unknown[]> = (error: CodedError | null | undefined, ...values: A) => void;
 
-/** The package's public client, as far as this library uses it; stats are passed through as the connection decoded them. */
+/**
+ * The package's public client, as far as this library uses it; stats are passed through as the connection decoded them.
+ */
 export interface PackageClient {
   connectionManager: ConnectionManager;
   create(path: string, data: Buffer, acls: readonly PackageAcl[], mode: number, done: Done<[path: string]>): void;
@@ -81,9 +83,9 @@ export const zookeeper = zookeeperModule as ZookeeperModule;
 export const jute = juteModule as JuteModule;
 
 /**
- * Throws a `ClusterCronError` (`ZK_UNFIT_PACKAGE`) that lists what is missing, unless the installed node-zookeeper-client has every
- * member that this library relies on. Two of them (`lib/jute` and `connectionManager`) are not part of its documented interface,
- * so a version other than the pinned one may lack them.
+ * Throws a `ClusterCronError` (`ZK_UNFIT_PACKAGE`) that lists what is missing, unless the installed
+ * node-zookeeper-client has every member that this library relies on. Two of them (`lib/jute` and `connectionManager`)
+ * are not part of its documented interface, so a version other than the pinned one may lack them.
  */
 export function checkPackage(client: unknown = zookeeperModule, codec: unknown = juteModule): void {
   const missing = [...missingOfClient(client), ...missingOfCodec(codec)];

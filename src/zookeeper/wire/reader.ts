@@ -6,8 +6,8 @@ export class ProtocolError extends Error {
 }
 
 /**
- * Reads ZooKeeper's serialization ("jute"), believing no length. The package's own decoder is not used for replies: it allocates
- * whatever length the server names (2 GiB), and walks backwards over a negative one.
+ * Reads ZooKeeper's serialization ("jute"), believing no length. The package's own decoder is not used for replies: it
+ * allocates whatever length the server names (2 GiB), and walks backwards over a negative one.
  */
 export class Reader {
   constructor(
@@ -27,7 +27,10 @@ export class Reader {
     return this.bytes[this.take(1)] === 1;
   }
 
-  /** A copy, so that a few bytes that somebody keeps do not keep the whole network buffer; empty when the server says null. */
+  /**
+   * A copy, so that a few bytes that somebody keeps do not keep the whole network buffer; empty when the server says
+   * null.
+   */
   buffer(): Buffer {
     const length = this.length();
     const from = this.take(length);

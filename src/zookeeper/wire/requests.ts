@@ -32,7 +32,8 @@ export const MAX_XID = 2 ** 31 - 1;
 export function connectFrame(session: { id: bigint; password: Buffer; lastZxid: bigint; timeoutMs: number }): Buffer {
   const payload = new jute.protocol.ConnectRequest(0, long(session.lastZxid), session.timeoutMs, long(session.id), session.password);
   const frame = new jute.Request(null, payload).toBuffer();
-  // The package leaves out the last field, "read-only servers will do" (false); servers since 3.4 log a warning without it.
+  // The package leaves out the last field, "read-only servers will do" (false); servers since 3.4 log a warning without
+  // it.
   const whole = Buffer.concat([frame, Buffer.of(0)]);
   whole.writeInt32BE(whole.length - 4, 0);
   return whole;
@@ -44,7 +45,9 @@ export function authFrame(scheme: string, auth: Buffer): Buffer {
 
 export const PING_FRAME = Buffer.from([0, 0, 0, 8, 0xff, 0xff, 0xff, 0xfe, 0, 0, 0, OP.ping]);
 
-/** Asks the server to watch these paths (chroot included) again, and to tell at once what has changed since `sinceZxid`. */
+/**
+ * Asks the server to watch these paths (chroot included) again, and to tell at once what has changed since `sinceZxid`.
+ */
 export function setWatchesFrame(
   sinceZxid: bigint,
   paths: { readonly data: readonly string[]; readonly exists: readonly string[]; readonly children: readonly string[] },
@@ -68,8 +71,8 @@ export function removeWatchesRequest(path: string, type: number): WireRequest {
 }
 
 /**
- * Throws unless `path` is absolute and has no empty or relative part. The package checks the paths that its client is given; in
- * the requests made here an unchecked one could lead out of the chroot, which is put in front of it.
+ * Throws unless `path` is absolute and has no empty or relative part. The package checks the paths that its client is
+ * given; in the requests made here an unchecked one could lead out of the chroot, which is put in front of it.
  */
 export function checkPath(path: string): void {
   if (path === '/') return;

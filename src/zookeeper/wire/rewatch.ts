@@ -1,7 +1,10 @@
 import { setWatchesFrame } from './requests.js';
 import type { WatchKind, Watches } from './watches.js';
 
-/** As ZooKeeper's own client (ClientCnxn): one request beyond jute.maxbuffer (1 MiB) would be refused at each connection, for ever. */
+/**
+ * As ZooKeeper's own client (ClientCnxn): one request beyond jute.maxbuffer (1 MiB) would be refused at each
+ * connection, for ever.
+ */
 const MAX_CHUNK_BYTES = 128 * 1024;
 
 /** The requests that set all watches again on a new connection, in chunks. */

@@ -26,9 +26,9 @@ export interface Seek {
 }
 
 /**
- * Tries every address of every member, in rounds with growing pauses, until one attaches. Each attempt has a deadline that covers the
- * handshake too (a hung server's kernel goes on accepting connections): its share of the session timeout, twice as long in each
- * further round, up to the whole of it.
+ * Tries every address of every member, in rounds with growing pauses, until one attaches. Each attempt has a deadline
+ * that covers the handshake too (a hung server's kernel goes on accepting connections): its share of the session
+ * timeout, twice as long in each further round, up to the whole of it.
  */
 export async function seek(options: Seek): Promise<void> {
   const { servers, clock, signal } = options;

@@ -14,8 +14,9 @@ export const MODES: Readonly<Record<CreateMode, number>> = {
 };
 
 /**
- * A transaction as one request, made directly from the codec's `TransactionRequest`: the package's `Transaction` insists on its own
- * `ConnectionManager`, and sends version 0 as -1, "any version", so that a compare-and-set on a fresh node always succeeds.
+ * A transaction as one request, made directly from the codec's `TransactionRequest`: the package's `Transaction`
+ * insists on its own `ConnectionManager`, and sends version 0 as -1, "any version", so that a compare-and-set on a
+ * fresh node always succeeds.
  */
 export function multiRequest(ops: readonly Op[], acls: Readonly<Record<Access, readonly PackageAcl[]>>): WireRequest {
   return request(OP.multi, new jute.TransactionRequest(ops.map((op) => packageOp(op, acls))));
@@ -35,7 +36,10 @@ function packageOp(op: Op, acls: Readonly<Record<Access, readonly PackageAcl[]>>
   }
 }
 
-/** The results of `ops`, or the failure of the first operation with an error of its own (those before it have 0, those after it -2). */
+/**
+ * The results of `ops`, or the failure of the first operation with an error of its own (those before it have 0, those
+ * after it -2).
+ */
 export function readResults(ops: readonly Op[], results: readonly MultiResult[]): readonly OpResult[] | WireFailure {
   const answers: OpResult[] = [];
   for (const [opIndex, op] of ops.entries()) {

@@ -27,8 +27,8 @@ const EVENTS = new Map<number, { readonly type: WatchEvent['type']; readonly fir
 ]);
 
 /**
- * The watches of one session, by path and kind. In place of the package's `WatcherManager`, which cannot take a watcher out,
- * throws on event types that it does not know, and warns of a leak from the eleventh watcher of a path on.
+ * The watches of one session, by path and kind. In place of the package's `WatcherManager`, which cannot take a watcher
+ * out, throws on event types that it does not know, and warns of a leak from the eleventh watcher of a path on.
  */
 export class Watches {
   private readonly byKind: Readonly<Record<WatchKind, Map<string, Set<Watcher>>>> = {
@@ -141,8 +141,8 @@ export class Watches {
   }
 
   /**
-   * Requests are carried out in order: a read under way sets the watch before a removal sent now takes it away. While one is under
-   * way, the removal therefore waits for its reply.
+   * Requests are carried out in order: a read under way sets the watch before a removal sent now takes it away. While
+   * one is under way, the removal therefore waits for its reply.
    */
   private forgetIfUnused(path: string, kind: ServerKind): void {
     if (this.registered(path, kind)) return;

@@ -58,7 +58,7 @@ export interface Triggered {
    * returned on a replica of an older version; and for a request that is repeated when a hundred newer ones of the job have come.
    */
   readonly result?: unknown;
-  /** Why what was returned is left out, as a clause: it is no JSON, say, or has more than 64 KiB. */
+  /** Why what was returned is left out, as a clause: it is not JSON, say, or has more than 64 KiB. */
   readonly resultLeftOut?: string | undefined;
 }
 
