@@ -16,7 +16,7 @@ export class Claims {
   /** Undefined: there is nothing to write. What is claimed counts as this process's from before it is sent: whoever reads it meanwhile leaves it alone. */
   async write(situation: Situation, plan: Plan, tenure: HeldTenure | undefined): Promise<WriteResult | undefined> {
     if (plan.record === undefined && plan.verdicts.length === 0) return undefined;
-    if (plan.start !== undefined) this.runs.begin(plan.start);
+    if (plan.start !== undefined) this.runs.begin(plan.start, situation.view.czxid);
     try {
       return await this.parts.store.write(this.job, changeOf(situation.view, plan, tenure));
     } catch (thrown) {

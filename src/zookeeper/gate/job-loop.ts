@@ -218,7 +218,7 @@ export class JobLoop {
       tenure: tenure && { member: tenure.ground?.member ?? 'this process', election: this.electionDigest, token: tenure.token },
       address: this.parts.address,
       isCalled: this.runs.isCalled,
-      live: new Set(this.runs.live.map(({ claim }) => claim)),
+      live: new Set(this.runs.live.map(({ entry }) => entry.claim)),
       finished: this.runs.finished,
       reports: this.runs.reports,
       succeededMs: this.succeededMs,

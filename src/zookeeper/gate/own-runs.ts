@@ -1,3 +1,4 @@
+import type { KnownRun } from '../jobs/record/changes.js';
 import type { RunEntry } from '../jobs/record/job-record.js';
 import type { Finished, Span } from '../jobs/record/plan.js';
 import { MAX_VERDICTS, type StoredVerdict } from '../jobs/record/verdict.js';
@@ -10,7 +11,7 @@ import type { Clock } from '../support/clock.js';
 export class OwnRuns {
   /** Called when a run has ended. */
   onEnd: () => void = () => undefined;
-  private readonly going = new Map<string, RunEntry>();
+  private readonly going = new Map<string, KnownRun>();
   private lastSpan: Span | undefined;
   private called = 0;
   private calledSinceMs = 0;
@@ -44,7 +45,7 @@ export class OwnRuns {
   }
 
   /** Those that go on. */
-  get live(): readonly RunEntry[] {
+  get live(): readonly KnownRun[] {
     return [...this.going.values()];
   }
 
@@ -67,14 +68,14 @@ export class OwnRuns {
     return this.going.has(claim) || this.ended.some((each) => each.claim === claim);
   }
 
-  /** It is claimed, or about to be. */
-  begin(entry: RunEntry): void {
-    this.going.set(entry.claim, entry);
+  /** It is claimed, or about to be, in the record with this `czxid`. */
+  begin(entry: RunEntry, czxid: bigint): void {
+    this.going.set(entry.claim, { entry, czxid });
   }
 
   /** `freedMs`: when it was no longer in the way; undefined for one that was claimed and never started. */
   end(finished: Finished, freedMs: number | undefined): void {
-    const sinceMs = this.going.get(finished.claim)?.startedMs;
+    const sinceMs = this.going.get(finished.claim)?.entry.startedMs;
     this.going.delete(finished.claim);
     this.ended = [...this.ended, finished];
     if (freedMs !== undefined) this.lastSpan = { sinceMs: Math.min(sinceMs ?? freedMs, freedMs), untilMs: freedMs };

@@ -5,6 +5,7 @@ import { list } from '../../../src/zookeeper/jobs/control/list.js';
 import type { WhyParts } from '../../../src/zookeeper/jobs/control/question.js';
 import { pause, resume } from '../../../src/zookeeper/jobs/control/pause.js';
 import { register } from '../../../src/zookeeper/jobs/control/registration.js';
+import { trigger } from '../../../src/zookeeper/jobs/control/trigger.js';
 import { reschedule } from '../../../src/zookeeper/jobs/control/reschedule.js';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
 import { why } from '../../../src/zookeeper/jobs/control/why.js';
@@ -319,6 +320,44 @@ describe('a job that was removed', () => {
     await replica.pass(3);
     expect(await replica.store.jobs()).toEqual([]);
     await kept;
+  });
+
+  it('is not run beside its last run when it is added again', async () => {
+    const ends: (() => void)[] = [];
+    const replica = new LoneReplica({ work: () => new Promise<void>((resolve) => void ends.push(resolve)) });
+    await replica.pass(1);
+    await replica.gate.forget(replica.identity);
+    await replica.store.remove(JOB);
+    replica.add();
+    await replica.pass(5);
+    expect(replica.runs).toHaveLength(1);
+    expect(replica.verdicts.at(-1)).toMatchObject({ outcome: 'skipped', reason: 'overlap' });
+    ends.forEach((end) => end());
+    await replica.pass(2);
+    expect(replica.runs.length).toBeGreaterThan(1);
+  });
+});
+
+describe('a record that is deleted while a trigger runs that no tick has gone before', () => {
+  it('comes back with that run, so that nothing starts beside it', async () => {
+    const ends: (() => void)[] = [];
+    const replica = new LoneReplica({ cron: EVERY_HOUR, work: () => new Promise<void>((resolve) => void ends.push(resolve)) });
+    await replica.pass(1);
+    const parts = { store: replica.store, clock: replica.clock, address: 'a:1' };
+    const first = trigger(parts, JOB, { idempotencyKey: 'first' });
+    await replica.pass(1);
+    await first;
+    await replica.store.remove(JOB);
+    replica.job.loop?.cache.outdate();
+    await replica.pass(30);
+    expect((await replica.store.record()).running).toMatchObject([{ trigger: 'first' }]);
+    const second = trigger(parts, JOB, { idempotencyKey: 'second' }).catch((thrown: unknown) => thrown);
+    await replica.pass(2);
+    expect(await second).toMatchObject({ code: 'ZK_TRIGGER_REFUSED' });
+    expect(replica.runs).toHaveLength(1);
+    ends.forEach((end) => end());
+    await replica.pass(1);
+    expect((await replica.store.record()).running).toEqual([]);
   });
 });
 

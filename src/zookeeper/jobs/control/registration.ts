@@ -101,7 +101,7 @@ interface Step {
 async function stepOf(store: JobStore, job: string, view: JobView, controlView: ControlView, registration: Registration): Promise<Step> {
   const { declaration, by } = registration;
   const { known } = registration;
-  const restored = known.cursor && restore(view, ticksOf(view.record, controlView.control), known, by);
+  const restored = restore(view, ticksOf(view.record, controlView.control), known, by);
   const living = await livingBeside(store, controlView.control, registration);
   const takesOver = mayPutInForce(controlView.control, declaration, living);
   const declared = declare(controlView.control, declaration, living);

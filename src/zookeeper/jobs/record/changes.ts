@@ -142,30 +142,40 @@ export function countFrom(replaced: Changed, sinceMs: number, own: Schedule, mea
   };
 }
 
+/** A run that goes on, and the record in which it was claimed, by the transaction that created that record's node. */
+export interface KnownRun {
+  readonly entry: RunEntry;
+  readonly czxid: bigint;
+}
+
 /** What a replica knows of a record that may be gone since: the highest tick that it has seen decided, and its runs. */
 export interface KnownDecisions {
   readonly cursor: Tick | undefined;
-  readonly running: readonly RunEntry[];
+  readonly running: readonly KnownRun[];
 }
 
 /**
  * Puts back what a replica knows and the record does not: it was deleted, and made again by somebody who knew less. The ticks since the last known one up to
- * when it was made are reported, because nobody can say any more whether they ran. Undefined: the record knows as much.
+ * when it was made are reported, because nobody can say any more whether they ran. A run that was claimed in another record is put back also where no tick tells that
+ * this one is new, so that nothing starts beside it; one that was claimed in this record, and does not stand in it any more, was decided about.
+ * Undefined: the record knows as much.
  */
 export function restore(
-  { record, createdMs }: Changeable,
+  view: Changeable & Pick<JobView, 'czxid'>,
   ticks: Schedule | undefined,
   known: KnownDecisions,
   by: string,
 ): Changed | undefined {
-  const { cursor } = known;
-  if (cursor === undefined || (record.cursor !== undefined && compareTicks(record.cursor, cursor) >= 0)) return undefined;
-  const untilMs = record.cursor === undefined ? createdMs : cursor.dueMs;
-  const verdicts = passed(ticks, cursor, untilMs, { outcome: 'missed', reason: 'record lost', by });
+  const { record, createdMs, czxid } = view;
+  const isCursorLost = known.cursor !== undefined && (record.cursor === undefined || compareTicks(record.cursor, known.cursor) < 0);
   const claims = new Set(record.running.map((entry) => entry.claim));
-  const unknown = known.running.filter((entry) => !claims.has(entry.claim));
-  const { running } = unknown.reduce((grown, entry) => (hasRoomForRun(grown, entry) ? withRun(grown, entry) : grown), record);
-  return { record: { ...record, running, cursor: cursorAfter(laterTick(cursor, record.cursor), verdicts) }, verdicts };
+  const lost = known.running.filter((run) => !claims.has(run.entry.claim) && (isCursorLost || run.czxid !== czxid));
+  if (!isCursorLost && lost.length === 0) return undefined;
+  const withRuns = lost.reduce((grown, { entry }) => (hasRoomForRun(grown, entry) ? withRun(grown, entry) : grown), record);
+  if (!isCursorLost || known.cursor === undefined) return { record: withRuns, verdicts: [] };
+  const untilMs = record.cursor === undefined ? createdMs : known.cursor.dueMs;
+  const verdicts = passed(ticks, known.cursor, untilMs, { outcome: 'missed', reason: 'record lost', by });
+  return { record: { ...withRuns, cursor: cursorAfter(laterTick(known.cursor, record.cursor), verdicts) }, verdicts };
 }
 
 /** A run has succeeded at this instant, or later than one that is noted. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { register, type Registered } from '../../../../src/zookeeper/jobs/control/registration.js';
-import type { RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import type { KnownRun } from '../../../../src/zookeeper/jobs/record/changes.js';
 import { MAX_DECLARATIONS, type Declaration } from '../../../../src/zookeeper/jobs/record/job-store.js';
 import type { Tick } from '../../../../src/zookeeper/jobs/tick.js';
 import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
@@ -11,7 +11,7 @@ class Cluster {
   readonly store = new KeptStore(NOON);
 
   /** A replica of this version starts. */
-  boot(declaration: Declaration, known: { cursor?: Tick; running?: RunEntry[] } = {}): Promise<Registered> {
+  boot(declaration: Declaration, known: { cursor?: Tick; running?: KnownRun[] } = {}): Promise<Registered> {
     const { cursor, running = [] } = known;
     return register(this.store, 'payouts', { declaration, by: '10.0.0.7:90', known: { cursor, running } });
   }
@@ -315,7 +315,7 @@ describe('a declaration', () => {
 
 describe('a record that was deleted', () => {
   const run = { trigger: undefined, cause: 'schedule', starts: 1, startedMs: NOON, member: 'version~x', election: 'e', token: 3n } as const;
-  const running = [{ ...run, claim: 'c', tick: tick('2026-11-21T12:00:00Z') }];
+  const entry = { ...run, claim: 'c', tick: tick('2026-11-21T12:00:00Z') };
   const cursor = tick('2026-11-21T12:00:00Z');
 
   it.each([
@@ -325,9 +325,9 @@ describe('a record that was deleted', () => {
     const cluster = new Cluster();
     cluster.store.clockMs = ms('2026-11-21T14:30:00Z');
     await before(cluster);
-    await cluster.boot(OLD, { cursor, running });
+    await cluster.boot(OLD, { cursor, running: [{ entry, czxid: 77n }] });
     expect(cluster.store.record('payouts')).toMatchObject({
-      running,
+      running: [entry],
       cursor: tick('2026-11-21T14:00:00Z'),
       recent: [
         { outcome: 'missed', reason: 'record lost', tick: tick('2026-11-21T13:00:00Z'), until: tick('2026-11-21T14:00:00Z'), count: 2 },
@@ -339,7 +339,8 @@ describe('a record that was deleted', () => {
     const cluster = new Cluster();
     await cluster.boot(OLD);
     cluster.store.put('payouts', { ...cluster.store.record('payouts'), cursor: tick('2026-11-21T13:00:00Z') });
-    await cluster.boot(OLD, { cursor, running });
+    const { view } = await cluster.store.load('payouts');
+    await cluster.boot(OLD, { cursor, running: [{ entry, czxid: view?.czxid ?? 0n }] });
     expect(cluster.store.record('payouts')).toMatchObject({ running: [], recent: [], cursor: tick('2026-11-21T13:00:00Z') });
   });
 });

@@ -179,9 +179,12 @@ describe('a schedule', () => {
   });
 });
 
+/** The transaction that made the record that is gone. */
+const GONE = 77n;
+
 describe('what a replica knows of a record that is gone', () => {
   it('is put back: its runs, and the ticks since then that nobody can tell of', () => {
-    const known = { cursor: second(-3), running: [runOf(-3)] };
+    const known = { cursor: second(-3), running: [{ entry: runOf(-3), czxid: GONE }] };
     const restored = changes.restore(viewOf({ cursor: undefined }), everySecond, known, 'me:1');
     expect(restored?.verdicts).toMatchObject([{ outcome: 'missed', reason: 'record lost', tick: second(-2), until: second(0), count: 3 }]);
     expect(restored?.record).toMatchObject({ cursor: second(0), running: [runOf(-3)] });
@@ -189,11 +192,20 @@ describe('what a replica knows of a record that is gone', () => {
 
   it('keeps to the room of the record, and has no run twice', () => {
     const others = [runOf(1), runOf(2), runOf(3)];
-    const known = { cursor: second(9), running: [runOf(3), runOf(8), runOf(9)] };
+    const known = { cursor: second(9), running: [runOf(3), runOf(8), runOf(9)].map((entry) => ({ entry, czxid: GONE })) };
     const restored = changes.restore(viewOf({ cursor: second(3), running: others }), everySecond, known, 'me:1');
     expect(restored?.record.running).toEqual([...others, runOf(8)]);
     const cursor = restored?.record.cursor;
     expect(cursor !== undefined && compareTicks(cursor, second(9))).toBe(0);
+  });
+
+  it('is put back also where no tick tells that the record is another one; but not into the one that it was taken out of', () => {
+    const asked = { ...runOf(1), tick: undefined, trigger: 'id' };
+    const view = viewOf({ cursor: undefined });
+    const restore = (czxid: bigint): unknown =>
+      changes.restore(view, everySecond, { cursor: undefined, running: [{ entry: asked, czxid }] }, 'me:1');
+    expect(restore(GONE)).toEqual({ record: { ...view.record, running: [asked] }, verdicts: [] });
+    expect(restore(view.czxid)).toBeUndefined();
   });
 });
 
