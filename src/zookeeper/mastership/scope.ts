@@ -158,9 +158,19 @@ export class ScopeTurnstile {
     const isSameScope = !this.yielded && (inForce.scope === undefined || inForce.scope === member.scope);
     const leftMs = isSameScope ? 0 : this.clearSinceMs + waitMsFor(this.rivalLeaseMs) - clock.monotonicMs();
     if (leftMs > 0) return leftMs;
-    // Refused when another replica has written it meanwhile: then this one looks again.
-    if (inForce.scope !== member.scope) await this.parts.session.set(this.folder, Buffer.from(member.scope), inForce.version);
-    return 0;
+    if (inForce.scope === member.scope || (await this.putInForce(member.scope, inForce.version))) return 0;
+    return this.leftToWait();
+  }
+
+  /** False: another replica has written the folder meanwhile. So it is where several start at once, and then each of them but one looks again. */
+  private async putInForce(scope: 'version' | 'service', version: number): Promise<boolean> {
+    try {
+      await this.parts.session.set(this.folder, Buffer.from(scope), version);
+      return true;
+    } catch (thrown) {
+      if (isZooKeeperError(thrown, 'bad-version')) return false;
+      throw thrown;
+    }
   }
 
   /** The scope in which the service campaigns, as far as its members have told. */
