@@ -23,7 +23,7 @@ function sessionWithRival(): { readonly session: Session; readonly writes: () =>
       if (path !== FOLDER) return statOf({});
       writes.push(data.toString());
       if (writes.length === 1) [scope, version] = ['version', 1];
-      if (expected !== version) throw new ZooKeeperError('bad-version', { operation: 'set', path, outcomeUnknown: false });
+      if (expected !== version) throw new ZooKeeperError('bad-version', { operation: 'set', path, sent: true });
       return statOf({});
     },
   };
