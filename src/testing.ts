@@ -7,3 +7,12 @@ export { runJob, type RunJobOptions } from './testing/run-job.js';
  * application that imports `ZookeeperModule`.
  */
 export { ELECTIONS } from './zookeeper/decorators/inject.js';
+export { startTestZookeeper } from './testing/zookeeper/start.js';
+export {
+  type CutOptions,
+  type RestartOptions,
+  type TestZookeeper,
+  TestZookeeperError,
+  type TestZookeeperOptions,
+  type TestZookeeperSession,
+} from './testing/zookeeper/test-zookeeper.js';

@@ -51,6 +51,22 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
       ['src/main.ts', "import { startApp } from './app/app.js';"],
     ],
   },
+  'the test ZooKeeper stands alone': {
+    refused: [
+      ['src/testing/zookeeper/state/tree.ts', "import { x } from '../protocol/jute.js';"],
+      ['src/testing/zookeeper/state/tree.ts', "import { createHash } from 'node:crypto';"],
+      ['src/testing/zookeeper/protocol/jute.ts', "import { x } from '../server/core.js';"],
+      ['src/testing/zookeeper/server/core.ts', "import { x } from '../local.js';"],
+      ['src/testing/zookeeper/local.ts', "import { x } from '../../zookeeper/wire/client.js';"],
+      ['src/testing/zookeeper/local.ts', "import { x } from '../run-job.js';"],
+      ['src/testing/zookeeper/local.ts', "import { x } from 'rxjs';"],
+    ],
+    allowed: [
+      ['src/testing/zookeeper/local.ts', "import { x } from './server/core.js'; import { y } from '../../zookeeper/support/clock.js';"],
+      ['src/testing/zookeeper/server/core.ts', "import { x } from '../state/tree.js'; import { y } from 'node:net';"],
+      ['src/testing/run-job.ts', "import { x } from '../zookeeper/jobs/job-run.js';"],
+    ],
+  },
   'Nest only in app, adapters, decorators, the module and the testing kit': {
     refused: [['src/zookeeper/gate/gate.ts', "import { Injectable } from '@nestjs/common';"]],
     allowed: [['src/zookeeper/decorators/guard.ts', "import { Injectable } from '@nestjs/common';"]],

@@ -6,23 +6,30 @@ import { startAdmin, type Admin } from '../support/admin.js';
 import { eventually, within } from '../support/eventually.js';
 import { WRITES } from '../support/frames.js';
 import { startProxy, type FaultProxy } from '../support/proxy.js';
-import { startServer, type ZooKeeperServer } from '../support/zookeeper.js';
+import { startServer } from '../support/zookeeper.js';
 import { createContainer } from './container.js';
 import type { Client, Subject } from './subject.js';
 
 const SESSION_TIMEOUT_MS = 8_000;
 
-/** A real server, and the library's own sessions at it, each behind a proxy that can break its connection. */
+/** A server that clients reach by TCP. */
+export interface Server extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  readonly connectString: string;
+}
+
+/** A server behind a port, and the library's own sessions at it, each behind a proxy that can break its connection. */
 export class RealSubject implements Subject {
   private readonly clients: RealClient[] = [];
 
   private constructor(
-    private readonly server: ZooKeeperServer,
+    private readonly server: Server,
     private readonly admin: Admin,
   ) {}
 
-  static async start(): Promise<RealSubject> {
-    const server = await startServer();
+  static async start(start: () => Promise<Server> = startServer): Promise<RealSubject> {
+    const server = await start();
     return new RealSubject(server, await startAdmin(server.connectString));
   }
 
@@ -47,7 +54,7 @@ export class RealSubject implements Subject {
 
   async close(): Promise<void> {
     await this.admin[Symbol.asyncDispose]();
-    await this.server.dispose();
+    await this.server[Symbol.asyncDispose]();
   }
 }
 

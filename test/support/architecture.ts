@@ -102,6 +102,31 @@ const appStaysOutside: Rule = (file) => {
   });
 };
 
+/** What of the library the test ZooKeeper may know: the names of errors, types, and the clock. */
+const OF_THE_LIBRARY = ['src/zookeeper/support/', 'src/zookeeper/wire/errors', 'src/zookeeper/wire/operations'];
+
+/**
+ * The test ZooKeeper is no part of the library: it could be a package of its own. Its rooms stand in this order, each importing from those
+ * after it: the doors (beside the rooms), `server`, `protocol`, `state`. The state, which the race search shares, knows nothing of Node.
+ */
+const testZookeeperStandsAlone: Rule = (file) => {
+  const rooms = ['server', 'protocol', 'state'];
+  const home = 'src/testing/zookeeper/';
+  if (!file.is(home)) return [];
+  const roomOf = (path: string): number => rooms.indexOf(path.slice(home.length).split('/')[0] ?? '');
+  const from = roomOf(file.path);
+  return file.imports().flatMap(({ node, module }) => {
+    const target = file.resolve(module);
+    const allowed =
+      target === undefined
+        ? module.startsWith('node:') && from !== rooms.indexOf('state')
+        : target.startsWith(home)
+          ? from <= roomOf(target)
+          : OF_THE_LIBRARY.some((place) => target === place || (place.endsWith('/') && target.startsWith(place)));
+    return allowed ? [] : [`${file.at(node)}: the test ZooKeeper may not import ${target ?? module} here`];
+  });
+};
+
 /** A package that only some places may import. */
 function packageOnlyIn(isPackage: RegExp, ...places: readonly string[]): Rule {
   return (file) => {
@@ -219,6 +244,7 @@ const NEST_PLACES = [
 export const RULES = {
   'imports go down the listing': importsGoDown,
   'the app stays outside': appStaysOutside,
+  'the test ZooKeeper stands alone': testZookeeperStandsAlone,
   'Nest only in app, adapters, decorators, the module and the testing kit': packageOnlyIn(/^@nestjs\//, ...NEST_PLACES),
   'rxjs only where an Observable is handed out': rxjsHandsOut,
   'node-zookeeper-client only in wire': packageOnlyIn(/^node-zookeeper-client(\/|$)/, 'src/zookeeper/wire/'),

@@ -1,6 +1,7 @@
 import { Draft } from './draft.js';
 import { nameOf, parentOf } from './paths.js';
 import {
+  CONTAINER,
   isEphemeral,
   OPEN_ACL,
   Refused,
@@ -24,6 +25,7 @@ export class Tree {
   private readonly nodes = new Map<string, Znode>();
   private readonly children = new Map<string, Set<string>>();
   private readonly ephemerals = new Map<bigint, Set<string>>();
+  private readonly containers = new Set<string>();
 
   private constructor(public zxid: bigint) {}
 
@@ -81,6 +83,14 @@ export class Tree {
     return [...this.ephemerals.keys()];
   }
 
+  /** The containers that have had children and have none: a server takes them away some time (ContainerManager, 3.8). */
+  usedUpContainers(): string[] {
+    return [...this.containers].filter((path) => {
+      const node = this.nodes.get(path);
+      return node !== undefined && node.made > 0 && node.childCount === 0;
+    });
+  }
+
   apply(txn: Pick<Txn, 'puts' | 'zxid'>): void {
     for (const [path, node] of txn.puts) this.put(path, node);
     this.zxid = txn.zxid;
@@ -115,6 +125,8 @@ export class Tree {
     } else this.nodes.set(path, node);
     if ((before === undefined) !== (node === undefined) && path !== '/') this.list(path, node !== undefined);
     if (before?.owner === node?.owner) return;
+    if (node?.owner === CONTAINER) this.containers.add(path);
+    else this.containers.delete(path);
     if (before !== undefined && isEphemeral(before)) {
       const owned = this.ephemerals.get(before.owner);
       owned?.delete(path);

@@ -1,0 +1,51 @@
+import { LocalZookeeper } from './local.js';
+import type { ServerSettings } from './server/server.js';
+import { TestZookeeperError, type TestZookeeper, type TestZookeeperOptions } from './test-zookeeper.js';
+
+/** ZooKeeper's own limit (`jute.maxbuffer`, 3.8). */
+const MAX_FRAME_BYTES = 0xfffff;
+
+/**
+ * Starts a ZooKeeper for tests and development, in this process or a child of it, and resolves when it serves: no Java, no rights, no
+ * container. Speaks ZooKeeper's client protocol to any client. Not for production (see `TestZookeeper`). `await using` it, or `close()` it.
+ *
+ * Rejects with a `TestZookeeperError` for options that cannot be, or a port or directory that is taken.
+ */
+export async function startTestZookeeper(options: TestZookeeperOptions = {}): Promise<TestZookeeper> {
+  const zookeeper = new LocalZookeeper(settingsOf(options), undefined);
+  try {
+    await zookeeper.start();
+  } catch (cause) {
+    throw cause instanceof TestZookeeperError
+      ? cause
+      : new TestZookeeperError(`The test ZooKeeper cannot serve on ${options.host ?? '127.0.0.1'}:${options.port ?? 0}.`, { cause });
+  }
+  return zookeeper;
+}
+
+/** The options with their defaults. Throws `TestZookeeperError`. */
+export function settingsOf(options: TestZookeeperOptions): ServerSettings {
+  const tickTimeMs = whole('tickTimeMs', options.tickTimeMs ?? 100, 1, 60_000);
+  const minSessionTimeoutMs = whole('minSessionTimeoutMs', options.minSessionTimeoutMs ?? 2 * tickTimeMs, 1, 600_000);
+  return {
+    host: options.host ?? '127.0.0.1',
+    port: whole('port', options.port ?? 0, 0, 65_535),
+    ...{ tickTimeMs, minSessionTimeoutMs },
+    maxSessionTimeoutMs: whole(
+      'maxSessionTimeoutMs',
+      options.maxSessionTimeoutMs ?? Math.max(60_000, minSessionTimeoutMs),
+      minSessionTimeoutMs,
+      86_400_000,
+    ),
+    maxFrameBytes: whole('maxFrameBytes', options.maxFrameBytes ?? MAX_FRAME_BYTES, 1_024, 1 << 30),
+    maxConnections: whole('maxConnections', options.maxConnections ?? 10_000, 1, 100_000),
+    containerCheckMs: whole('containerCheckMs', options.containerCheckMs ?? 60_000, 1, 86_400_000),
+    manualTime: options.time === 'manual',
+    log: options.log ?? ((): void => undefined),
+  };
+}
+
+function whole(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new TestZookeeperError(`startTestZookeeper({ ${name}: ${value} }): a whole number from ${min} to ${max}.`);
+}
