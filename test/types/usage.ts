@@ -93,6 +93,13 @@ import {
   TestElections,
   ZookeeperTestingModule,
   type ZookeeperTestingOptions,
+  type CutOptions,
+  type RestartOptions,
+  startTestZookeeper,
+  type TestZookeeper,
+  TestZookeeperError,
+  type TestZookeeperOptions,
+  type TestZookeeperSession,
 } from 'nestjs-cluster-cron/testing';
 import type { Observable } from 'rxjs';
 
@@ -425,4 +432,40 @@ export async function testing(jobs: Jobs, module: { overrideProvider(token: symb
   await runJob(jobs, 'absent');
   new TestElections({ master: false }).setMaster(true, 'reports');
   module.overrideProvider(ELECTIONS);
+}
+
+export async function testZookeeper(): Promise<void> {
+  const options: TestZookeeperOptions = {
+    host: '127.0.0.1',
+    port: 2181,
+    directory: '/tmp/zookeeper',
+    tickTimeMs: 100,
+    minSessionTimeoutMs: 200,
+    maxSessionTimeoutMs: 60_000,
+    maxFrameBytes: 1 << 20,
+    maxConnections: 100,
+    containerCheckMs: 1_000,
+    time: 'manual',
+    childProcess: false,
+    log: (line) => line.trim(),
+  };
+  await using zookeeper: TestZookeeper = await startTestZookeeper(options);
+  const connect: Pick<ZookeeperModuleOptions, 'connectString'> = zookeeper;
+  const sessions: readonly TestZookeeperSession[] = await zookeeper.sessions();
+  const owner = await zookeeper.ownerOf('/soa/master/services/S:1');
+  same<typeof owner, bigint | undefined>(true);
+  if (owner !== undefined) await zookeeper.expire(owner);
+  // @ts-expect-error a session is named by its id
+  await zookeeper.expire('0x1');
+  const cut: CutOptions = { session: sessions[0]?.id ?? 0n, direction: 'to-server' };
+  await zookeeper.cut(cut);
+  await zookeeper.heal();
+  const kept: RestartOptions = { keep: 'older' };
+  await zookeeper.restart(kept);
+  // @ts-expect-error a restart says what is kept
+  await zookeeper.restart();
+  const failure = new TestZookeeperError('why');
+  same<typeof failure.code, string>(true);
+  const data = await zookeeper.read(connect.connectString ?? '/');
+  same<typeof data, Buffer | undefined>(true);
 }

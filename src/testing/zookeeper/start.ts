@@ -1,5 +1,8 @@
+import { messageOf } from '../../zookeeper/support/errors.js';
+import { FileStorage } from './server/file-storage.js';
 import { LocalZookeeper } from './local.js';
 import type { ServerSettings } from './server/server.js';
+import { RemoteZookeeper } from './remote.js';
 import { TestZookeeperError, type TestZookeeper, type TestZookeeperOptions } from './test-zookeeper.js';
 
 /** ZooKeeper's own limit (`jute.maxbuffer`, 3.8). */
@@ -12,13 +15,16 @@ const MAX_FRAME_BYTES = 0xfffff;
  * Rejects with a `TestZookeeperError` for options that cannot be, or a port or directory that is taken.
  */
 export async function startTestZookeeper(options: TestZookeeperOptions = {}): Promise<TestZookeeper> {
-  const zookeeper = new LocalZookeeper(settingsOf(options), undefined);
+  if (options.childProcess === true) return RemoteZookeeper.start(options);
+  const zookeeper = new LocalZookeeper(
+    settingsOf(options),
+    options.directory === undefined ? undefined : new FileStorage(options.directory),
+  );
   try {
     await zookeeper.start();
   } catch (cause) {
-    throw cause instanceof TestZookeeperError
-      ? cause
-      : new TestZookeeperError(`The test ZooKeeper cannot serve on ${options.host ?? '127.0.0.1'}:${options.port ?? 0}.`, { cause });
+    const where = `${options.host ?? '127.0.0.1'}:${options.port ?? 0}`;
+    throw new TestZookeeperError(`It cannot serve on ${where}: ${messageOf(cause)}`, { cause });
   }
   return zookeeper;
 }

@@ -46,6 +46,8 @@ export type Request =
   | { readonly kind: 'refused'; readonly reason: 'unimplemented' | 'bad-arguments' | 'reconfig-disabled' }
   | { readonly kind: 'unknown'; readonly opcode: number };
 
+export type WatchRequest = Request & { readonly kind: `${string}-watch` | `${string}-watches` };
+
 export interface NumberedRequest {
   readonly xid: number;
   readonly request: Request;

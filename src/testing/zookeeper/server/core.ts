@@ -1,12 +1,13 @@
 import type { WatchEvent } from '../../../zookeeper/wire/operations.js';
 import type { JuteWriter } from '../protocol/jute.js';
 import { connectReply, eventFrame, identities, partError, partHeader, partsEnd, replyTo, texts, writeResult } from '../protocol/replies.js';
-import type { ConnectRequest, NumberedRequest, ReadRequest, Request, WatchTarget, WriteRequest } from '../protocol/requests.js';
+import type { ConnectRequest, NumberedRequest, ReadRequest, Request, WatchRequest, WriteRequest } from '../protocol/requests.js';
 import { Tree } from '../state/tree.js';
-import { Watches, type WatchKind } from '../state/watches.js';
+import { Watches } from '../state/watches.js';
 import type { Identity, Txn } from '../state/znode.js';
 import { identityOf } from './identity.js';
 import { answerRead, codeOf } from './reads.js';
+import { answerWatch } from './watch-requests.js';
 import { SessionTable, type ServerSession } from './sessions.js';
 
 /** What the core needs of a connection. */
@@ -253,24 +254,10 @@ export class Core {
     this.reply(client, xid);
   }
 
-  private watch(client: Client, xid: number, request: Request & { kind: `${string}-watch` | `${string}-watches` }): void {
-    if (request.kind === 'set-watches') {
-      this.watches.rearm(request.watches, client, this.tree, (event) => tell(client, event));
-      return this.reply(client, xid);
-    }
-    if (request.kind === 'add-watch') {
-      if (request.watch === undefined) return this.fail(client, xid, codeOf('bad-arguments'));
-      this.watches.add(request.watch, request.path, client);
-      // ErrorResponse, with "no error" in it (FinalRequestProcessor, 3.8).
-      return this.reply(client, xid, (to) => to.int(0));
-    }
-    if (request.target === undefined) return this.fail(client, xid, codeOf('bad-arguments'));
-    const kinds = KINDS_OF[request.target];
-    const { path } = request;
-    const act = (kind: WatchKind): boolean =>
-      request.kind === 'check-watches' ? this.watches.has(kind, path, client) : this.watches.remove(kind, path, client);
-    if (kinds.map(act).includes(true)) this.reply(client, xid);
-    else this.fail(client, xid, codeOf('no-watcher'));
+  private watch(client: Client, xid: number, request: WatchRequest): void {
+    const answer = answerWatch(this.watches, client, request, this.tree, (event) => tell(client, event));
+    if (answer.refused === undefined) this.reply(client, xid, answer.body);
+    else this.fail(client, xid, codeOf(answer.refused));
   }
 
   private stamp(): { readonly zxid: bigint; readonly timeMs: number } {
@@ -293,12 +280,6 @@ export class Core {
     return txn;
   }
 }
-
-const KINDS_OF: Readonly<Record<WatchTarget, readonly WatchKind[]>> = {
-  child: ['child', 'persistent', 'recursive'],
-  data: ['data', 'persistent', 'recursive'],
-  any: ['data', 'child', 'persistent', 'recursive'],
-};
 
 function tell(client: Client, event: WatchEvent): void {
   client.peer.send(eventFrame(event));

@@ -179,7 +179,7 @@ export class EmbeddedServer implements Host {
       monotonicMs: () => this.time.monotonicMs(),
       wallMs: () => this.time.wallMs(),
       onChange: (change) => {
-        this.storage?.append(change, () => this.core?.image());
+        this.storage?.append(change, () => this.core?.handOver());
         if (change.opened !== undefined) this.watchExpiry();
       },
     };

@@ -1,4 +1,4 @@
-import { Refused, RIGHTS, type AclEntry, type Identity } from './znode.js';
+import { OPEN_ACL, Refused, RIGHTS, type AclEntry, type Identity } from './znode.js';
 
 /** The schemes that an access control list may name, and the form of their ids. */
 const SCHEMES: Readonly<Record<string, (id: string) => boolean>> = {
@@ -37,6 +37,9 @@ export function resolvedAcl(acl: readonly AclEntry[], by: readonly Identity[] | 
     else throw new Refused('invalid-acl');
   }
   if (resolved.size === 0) throw new Refused('invalid-acl');
+  const [first] = resolved.values();
+  // Most nodes are open to everybody: they share one list.
+  if (resolved.size === 1 && first?.scheme === 'world' && first.rights === RIGHTS.all) return OPEN_ACL;
   return [...resolved.values()];
 }
 
