@@ -1,4 +1,4 @@
-import type { RunEntry } from '../jobs/record/job-record.js';
+import { isHeld, type RunEntry } from '../jobs/record/job-record.js';
 import type { JobStore, MemberView } from '../jobs/record/job-store.js';
 import type { Clock } from '../support/clock.js';
 import type { Ground } from '../mastership/election.js';
@@ -66,17 +66,18 @@ export class Absent {
     const waiting = new Set<string>();
     let lookAgainInMs: number | undefined;
     for (const entry of running) {
-      if (entry.member === '') continue;
-      if (present.has(entry.member)) {
-        this.sinceMs.delete(entry.member);
+      if (!isHeld(entry)) continue;
+      const { member } = entry.holder;
+      if (present.has(member)) {
+        this.sinceMs.delete(member);
         continue;
       }
-      const sinceMs = this.sinceMs.get(entry.member) ?? this.clock.monotonicMs();
-      remember(this.sinceMs, entry.member, sinceMs);
-      const address = this.addressesSeen.get(entry.member) ?? ground?.holderOf(entry.token);
-      if (address !== undefined && address !== '') addresses.set(entry.member, address);
+      const sinceMs = this.sinceMs.get(member) ?? this.clock.monotonicMs();
+      remember(this.sinceMs, member, sinceMs);
+      const address = this.addressesSeen.get(member) ?? ground?.holderOf(entry.token);
+      if (address !== undefined && address !== '') addresses.set(member, address);
       const leftMs = entry.election === election ? 0 : sinceMs + waitMsFor(LONGEST_OLD_LEASE_MS) - this.clock.monotonicMs();
-      (leftMs <= 0 ? gone : waiting).add(entry.member);
+      (leftMs <= 0 ? gone : waiting).add(member);
       if (leftMs > 0) lookAgainInMs = Math.min(lookAgainInMs ?? leftMs, leftMs);
     }
     return { gone, waiting, addresses, lookAgainInMs };

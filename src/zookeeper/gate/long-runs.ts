@@ -1,4 +1,4 @@
-import type { RunEntry } from '../jobs/record/job-record.js';
+import type { HeldRun } from '../jobs/record/job-record.js';
 import type { JobIdentity } from '../jobs/job-identity.js';
 import { hasDueSince, LONG_RUN_MS, longRuns } from '../jobs/record/long-run.js';
 import type { Plan, Situation } from '../jobs/record/plan.js';
@@ -21,19 +21,19 @@ export class LongRuns {
     const found = long.filter(
       (entry) => rules.timeoutMs === undefined && (isSkipped || (rules.overlap !== 'allow' && hasDueSince(schedule, entry, nowMs))),
     );
-    for (const entry of found) if (!this.told.has(entry.claim)) this.tell(entry, tenure?.member === entry.member, nowMs);
+    for (const entry of found) if (!this.told.has(entry.claim)) this.tell(entry, tenure?.member === entry.holder.member, nowMs);
     this.told = new Set(
       long.map(({ claim }) => claim).filter((claim) => this.told.has(claim) || found.some((each) => each.claim === claim)),
     );
   }
 
-  private tell(entry: RunEntry, isHere: boolean, nowMs: number): void {
+  private tell(entry: HeldRun, isHere: boolean, nowMs: number): void {
     const { store, observer, address } = this.parts;
     const tell = (where: string): void => reportLongRun(observer, this.job, entry, where, nowMs);
     if (isHere) return tell(address);
     const unknown = 'another replica';
     void store.members().then(
-      (members) => tell(members.find(({ name }) => name === entry.member)?.address ?? unknown),
+      (members) => tell(members.find(({ name }) => name === entry.holder.member)?.address ?? unknown),
       () => tell(unknown),
     );
   }

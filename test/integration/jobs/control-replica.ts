@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import type { ControlParts } from '../../../src/zookeeper/jobs/control/amend.js';
 import { register, type Registered } from '../../../src/zookeeper/jobs/control/registration.js';
-import type { JobRecord } from '../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, type JobRecord } from '../../../src/zookeeper/jobs/record/job-record.js';
 import type { Declaration, JobControl } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
@@ -92,7 +92,7 @@ export class Replica {
           cause: 'trigger',
           starts: 1,
           startedMs: Date.now(),
-          member: 'version~a',
+          holder: heldBy('version~a'),
           election: 'e',
           token: 1n,
         } as const;

@@ -1,3 +1,4 @@
+import { heldBy } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { list } from '../../../src/zookeeper/jobs/control/list.js';
@@ -207,7 +208,7 @@ it('goes on with a control node and a progress that somebody has written over', 
     cause: 'trigger',
     starts: 1,
     startedMs: Date.now(),
-    member: 'gone',
+    holder: heldBy('gone'),
     election: 'e',
     token: 1n,
   } as const;

@@ -1,4 +1,4 @@
-import type { JobRecord, RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { jobZnodes } from '../../../src/zookeeper/jobs/record/job.znodes.js';
 import type { Change, JobControl, JobStore, TriggerNode } from '../../../src/zookeeper/jobs/record/job-store.js';
 import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
@@ -78,7 +78,12 @@ export function tickAt(second: number): { dueMs: number; nominalMs: number } {
 }
 
 export function entryOf(second: number): RunEntry {
-  const run = { cause: 'schedule', starts: 1, startedMs: second * 1_000, member: 'version~00000000-0000-4000-8000-000000000000' } as const;
+  const run = {
+    cause: 'schedule',
+    starts: 1,
+    startedMs: second * 1_000,
+    holder: heldBy('version~00000000-0000-4000-8000-000000000000'),
+  } as const;
   return { claim: `claim-${second}`, tick: tickAt(second), trigger: undefined, election: 'abcdefgh', token: 4_294_967_299n, ...run };
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { JobRecord, RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
 import {
   EMPTY_CONTROL,
   type Change,
@@ -91,7 +91,7 @@ function entry(claim: string, second: number): RunEntry {
     cause: 'schedule',
     starts: 1,
     startedMs: 1,
-    member: 'version~a',
+    holder: heldBy('version~a'),
     election: 'e',
     token: 1n,
   };

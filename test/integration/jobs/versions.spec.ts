@@ -1,3 +1,4 @@
+import { heldBy } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resetClaim } from '../../../src/zookeeper/jobs/control/reset.js';
 import { encodeControl, MAX_BY_LENGTH, MAX_CHANGE_LENGTH, MAX_CONTROL_BYTES } from '../../../src/zookeeper/jobs/record/control-codec.js';
@@ -117,7 +118,7 @@ describe('resetClaim', () => {
         tick: undefined,
         trigger: id,
         cause: 'trigger' as const,
-        member: 'version~a',
+        holder: heldBy('version~a'),
         election: 'e',
         token: 1n,
       };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
 import type { JobRules } from '../../../src/zookeeper/jobs/job-rules.js';
-import type { RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, NOBODY, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { HandClock } from '../mastership/hand-clock.js';
 import { EVERY_HOUR, JOB, LoneReplica, LoneStore, settle, type ReplicaOptions } from './lone-replica.js';
 
@@ -22,7 +22,7 @@ async function afterGivenBack(laterMs: number, options: ReplicaOptions): Promise
   held.release();
   await left;
   expect(first.runs).toEqual([]);
-  expect((await store.record()).running).toMatchObject([{ member: '', starts: 0 }]);
+  expect((await store.record()).running).toMatchObject([{ holder: NOBODY, starts: 0 }]);
   clock.stall(laterMs);
   const next = new LoneReplica({ clock, store, ...options, cron: EVERY_HOUR });
   await settle();
@@ -106,7 +106,7 @@ describe('a run that was cut short', () => {
     const tick = { dueMs: clock.wallMs(), nominalMs: clock.wallMs() };
     const claimed = { claim: 'c', tick, trigger: undefined, cause: 'schedule', starts: 1, startedMs: clock.wallMs() } as const;
     // Its replica died before it had the answer; the method was never called.
-    const entry: RunEntry = { ...claimed, member: 'version~dead', election: 'other', token: 3n };
+    const entry: RunEntry = { ...claimed, holder: heldBy('version~dead'), election: 'other', token: 3n };
     await store.edit({ running: [entry], cursor: tick });
     replica.job.loop?.cache.outdate();
     replica.job.loop?.look();

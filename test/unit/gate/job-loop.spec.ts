@@ -7,7 +7,7 @@ import { JobLoop } from '../../../src/zookeeper/gate/job-loop.js';
 import { Pace } from '../../../src/zookeeper/gate/pace.js';
 import { JobEvents } from '../../../src/zookeeper/jobs/job-events.js';
 import { DEFAULT_RULES } from '../../../src/zookeeper/jobs/job-rules.js';
-import type { JobRecord, RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, NOBODY, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
 import type { Change, MemberView, WriteResult } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
 import type { Finished } from '../../../src/zookeeper/jobs/record/plan.js';
@@ -188,7 +188,7 @@ describe('the loop of a job', () => {
     hold.release();
     await settle();
     expect(started).toEqual([]);
-    expect(await running()).toMatchObject([{ member: '', starts: 0, cause: 'schedule' }]);
+    expect(await running()).toMatchObject([{ holder: NOBODY, starts: 0, cause: 'schedule' }]);
   });
 
   it('gives a claim back whose answer was lost, and starts the tick all the same, once', async () => {
@@ -212,7 +212,7 @@ describe('the loop of a job', () => {
     hold.release();
     await settle();
     expect(started).toEqual([]);
-    expect(await running()).toMatchObject([{ member: '', starts: 0 }]);
+    expect(await running()).toMatchObject([{ holder: NOBODY, starts: 0 }]);
     expect(clock.waiting).toBe(0);
   });
 
@@ -226,7 +226,7 @@ describe('the loop of a job', () => {
     hold.release();
     await settle();
     expect(started).toEqual([]);
-    expect(await running()).toMatchObject([{ member: '', starts: 0, cause: 'schedule' }]);
+    expect(await running()).toMatchObject([{ holder: NOBODY, starts: 0, cause: 'schedule' }]);
   });
 
   it('makes a drain wait for a claim under way, which is given back before the node is', async () => {
@@ -244,7 +244,7 @@ describe('the loop of a job', () => {
     hold.release();
     await drain;
     expect(started).toEqual([]);
-    expect(await running()).toMatchObject([{ member: '', starts: 0 }]);
+    expect(await running()).toMatchObject([{ holder: NOBODY, starts: 0 }]);
   });
 
   it('writes the verdict of a run before a drain is over', async () => {
@@ -289,7 +289,7 @@ describe('the loop of a job', () => {
       cause: 'schedule',
       starts: 1,
       startedMs: 1,
-      member: 'version~b',
+      holder: heldBy('version~b'),
       election: 'another',
       token: 1n,
     };
@@ -313,13 +313,13 @@ describe('the loop of a job', () => {
   it('does not take a run for interrupted whose replica has joined since the members were last listed', async () => {
     const election = createHash('sha256').update('Bank:1').digest('base64url').slice(0, 11);
     const run = { tick: undefined, trigger: 't', cause: 'trigger', starts: 1, startedMs: 1, token: 1n } as const;
-    const dead: RunEntry = { ...run, claim: 'old', member: 'version~dead', election: 'another' };
+    const dead: RunEntry = { ...run, claim: 'old', holder: heldBy('version~dead'), election: 'another' };
     const { clock, store, loop } = await setUp({ running: [dead] }, (parts) => new JoiningStore(parts));
     // The members were asked for just now. Then one joins, wins this election for a moment, and claims.
     store.here = ['version~young'];
     const { view } = await store.load(JOB);
     if (view === undefined) throw new Error('There is no record.');
-    const running: RunEntry[] = [{ ...run, claim: 'young', member: 'version~young', election }];
+    const running: RunEntry[] = [{ ...run, claim: 'young', holder: heldBy('version~young'), election }];
     await store.write(JOB, { view, record: { ...view.record, running }, verdicts: [], triggers: [], ground: undefined });
     clock.pass(100);
     loop.cache.outdate();
@@ -340,7 +340,17 @@ describe('the loop of a job', () => {
 
 describe('replicas that are absent', () => {
   function run(member: string, election: string): RunEntry {
-    return { claim: member, tick: undefined, trigger: 't', cause: 'trigger', starts: 1, startedMs: 1, member, election, token: 1n };
+    return {
+      claim: member,
+      tick: undefined,
+      trigger: 't',
+      cause: 'trigger',
+      starts: 1,
+      startedMs: 1,
+      holder: heldBy(member),
+      election,
+      token: 1n,
+    };
   }
 
   it('are gone at once for a run of the same election, and after the longest lease for one of another', async () => {

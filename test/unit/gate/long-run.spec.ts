@@ -1,3 +1,4 @@
+import { heldBy } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { describe, expect, it } from 'vitest';
 import { LONG_RUN_MS } from '../../../src/zookeeper/jobs/record/long-run.js';
 import type { JobRules } from '../../../src/zookeeper/jobs/job-rules.js';
@@ -40,7 +41,7 @@ describe('a run that never ends', () => {
     const record = await replica.store.record();
     const startedMs = replica.clock.wallMs();
     const run = { claim: 'theirs', tick: undefined, trigger: 't', cause: 'trigger', starts: 1, startedMs, token: 1n } as const;
-    await replica.store.edit({ running: [...record.running, { ...run, member: 'version~1', election: 'other' }] });
+    await replica.store.edit({ running: [...record.running, { ...run, holder: heldBy('version~1'), election: 'other' }] });
     replica.job.loop?.cache.outdate();
     await replica.pass(120, 10_000);
     expect(told(replica).map(({ fields }) => fields)).toMatchObject([{ replica: '1:1', trigger: 't' }]);

@@ -160,12 +160,12 @@ function isOrphaned(job: string, { own, members }: Scene): boolean {
   return !own.has(job) && !members.some((member) => hasJob(member, job));
 }
 
-export function runningOf({ tick, trigger, startedMs, member, starts, token }: RunEntry, members: readonly MemberView[]): RunningJob {
+export function runningOf({ tick, trigger, startedMs, holder, starts, token }: RunEntry, members: readonly MemberView[]): RunningJob {
   return {
     scheduledTime: tick && new Date(tick.dueMs),
     trigger,
     since: new Date(startedMs),
-    replica: members.find(({ name }) => name === member)?.address,
+    replica: holder.kind === 'replica' ? members.find(({ name }) => name === holder.member)?.address : undefined,
     attempt: starts,
     fencingToken: token.toString(),
   };

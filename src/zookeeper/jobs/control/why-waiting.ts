@@ -1,4 +1,5 @@
 import { ON_TIME_MS } from '../job-rules.js';
+import { isHeld } from '../record/job-record.js';
 import type { MemberView } from '../record/job-store.js';
 import { runningOf } from './list.js';
 import { electionsOf, hasJob } from './members.js';
@@ -52,7 +53,7 @@ async function othersInWords({ store }: WhyParts, { job }: Question): Promise<st
   const readOn = async (): Promise<void> => {
     for (let name = others.shift(); name !== undefined && late.length < MAX_NAMED; name = others.shift()) {
       const { view } = await store.load(name);
-      if (view?.record.running.some(({ member, cause }) => member !== '' && (cause === 'misfire' || cause === 'rerun'))) late.push(name);
+      if (view?.record.running.some((each) => isHeld(each) && (each.cause === 'misfire' || each.cause === 'rerun'))) late.push(name);
     }
   };
   await Promise.all(Array.from({ length: READING }, readOn));
@@ -73,7 +74,7 @@ function orphanedInWords(job: string, members: readonly MemberView[]): string {
 }
 
 function overlapInWords({ view, members, timeZone }: Question): string | undefined {
-  const entry = view.record.running.find(({ member }) => member !== '');
+  const entry = view.record.running.find(isHeld);
   if (entry === undefined) return undefined;
   const { replica, since, scheduledTime } = runningOf(entry, members);
   const what = scheduledTime === undefined ? 'a triggered run' : `the run of ${at(scheduledTime.getTime(), timeZone)}`;

@@ -1,4 +1,4 @@
-import type { JobView, RunEntry } from '../record/job-record.js';
+import { isHeld, type JobView, type RunEntry } from '../record/job-record.js';
 import { EMPTY_CONTROL, type JobControl } from '../record/job-store.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { keptSchedule } from '../schedule/kept.js';
@@ -84,7 +84,7 @@ function isAbout({ tick, until }: StoredVerdict, { tickMs, schedule, view }: Que
 
 function runningInWords(parts: WhyParts, entry: RunEntry, { job, members, nowMs, timeZone }: Question): string {
   const { replica, since, attempt, fencingToken } = runningOf(entry, members);
-  if (entry.member === '') {
+  if (!isHeld(entry)) {
     const turn = turnInWords(parts, job);
     const what = entry.cause === 'rerun' ? 'had ended' : 'was started';
     const rule = entry.cause === 'rerun' ? 'onInterrupted says' : 'misfire says, or at once if it is on time';

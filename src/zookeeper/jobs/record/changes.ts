@@ -2,7 +2,7 @@ import { invariant } from '../../support/invariant.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { rangeOfList, type TickRange } from '../schedule/tick-range.js';
 import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
-import { EMPTY_RECORD, type JobRecord, type JobView, type RunEntry, type ScheduleInForce } from './job-record.js';
+import { EMPTY_RECORD, NOBODY, type JobRecord, type JobView, type RunEntry, type ScheduleInForce } from './job-record.js';
 import { hasRoomForRun, hasRoomForTrigger } from './room.js';
 import { passed, passedOver } from './undecided.js';
 import { runInterrupted, ticksPassed, triggerRefused } from './verdict-builders.js';
@@ -54,7 +54,7 @@ export function reclaim(record: JobRecord, old: RunEntry, entry: RunEntry): JobR
 
 /** Gives a run back: it stays, for whoever takes it. */
 export function giveBack(record: JobRecord, old: RunEntry, change: Pick<RunEntry, 'cause' | 'starts' | 'attempted'>): JobRecord {
-  return replaceEntry(record, old, { ...old, ...change, member: '' });
+  return replaceEntry(record, old, { ...old, ...change, holder: NOBODY });
 }
 
 /** A run leaves the record with its one verdict. */

@@ -2,7 +2,7 @@ import { compareTicks, type Tick } from '../tick.js';
 import type { Draft, Office } from './draft.js';
 import { lateUntilMs } from './due-ticks.js';
 import { floorOf } from './floor.js';
-import { attemptsMade, type RunEntry } from './job-record.js';
+import { attemptsMade, isHeld, type RunEntry } from './job-record.js';
 import type { Finished } from './plan.js';
 
 /**
@@ -11,7 +11,7 @@ import type { Finished } from './plan.js';
  */
 export function settle(draft: Draft): void {
   for (const finished of draft.situation.finished) {
-    const entry = draft.record.running.find(({ claim, member }) => claim === finished.claim && member !== '');
+    const entry = draft.record.running.find((each) => each.claim === finished.claim && isHeld(each));
     if (entry !== undefined) settleOne(draft, entry, finished);
     else if (finished.outcome !== 'unstarted') draft.dropped.push(finished.claim);
   }
@@ -39,9 +39,10 @@ export function takeOver(draft: Draft, office: Office): void {
   const { live, gone } = draft.situation;
   for (const entry of draft.record.running) {
     if (live.has(entry.claim) || entry === draft.start) continue;
-    if (entry.member === '') takeFree(draft, entry, office);
-    else if (gone.has(entry.member)) takeInterrupted(draft, entry, office, 'replica gone');
-    else if (entry.member === office.member) takeInterrupted(draft, entry, office, 'mastership lost');
+    const { holder } = entry;
+    if (holder.kind === 'nobody') takeFree(draft, entry, office);
+    else if (gone.has(holder.member)) takeInterrupted(draft, entry, office, 'replica gone');
+    else if (holder.member === office.member) takeInterrupted(draft, entry, office, 'mastership lost');
   }
 }
 
@@ -80,7 +81,7 @@ function isSuperseded({ record, situation }: Draft, tick: Tick): boolean {
   const { schedule, nowMs, view } = situation;
   const next = schedule?.next(floorOf({ record, createdMs: view.createdMs }));
   if (next !== undefined && next.dueMs <= nowMs) return true;
-  return record.running.some((other) => other.member === '' && other.tick !== undefined && compareTicks(other.tick, tick) > 0);
+  return record.running.some((other) => !isHeld(other) && other.tick !== undefined && compareTicks(other.tick, tick) > 0);
 }
 
 function takeInterrupted(draft: Draft, entry: RunEntry, office: Office, reason: 'replica gone' | 'mastership lost'): void {
@@ -92,14 +93,14 @@ function takeInterrupted(draft: Draft, entry: RunEntry, office: Office, reason: 
 }
 
 /** A dead replica tells nothing any more; its token alone says little to a person. */
-function whereItRan({ situation }: Draft, { member }: RunEntry): string | undefined {
-  const address = situation.addresses.get(member);
+function whereItRan({ situation }: Draft, { holder }: RunEntry): string | undefined {
+  const address = holder.kind === 'replica' ? situation.addresses.get(holder.member) : undefined;
   return address === undefined ? undefined : `It was claimed on ${address}, which has gone.`;
 }
 
 /** Nothing is claimed while the job is paused, or before its turn in catching up. It must not stand in the way of triggers, and of ticks, until then. */
 function setAside(draft: Draft, entry: RunEntry): void {
-  if (entry.member === '') return;
+  if (!isHeld(entry)) return;
   draft.free(entry, { cause: 'rerun', starts: entry.starts, attempted: attemptsMade(entry, draft.situation.rules) });
 }
 

@@ -1,6 +1,7 @@
 import type { Tick } from '../tick.js';
 import type { Draft, Office } from './draft.js';
 import { DueTicks } from './due-ticks.js';
+import { isHeld } from './job-record.js';
 import { hasRoomForRun } from './room.js';
 
 /**
@@ -46,7 +47,7 @@ function runLatest(draft: Draft, due: DueTicks, office: Office): boolean {
     draft.pass(late, 'missed', 'late');
     return true;
   }
-  const entry = draft.newEntry(office, { tick: late.last, trigger: undefined, cause: 'misfire' });
+  const entry = draft.newEntry(office, { tick: late.last }, 'misfire');
   if (!hasRoomForRun(draft.record, entry) || !mayCatchUp(draft, late.last)) return false;
   const others = due.allButLast(late);
   if (others !== undefined) draft.pass(others, 'missed', 'late');
@@ -60,8 +61,8 @@ function runAll(draft: Draft, due: DueTicks, office: Office): boolean {
   if (tooMany !== undefined) draft.pass(tooMany, 'missed', 'too many');
   const late = due.late();
   if (late === undefined) return true;
-  const entry = draft.newEntry(office, { tick: late.first, trigger: undefined, cause: 'misfire' });
-  const isFirst = !draft.record.running.some(({ member, cause }) => member === '' && (cause === 'schedule' || cause === 'misfire'));
+  const entry = draft.newEntry(office, { tick: late.first }, 'misfire');
+  const isFirst = !draft.record.running.some((each) => !isHeld(each) && (each.cause === 'schedule' || each.cause === 'misfire'));
   if (!isFirst || !hasRoomForRun(draft.record, entry) || !mayCatchUp(draft, late.first)) return false;
   draft.claim(entry);
   return late.count === 1;
@@ -84,7 +85,7 @@ function passOnTime(draft: Draft, due: DueTicks, office: Office): void {
   if (superseded !== undefined) draft.pass(superseded, 'skipped', 'overlap');
   for (let ticks = due.all(); ticks !== undefined; ticks = due.all()) {
     const { isFree } = draft;
-    const entry = draft.newEntry(office, { tick: ticks.first, trigger: undefined, cause: 'schedule' });
+    const entry = draft.newEntry(office, { tick: ticks.first }, 'schedule');
     if ((isFree || overlap === 'allow') && hasRoomForRun(draft.record, entry)) {
       if (!draft.mayStart()) return;
       draft.claim(entry);

@@ -10,7 +10,7 @@ export function startTriggers(draft: Draft, office: Office): void {
       continue;
     }
     if (!draft.isFree && overlap === 'queue-latest') return;
-    const entry = draft.newEntry(office, { tick: undefined, trigger, cause: 'trigger' });
+    const entry = draft.newEntry(office, { trigger }, 'trigger');
     if (!hasRoomForRun(draft.record, entry) || !draft.mayStart()) return;
     draft.claim(entry);
   }

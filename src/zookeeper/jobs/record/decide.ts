@@ -52,7 +52,7 @@ function membersInTheWay(draft: Draft): readonly string[] {
   const { live, tenure } = draft.situation;
   if (tenure === undefined) return [];
   const others = draft.active.filter((entry) => entry !== draft.start && !live.has(entry.claim) && !draft.isAbandoned(entry));
-  return [...new Set(others.map(({ member }) => member))];
+  return [...new Set(others.map(({ holder }) => holder.member))];
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {

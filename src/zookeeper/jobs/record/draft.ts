@@ -2,7 +2,7 @@ import { invariant } from '../../support/invariant.js';
 import type { TickRange } from '../schedule/tick-range.js';
 import type { Tick } from '../tick.js';
 import * as changes from './changes.js';
-import { attemptsMade, type JobRecord, type RunEntry } from './job-record.js';
+import { attemptsMade, heldBy, isHeld, workOf, type HeldRun, type JobRecord, type RunEntry, type RunWork } from './job-record.js';
 import type { Plan, Situation } from './plan.js';
 import type { RunResult } from './result-codec.js';
 import { runEnded, runInterrupted, unstartedPassed, type RunEnd } from './verdict-builders.js';
@@ -38,8 +38,8 @@ export class Draft {
   }
 
   /** Runs that go on, or whose end nobody has noticed yet. */
-  get active(): readonly RunEntry[] {
-    return this.current.running.filter(({ member }) => member !== '');
+  get active(): readonly HeldRun[] {
+    return this.current.running.filter(isHeld);
   }
 
   /** Nothing is in the way of a run that must not overlap. */
@@ -73,16 +73,16 @@ export class Draft {
   }
 
   /** True for a run that nobody carries on, as far as this replica knows. */
-  isAbandoned({ claim, member }: RunEntry): boolean {
+  isAbandoned({ claim, holder }: RunEntry): boolean {
     const { live, gone, tenure } = this.situation;
     if (live.has(claim) || claim === this.start?.claim) return false;
-    return member === '' || gone.has(member) || member === tenure?.member;
+    return holder.kind === 'nobody' || gone.has(holder.member) || holder.member === tenure?.member;
   }
 
-  newEntry(office: Office, work: Pick<RunEntry, 'tick' | 'trigger' | 'cause'>): RunEntry {
+  newEntry(office: Office, work: RunWork, cause: RunEntry['cause']): RunEntry {
     const { newClaim, nowMs } = this.situation;
     const { member, election, token } = office;
-    return { ...work, claim: newClaim, starts: 1, startedMs: Math.round(nowMs), member, election, token };
+    return { ...work, claim: newClaim, cause, starts: 1, startedMs: Math.round(nowMs), holder: heldBy(member), election, token };
   }
 
   /** Starts a tick that the cursor has not passed, or a trigger. Ticks between them must have been passed before. */
@@ -94,8 +94,7 @@ export class Draft {
   /** Starts again what a replica was given and did not finish. The entry keeps its tick or trigger and gets a new claim id. */
   reclaim(old: RunEntry, office: Office, cause: RunEntry['cause']): void {
     const attempted = attemptsMade(old, this.situation.rules);
-    const work = { tick: old.tick, trigger: old.trigger, cause };
-    const entry = { ...this.newEntry(office, work), starts: old.starts + 1, attempted };
+    const entry = { ...this.newEntry(office, workOf(old), cause), starts: old.starts + 1, attempted };
     this.begin(entry);
     this.current = changes.reclaim(this.current, old, entry);
   }

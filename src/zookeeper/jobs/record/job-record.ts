@@ -4,14 +4,25 @@ import type { ScheduleSpec } from '../schedule/schedule.js';
 import type { Tick } from '../tick.js';
 import type { StoredVerdict } from './verdict.js';
 
-/** A run that was claimed and has no verdict yet. */
-export interface RunEntry {
+/** Which replica has a run: it goes on there, as far as anybody knows. Or nobody: it was given back without having ended, and is free to be taken. */
+export type Holder =
+  | {
+      readonly kind: 'replica';
+      /** The name of its member node. */
+      readonly member: string;
+    }
+  | { readonly kind: 'nobody' };
+
+export const NOBODY: Holder = { kind: 'nobody' };
+
+export function heldBy(member: string): Holder {
+  return { kind: 'replica', member };
+}
+
+/** What is known of every run that was claimed and has no verdict yet. */
+interface ClaimedRun {
   /** Random; names this claim. */
   readonly claim: string;
-  /** Undefined for a trigger. */
-  readonly tick: Tick | undefined;
-  /** The id of the trigger, for a triggered run. */
-  readonly trigger: string | undefined;
   readonly cause: RunCause;
   /** How often it was started, this time included. */
   readonly starts: number;
@@ -19,19 +30,37 @@ export interface RunEntry {
   readonly attempted?: number | undefined;
   /** When it was claimed, by the wall clock of the replica that has claimed it. The method is called once the claim is acknowledged. */
   readonly startedMs: number;
-  /** The name of its replica's member node; empty: given back without having ended, free to be taken. */
-  readonly member: string;
+  readonly holder: Holder;
   /** A digest of the election's key: tells whose master runs it. */
   readonly election: string;
   readonly token: bigint;
+}
+
+/** What a run is for: a tick, or a trigger, by its id. Never both, and never neither. */
+export type RunWork = { readonly tick: Tick; readonly trigger?: undefined } | { readonly tick?: undefined; readonly trigger: string };
+
+/** A run that was claimed and has no verdict yet. */
+export type RunEntry = ClaimedRun & RunWork;
+
+/** Of a run. */
+export function workOf({ tick, trigger }: RunEntry): RunWork {
+  return tick === undefined ? { trigger } : { tick };
+}
+
+/** A run that a replica has. */
+export type HeldRun = RunEntry & { readonly holder: { readonly kind: 'replica' } };
+
+export function isHeld(entry: RunEntry): entry is HeldRun {
+  return entry.holder.kind === 'replica';
 }
 
 /**
  * How many attempts a run has made when nobody carries it on. Of a process that has died nobody knows: as many are counted as its starts may have made, so
  * that no number comes twice.
  */
-export function attemptsMade({ member, attempted, starts }: RunEntry, { retry }: Pick<JobRules, 'retry'>): number {
-  return member === '' ? (attempted ?? starts) : starts * (retry?.attempts ?? 1);
+export function attemptsMade(entry: RunEntry, { retry }: Pick<JobRules, 'retry'>): number {
+  const { attempted, starts } = entry;
+  return isHeld(entry) ? starts * (retry?.attempts ?? 1) : (attempted ?? starts);
 }
 
 /** The schedule in force, and the instant after which its ticks count; undefined: since the record was made. */

@@ -1,16 +1,17 @@
 import { endOf } from '../tick.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { floorOf } from './floor.js';
-import type { JobRecord, JobView, RunEntry } from './job-record.js';
+import { isHeld, type HeldRun, type JobRecord, type JobView, type RunEntry } from './job-record.js';
 import type { StoredVerdict } from './verdict.js';
 
 /** A run that has been going on for this long, and keeps ticks of its job from starting, is told of: perhaps it never ends. */
 export const LONG_RUN_MS = 300_000;
 
 /** Runs that have been going on for long, the oldest first. */
-export function longRuns({ running }: JobRecord, nowMs: number): readonly RunEntry[] {
+export function longRuns({ running }: JobRecord, nowMs: number): readonly HeldRun[] {
   return running
-    .filter(({ member, startedMs }) => member !== '' && nowMs - startedMs >= LONG_RUN_MS)
+    .filter(isHeld)
+    .filter(({ startedMs }) => nowMs - startedMs >= LONG_RUN_MS)
     .toSorted((a, b) => a.startedMs - b.startedMs);
 }
 
@@ -25,7 +26,7 @@ export function heldUpBy(
   schedule: Schedule | undefined,
   last: StoredVerdict | undefined,
   nowMs: number,
-): RunEntry | undefined {
+): HeldRun | undefined {
   const [oldest] = longRuns(view.record, nowMs);
   if (oldest === undefined || !hasDueSince(schedule, oldest, nowMs)) return undefined;
   const isWaiting = (schedule?.next(floorOf(view))?.dueMs ?? Infinity) <= nowMs;

@@ -1,7 +1,7 @@
 import { invariant } from '../../support/invariant.js';
 import { endOf, type Tick } from '../tick.js';
 import type { RunCause } from '../run-cause.js';
-import type { RunEntry } from './job-record.js';
+import { heldBy, isHeld, NOBODY, type RunEntry, type RunWork } from './job-record.js';
 
 /**
  * Short texts for what records hold many of. A record is written at every tick, so each byte is sent to every server of the ensemble, each time:
@@ -107,16 +107,15 @@ export function byLetter<Key extends string>(letters: Readonly<Record<Key, strin
 }
 
 /**
- * `<claim> <cause><starts>[.<attempted>] <started> <member> <election> <token>` and the two fields of its tick, or the id of its trigger. Attempts are written
- * only of a run that was given back, which has the room of the name that it lacks, and only when there were retries.
+ * `<claim> <cause><starts>[.<attempted>] <started> <member> <election> <token>` and the two fields of its tick, or the id of its trigger. The member is empty where
+ * nobody has the run. Attempts are written only of a run that was given back, which has the room of the name that it lacks, and only when there were retries.
  */
 export function packEntry(entry: RunEntry): string {
-  invariant((entry.tick === undefined) !== (entry.trigger === undefined), 'a run has a tick and a trigger, or neither');
   return [
     packText(entry.claim),
     CAUSES[entry.cause] + packNumber(entry.starts) + packAttempts(entry),
     packNumber(entry.startedMs),
-    packText(entry.member),
+    entry.holder.kind === 'replica' ? packText(entry.holder.member) : '',
     packText(entry.election),
     packBigint(entry.token),
     entry.trigger === undefined ? packTick(entry.tick) : packText(entry.trigger),
@@ -124,32 +123,40 @@ export function packEntry(entry: RunEntry): string {
 }
 
 /** Without retries each start was one attempt. */
-function packAttempts({ starts, attempted, member }: RunEntry): string {
-  return member !== '' || attempted === undefined || attempted === starts ? '' : `.${packNumber(attempted)}`;
+function packAttempts(entry: RunEntry): string {
+  const { starts, attempted } = entry;
+  return isHeld(entry) || attempted === undefined || attempted === starts ? '' : `.${packNumber(attempted)}`;
 }
 
 export function unpackEntry(packed: unknown): RunEntry {
   expected(typeof packed === 'string', 'a run is no text');
   const [claim, how, started, member, election, token, ...what] = packed.split(' ');
   expected(claim !== undefined && claim !== '' && how !== undefined && member !== undefined && election !== undefined, 'a run is cut off');
-  expected(what.length === 1 || what.length === 2, 'a run has neither a tick nor a trigger');
-  const tick = what.length === 2 ? unpackTick(what[0], what[1]) : undefined;
-  expected(what.length === 1 || tick !== undefined, 'a run has neither a tick nor a trigger');
   const [times, attempts, ...more] = how.slice(1).split('.');
   const starts = unpackNumber(times);
   expected(starts >= 0 && more.length === 0, 'a run was started less than never');
   const attempted = attempts === undefined ? undefined : unpackNumber(attempts);
   expected((attempted ?? 0) >= 0, 'a run has made fewer attempts than none');
+  const name = unpackText(member);
   return {
+    ...unpackWork(what),
     claim: unpackText(claim),
-    tick,
-    trigger: what.length === 1 ? unpackText(what[0] ?? '') : undefined,
     cause: byLetter(CAUSES, how[0]),
     starts,
     attempted,
     startedMs: unpackNumber(started),
-    member: unpackText(member),
+    holder: name === '' ? NOBODY : heldBy(name),
     election: unpackText(election),
     token: unpackBigint(token),
   };
+}
+
+/** Two fields of a tick, or the id of a trigger. */
+function unpackWork(fields: readonly string[]): RunWork {
+  const [first, second] = fields;
+  expected(first !== undefined && fields.length <= 2, 'a run has neither a tick nor a trigger');
+  if (second === undefined) return { trigger: unpackText(first) };
+  const tick = unpackTick(first, second);
+  expected(tick !== undefined, 'a run has neither a tick nor a trigger');
+  return { tick };
 }

@@ -1,4 +1,4 @@
-import { MAX_RUNNING, MAX_WAITING_TRIGGERS, type JobRecord, type RunEntry } from './job-record.js';
+import { heldBy, isHeld, MAX_RUNNING, MAX_WAITING_TRIGGERS, type JobRecord, type RunEntry } from './job-record.js';
 import { packEntry, packText } from './packed.js';
 
 /**
@@ -10,7 +10,7 @@ export const MAX_WORK_BYTES = 640;
 /** The longest id of a trigger, in bytes. */
 export const MAX_TRIGGER_BYTES = 36;
 /** The longest name of a replica that a run can carry: `version~` and a UUID. */
-const MEMBER_OF_MAX_LENGTH = 'version~00000000-0000-0000-0000-000000000000';
+const LONGEST_HOLDER = heldBy('version~00000000-0000-0000-0000-000000000000');
 
 /** Whether one more run can be put down. That of a trigger takes the place at which it has waited. */
 export function hasRoomForRun({ running, triggers }: Pick<JobRecord, 'running' | 'triggers'>, entry: RunEntry): boolean {
@@ -29,6 +29,6 @@ export function hasRoomForTrigger(record: JobRecord, trigger: string): boolean {
 
 /** A run that was given back keeps the room for the name of whoever takes it. */
 function workBytes(running: readonly RunEntry[], triggers: readonly string[]): number {
-  const entries = running.map((entry) => packEntry({ ...entry, member: entry.member === '' ? MEMBER_OF_MAX_LENGTH : entry.member }));
+  const entries = running.map((entry) => packEntry(isHeld(entry) ? entry : { ...entry, holder: LONGEST_HOLDER }));
   return Buffer.byteLength(JSON.stringify([entries, triggers.map(packText).join(' ')]));
 }

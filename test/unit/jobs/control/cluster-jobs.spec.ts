@@ -1,3 +1,4 @@
+import { NOBODY } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { describe, expect, it } from 'vitest';
 import type { JobVerdict } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
@@ -47,7 +48,7 @@ it('answers what can be sent as JSON, with fencing tokens as text', async () => 
     cause: 'schedule',
     starts: 1,
     startedMs: 0,
-    member: '',
+    holder: NOBODY,
     election: 'e',
     token: 2n ** 60n,
   } as const;

@@ -1,3 +1,4 @@
+import { heldBy } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { describe, expect, it } from 'vitest';
 import type { SilenceAlarm } from '../../../../src/zookeeper/jobs/job-events.js';
 import { list, type JobStatus } from '../../../../src/zookeeper/jobs/control/list.js';
@@ -25,7 +26,7 @@ describe('list', () => {
     const { name } = member('1.0', []);
     const startedMs = ms('2026-11-21T09:00:00.100Z');
     const run = { claim: 'c', trigger: undefined, cause: 'schedule', starts: 1, startedMs, election: 'e', token: 7n } as const;
-    const running = [{ ...run, tick: tick('2026-11-21T09:00:00Z'), member: name }];
+    const running = [{ ...run, tick: tick('2026-11-21T09:00:00Z'), holder: heldBy(name) }];
     const problem =
       'Its ticks do not start, because the run of 2026-11-21T09:00:00.000Z has been going on since 2026-11-21T09:00:00.100Z on 10.0.0.1:10.';
     const skipped = { ...NO_RUN, reason: 'overlap', tick: tick('2026-11-21T12:00:00Z') } as const;
@@ -58,7 +59,7 @@ describe('list', () => {
       cause: 'schedule',
       starts: 2,
       startedMs: NOON,
-      member: name,
+      holder: heldBy(name),
       election: 'e',
       token: 7n,
     } as const;

@@ -1,3 +1,4 @@
+import { heldBy } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { describe, expect, it } from 'vitest';
 import { pause, resume } from '../../../../src/zookeeper/jobs/control/pause.js';
 import { resetClaim } from '../../../../src/zookeeper/jobs/control/reset.js';
@@ -112,7 +113,7 @@ describe('resetClaim', () => {
       cause: 'schedule',
       starts: 1,
       startedMs: NOON,
-      member: 'version~x',
+      holder: heldBy('version~x'),
       election: 'e',
       token: 3n,
     } as const;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { register, type Registered } from '../../../../src/zookeeper/jobs/control/registration.js';
 import type { KnownRun } from '../../../../src/zookeeper/jobs/record/changes.js';
+import { heldBy } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { MAX_DECLARATIONS, type Declaration } from '../../../../src/zookeeper/jobs/record/job-store.js';
 import type { Tick } from '../../../../src/zookeeper/jobs/tick.js';
 import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
@@ -314,7 +315,15 @@ describe('a declaration', () => {
 });
 
 describe('a record that was deleted', () => {
-  const run = { trigger: undefined, cause: 'schedule', starts: 1, startedMs: NOON, member: 'version~x', election: 'e', token: 3n } as const;
+  const run = {
+    trigger: undefined,
+    cause: 'schedule',
+    starts: 1,
+    startedMs: NOON,
+    holder: heldBy('version~x'),
+    election: 'e',
+    token: 3n,
+  } as const;
   const entry = { ...run, claim: 'c', tick: tick('2026-11-21T12:00:00Z') };
   const cursor = tick('2026-11-21T12:00:00Z');
 

@@ -5,7 +5,7 @@ import { history } from '../../../../src/zookeeper/jobs/control/history.js';
 import { OrderNotSentError } from '../../../../src/zookeeper/jobs/control/errors.js';
 import { trigger, type Triggered } from '../../../../src/zookeeper/jobs/control/trigger.js';
 import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
-import { MAX_WAITING_TRIGGERS, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, MAX_WAITING_TRIGGERS, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { MAX_AUDIT, type TriggerNode } from '../../../../src/zookeeper/jobs/record/job-store.js';
 import type { RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
 import { systemClock, type Clock } from '../../../../src/zookeeper/support/clock.js';
@@ -66,7 +66,15 @@ class Scene {
 }
 
 function runOf(trigger: string): RunEntry {
-  const run = { tick: undefined, cause: 'trigger', starts: 1, startedMs: 1, member: 'version~a', election: 'e', token: 1n } as const;
+  const run = {
+    tick: undefined,
+    cause: 'trigger',
+    starts: 1,
+    startedMs: 1,
+    holder: heldBy('version~a'),
+    election: 'e',
+    token: 1n,
+  } as const;
   return { claim: `claim of ${trigger}`, trigger, ...run };
 }
 

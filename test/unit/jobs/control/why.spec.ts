@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JobRecord, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, NOBODY, type JobRecord, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import type { JobControl, MemberView } from '../../../../src/zookeeper/jobs/record/job-store.js';
 import { NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { verdictOf } from '../../../../src/zookeeper/jobs/control/verdicts.js';
@@ -59,7 +59,7 @@ const RUN: RunEntry = {
   cause: 'schedule',
   starts: 1,
   startedMs: ms('2026-11-21T10:00:00.100Z'),
-  member: member('1.0', []).name,
+  holder: heldBy(member('1.0', []).name),
   election: 'digest',
   token: 41n,
 };
@@ -145,13 +145,13 @@ describe('why, about a tick that runs', () => {
   });
 
   it('says that its replica is gone', async () => {
-    expect(await ask(TEN, { record: { cursor: tick(TEN), running: [{ ...RUN, member: 'version~other' }] } })).toMatch(
+    expect(await ask(TEN, { record: { cursor: tick(TEN), running: [{ ...RUN, holder: heldBy('version~other') }] } })).toMatch(
       /^Running on a replica that is gone/,
     );
   });
 
   it('says that it was given back', async () => {
-    expect(await ask(TEN, { record: { cursor: tick(TEN), running: [{ ...RUN, member: '' }] } })).toMatch(/given back/);
+    expect(await ask(TEN, { record: { cursor: tick(TEN), running: [{ ...RUN, holder: NOBODY }] } })).toMatch(/given back/);
   });
 });
 
@@ -201,7 +201,7 @@ describe('why, about a tick that is due and undecided', () => {
       /^Due since 30 min, .* waits for its turn in catching up, behind the late runs of "payroll", "backup"; 3 jobs come before it\./,
     );
     expect(await ask(TEN, { record, catchUp: { ahead: 0, behind: [] } })).toMatch(/catching up; it is the next\./);
-    const running = [{ ...RUN, member: '', starts: 0 }];
+    const running = [{ ...RUN, holder: NOBODY, starts: 0 }];
     expect(await ask(TEN, { record: { cursor: tick(TEN), running }, catchUp })).toMatch(/given back before it was started; .*"payroll"/);
   });
 

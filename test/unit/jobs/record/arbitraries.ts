@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { JobRecord, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, NOBODY, type JobRecord, type RunEntry, type RunWork } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import type { RunCause } from '../../../../src/zookeeper/jobs/run-cause.js';
 import { MAX_ERROR_LENGTH, type Outcome, type StoredVerdict, type VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { endOf, type Tick } from '../../../../src/zookeeper/jobs/tick.js';
@@ -55,13 +55,13 @@ export const entries: fc.Arbitrary<RunEntry> = fc
   .record({
     claim: names,
     what: fc.oneof(
-      ticks.map((tick) => ({ tick, trigger: undefined })),
-      names.map((trigger) => ({ tick: undefined, trigger })),
+      ticks.map((tick): RunWork => ({ tick })),
+      names.map((trigger): RunWork => ({ trigger })),
     ),
     cause: causes,
     starts: fc.nat({ max: 100 }),
     startedMs: instants,
-    member: fc.oneof(fc.constant(''), names),
+    holder: fc.oneof(fc.constant(NOBODY), names.map(heldBy)),
     election: names,
     token: tokens,
   })
@@ -89,10 +89,9 @@ export const records: fc.Arbitrary<JobRecord> = fc.record({
   alarmedMs: maybe(instants),
 });
 
+const LONGEST_TICK = { dueMs: 9_999_999_999_999, nominalMs: 9_999_999_999_999 - 16 * 3_600_000 };
+
 const LONGEST_ENTRY = {
-  tick: { dueMs: 9_999_999_999_999, nominalMs: 9_999_999_999_999 - 16 * 3_600_000 },
-  trigger: undefined,
-  cause: 'schedule',
   starts: 100,
   startedMs: 9_999_999_999_999,
   election: 'abcdefghijk',
@@ -101,8 +100,8 @@ const LONGEST_ENTRY = {
 
 /** A run with the longest names that the library gives. */
 export function longestEntry(n: number, isTrigger: boolean): RunEntry {
-  const entry = { ...LONGEST_ENTRY, claim: uuid(n), member: `version~${uuid(n + 10)}` };
-  return isTrigger ? { ...entry, tick: undefined, trigger: uuid(n + 20), cause: 'trigger' } : entry;
+  const entry = { ...LONGEST_ENTRY, claim: uuid(n), holder: heldBy(`version~${uuid(n + 10)}`) };
+  return isTrigger ? { ...entry, trigger: uuid(n + 20), cause: 'trigger' } : { ...entry, tick: LONGEST_TICK, cause: 'schedule' };
 }
 
 export function uuid(n: number): string {
@@ -112,7 +111,7 @@ export function uuid(n: number): string {
 /** Everything in it is as long as it may be, but the runs, triggers and verdicts. */
 export const LONGEST_RECORD: JobRecord = {
   schedule: { cronTime: '*'.repeat(256), timeZone: 'Z'.repeat(40), sinceMs: 9_999_999_999_999 },
-  cursor: LONGEST_ENTRY.tick,
+  cursor: LONGEST_TICK,
   running: [],
   triggers: [],
   pausedMs: 9_999_999_999_999,

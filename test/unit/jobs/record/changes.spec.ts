@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as changes from '../../../../src/zookeeper/jobs/record/changes.js';
-import type { JobRecord, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { NOBODY, type JobRecord, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { runEnded, triggerRefused } from '../../../../src/zookeeper/jobs/record/verdict-builders.js';
 import { InvariantError } from '../../../../src/zookeeper/support/invariant.js';
 import { compareTicks, endOf } from '../../../../src/zookeeper/jobs/tick.js';
@@ -75,7 +75,7 @@ describe('a run', () => {
     const record = recordWith({ running });
     const [first, other] = running as [RunEntry, RunEntry];
     const back = changes.giveBack(record, first, { cause: 'rerun', starts: 1, attempted: 2 });
-    expect(back.running).toEqual([{ ...first, cause: 'rerun', starts: 1, attempted: 2, member: '' }, other]);
+    expect(back.running).toEqual([{ ...first, cause: 'rerun', starts: 1, attempted: 2, holder: NOBODY }, other]);
     const [free] = back.running as [RunEntry];
     expect(changes.reclaim(back, free, runOf(2, 'again')).running).toEqual([runOf(2, 'again'), other]);
     expect(() => changes.reclaim(back, first, runOf(2, 'again'))).toThrow(InvariantError);

@@ -80,7 +80,7 @@ export class SharedRecord {
   }
 
   /** What is kept about one tick is not contradicted by a row that covers it. */
-  private checkApart(kept: readonly { readonly tick: Tick | undefined; readonly until?: Tick | undefined }[]): void {
+  private checkApart(kept: readonly { readonly tick?: Tick | undefined; readonly until?: Tick | undefined }[]): void {
     const rows = kept.flatMap(({ tick, until }) => (tick === undefined ? [] : [{ tick, last: until ?? tick }]));
     rows.sort((a, b) => compareTicks(a.tick, b.tick));
     for (const [index, { tick }] of rows.entries()) {

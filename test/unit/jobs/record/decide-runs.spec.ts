@@ -1,9 +1,10 @@
+import { heldBy, NOBODY } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { describe, expect, it } from 'vitest';
 import { entry, Listed, finished, inShort, ME, OTHER, planFor, second, tickAt, CREATED_MS } from './situations.js';
 
 const gone = new Set([OTHER]);
 const nothing = { record: undefined, start: undefined, verdicts: [], again: false };
-const theirs = entry({ member: OTHER, election: 'theirs', token: 5n });
+const theirs = entry({ holder: heldBy(OTHER), election: 'theirs', token: 5n });
 
 describe('a run that has ended here', () => {
   it('leaves the record with its verdict', () => {
@@ -37,8 +38,8 @@ describe('a run that has ended here', () => {
   });
 
   it('is dropped, and told, when somebody else has decided about it', () => {
-    for (const running of [[], [theirs], [entry({ member: '' })]].map((each) => each.map((run) => ({ ...run, claim: 'x' })))) {
-      const claim = running[0]?.member === '' ? 'x' : 'a-claim';
+    for (const running of [[], [theirs], [entry({ holder: NOBODY })]].map((each) => each.map((run) => ({ ...run, claim: 'x' })))) {
+      const claim = running[0]?.holder.kind === 'nobody' ? 'x' : 'a-claim';
       const plan = planFor(3.9, { tenure: undefined, record: { running }, finished: [finished({ claim })] });
       expect(plan).toMatchObject({ ...nothing, dropped: [claim] });
     }
@@ -58,9 +59,9 @@ describe('a run that has ended here', () => {
 
   it('is given back when it was cut short, or not started; only a start counts', () => {
     const released = planFor(3.9, { tenure: undefined, record: { running: [entry()] }, finished: [finished({ outcome: 'released' })] });
-    expect(released).toMatchObject({ record: { running: [entry({ member: '', cause: 'rerun' })] }, verdicts: [] });
+    expect(released).toMatchObject({ record: { running: [entry({ holder: NOBODY, cause: 'rerun' })] }, verdicts: [] });
     const unstarted = planFor(3.9, { tenure: undefined, record: { running: [entry()] }, finished: [finished({ outcome: 'unstarted' })] });
-    expect(unstarted).toMatchObject({ record: { running: [entry({ member: '', starts: 0 })] }, verdicts: [] });
+    expect(unstarted).toMatchObject({ record: { running: [entry({ holder: NOBODY, starts: 0 })] }, verdicts: [] });
   });
 });
 
@@ -121,14 +122,14 @@ describe('the run of a replica that is gone', () => {
   });
 
   it('has to wait with "rerun" for another replica whose run goes on, where runs may not overlap', () => {
-    const record = { running: [theirs, entry({ claim: 'b', tick: second(2), member: 'version~third' })] };
+    const record = { running: [theirs, entry({ claim: 'b', tick: second(2), holder: heldBy('version~third') })] };
     const rules = { onInterrupted: { rerun: 1 } };
     expect(planFor(3.9, { rules, record, gone })).toMatchObject({ ...nothing, waitsFor: ['version~third'] });
     expect(planFor(3.9, { rules: { ...rules, overlap: 'allow' }, record, gone }).start).toMatchObject({ tick: second(3) });
   });
 
   it('is one of several: one start in each change, ticks only when all are started', () => {
-    const record = { running: [theirs, { ...theirs, claim: 'b', tick: second(2) }] };
+    const record = { running: [theirs, entry({ ...theirs, claim: 'b', tick: second(2) })] };
     const rules = { onInterrupted: { rerun: 1 }, overlap: 'allow' } as const;
     const plan = planFor(4, { rules, record, gone });
     expect(plan).toMatchObject({ start: { tick: second(3) }, again: true, verdicts: [], record: { cursor: second(3) } });
@@ -140,7 +141,7 @@ describe('the run of a replica that is gone', () => {
     const rules = { onInterrupted: { rerun: 1 } };
     const record = { running: [theirs], pausedMs: CREATED_MS + 3_100 };
     const held = planFor(9, { rules, record, gone });
-    expect(held).toMatchObject({ start: undefined, verdicts: [], record: { running: [{ ...theirs, member: '', cause: 'rerun' }] } });
+    expect(held).toMatchObject({ start: undefined, verdicts: [], record: { running: [{ ...theirs, holder: NOBODY, cause: 'rerun' }] } });
     expect(planFor(9, { rules, record: held.record ?? {}, gone })).toMatchObject(nothing);
     const resumed = { ...held.record, pausedMs: undefined, resumedMs: CREATED_MS + 9_000 };
     expect(planFor(9, { rules, record: resumed, gone }).start).toMatchObject({ tick: second(3), cause: 'rerun', starts: 2 });
@@ -152,17 +153,18 @@ describe('the run of a replica that is gone', () => {
     const record = { running: [triggered], pausedMs: CREATED_MS };
     expect(inShort(planFor(9, { record, gone }).verdicts)).toEqual(['interrupted replica gone t']);
     const again = planFor(9, { record, gone, rules: { onInterrupted: { rerun: 1 } } });
-    expect(again.start).toMatchObject({ trigger: 't', tick: undefined, cause: 'rerun', starts: 2 });
+    expect(again.start).toMatchObject({ trigger: 't', cause: 'rerun', starts: 2 });
+    expect(again.start?.tick).toBeUndefined();
   });
 });
 
 describe('a run that may be started again', () => {
   const rules = { onInterrupted: { rerun: 2 } } as const;
-  const released = entry({ member: '', cause: 'rerun' });
+  const released = entry({ holder: NOBODY, cause: 'rerun' });
 
   it('waits for its turn in catching up, and stands in the way of nothing until then', () => {
     const waiting = planFor(3.9, { rules, record: { running: [theirs] }, gone, mayCatchUp: false });
-    const freed = { ...theirs, member: '', cause: 'rerun', attempted: 1 };
+    const freed = { ...theirs, holder: NOBODY, cause: 'rerun', attempted: 1 };
     expect(waiting).toMatchObject({ start: undefined, waitsForPace: true, verdicts: [], record: { running: [freed] } });
     const again = planFor(3.95, { rules, record: waiting.record ?? {}, mayCatchUp: false });
     expect(again).toMatchObject({ record: undefined, start: undefined, waitsForPace: true });
@@ -189,7 +191,7 @@ describe('a run that may be started again', () => {
   });
 
   it('and was never started is missed by a version that has disabled the job', () => {
-    const running = [entry({ member: '', starts: 0 })];
+    const running = [entry({ holder: NOBODY, starts: 0 })];
     const plan = planFor(3.1, { rules, record: { running }, disabled: true, schedule: undefined });
     expect(inShort(plan.verdicts)).toEqual(['missed late 3']);
   });
@@ -206,7 +208,7 @@ describe('a run that may be started again', () => {
   it('counts its attempts on: those that were told, and those that a process which died may have made', () => {
     const ended = finished({ outcome: 'released', attempt: 2 });
     const first = planFor(3.9, { rules, record: { running: [entry()] }, finished: [ended], tenure: undefined });
-    expect(first.record?.running).toMatchObject([{ member: '', starts: 1, attempted: 2 }]);
+    expect(first.record?.running).toMatchObject([{ holder: NOBODY, starts: 1, attempted: 2 }]);
     const again = planFor(3.9, { rules, record: first.record ?? {} });
     expect(again.start).toMatchObject({ starts: 2, attempted: 2 });
     const retrying = { ...rules, retry: { attempts: 3, backoffMs: 1 } };
@@ -216,7 +218,7 @@ describe('a run that may be started again', () => {
     });
     const unstarted = finished({ outcome: 'unstarted', attempt: 2, claim: 'new-claim' });
     const back = planFor(3.95, { rules, record: again.record ?? {}, finished: [unstarted], tenure: undefined });
-    expect(back.record?.running).toMatchObject([{ member: '', starts: 1, attempted: 2 }]);
+    expect(back.record?.running).toMatchObject([{ holder: NOBODY, starts: 1, attempted: 2 }]);
   });
 });
 
@@ -230,14 +232,14 @@ describe('a run of this replica that it does not know', () => {
 describe('a run that was given back', () => {
   it('that was never started is claimed again, with its own cause and before any later tick', () => {
     for (const cause of ['schedule', 'misfire'] as const) {
-      const plan = planFor(4, { record: { running: [entry({ member: '', cause, starts: 0 })] } });
-      expect(plan.start).toMatchObject({ tick: second(3), cause: 'schedule', starts: 1, claim: 'new-claim', member: ME });
+      const plan = planFor(4, { record: { running: [entry({ holder: NOBODY, cause, starts: 0 })] } });
+      expect(plan.start).toMatchObject({ tick: second(3), cause: 'schedule', starts: 1, claim: 'new-claim', holder: heldBy(ME) });
       expect(plan).toMatchObject({ verdicts: [], catchesUp: false });
     }
   });
 
   describe('and was never started, is as late as one that nobody has claimed', () => {
-    const unstarted = entry({ member: '', starts: 0, attempted: 0 });
+    const unstarted = entry({ holder: NOBODY, starts: 0, attempted: 0 });
     /** Nothing else is due. */
     const alone = { record: { running: [unstarted] }, schedule: new Listed([second(3)]) };
 
@@ -287,13 +289,13 @@ describe('a run that was given back', () => {
   });
 
   it('that was cut short follows the rule of this master for reruns', () => {
-    const record = { running: [entry({ member: '', cause: 'rerun' })] };
+    const record = { running: [entry({ holder: NOBODY, cause: 'rerun' })] };
     expect(planFor(3.9, { record, rules: { onInterrupted: { rerun: 1 } } }).start).toMatchObject({ cause: 'rerun', starts: 2 });
     expect(inShort(planFor(3.9, { record }).verdicts)).toEqual(['interrupted mastership lost 3']);
   });
 
   it('waits while the job is paused, and is missed when it was due before the job was resumed and never started', () => {
-    const running = [entry({ member: '', starts: 0 })];
+    const running = [entry({ holder: NOBODY, starts: 0 })];
     expect(planFor(9, { record: { running, pausedMs: CREATED_MS + 3_500 } })).toMatchObject(nothing);
     const plan = planFor(9, { record: { running, resumedMs: CREATED_MS + 9_000 } });
     expect(inShort(plan.verdicts)).toEqual(['missed late 3']);
@@ -302,12 +304,14 @@ describe('a run that was given back', () => {
   });
 
   it('does not stand in the way of a trigger while the job is paused', () => {
-    const record = { running: [entry({ member: '', starts: 0 })], pausedMs: CREATED_MS + 3_500, triggers: ['t'] };
-    expect(planFor(9, { record }).start).toMatchObject({ trigger: 't', cause: 'trigger', tick: undefined });
+    const record = { running: [entry({ holder: NOBODY, starts: 0 })], pausedMs: CREATED_MS + 3_500, triggers: ['t'] };
+    const { start } = planFor(9, { record });
+    expect(start).toMatchObject({ trigger: 't', cause: 'trigger' });
+    expect(start?.tick).toBeUndefined();
   });
 
   it('is not taken for running elsewhere', () => {
-    const running = [entry({ member: '', starts: 0, tick: tickAt(5) })];
+    const running = [entry({ holder: NOBODY, starts: 0, tick: tickAt(5) })];
     expect(planFor(9, { record: { running, pausedMs: 9 } }).waitsFor).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../../src/zookeeper/jobs/record/decide.js';
-import { MAX_RUNNING } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, MAX_RUNNING } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { MAX_CATCH_UP } from '../../../../src/zookeeper/jobs/job-rules.js';
 import { endOf } from '../../../../src/zookeeper/jobs/tick.js';
 import {
@@ -21,7 +21,7 @@ import {
 
 const atStart = { cursor: undefined };
 /** Another replica's run of the third tick. */
-const elsewhere = { running: [entry({ member: OTHER })] };
+const elsewhere = { running: [entry({ holder: heldBy(OTHER) })] };
 /** This replica's run of the third tick. */
 const here = { record: { running: [entry()] }, live: new Set(['a-claim']) };
 
@@ -29,7 +29,7 @@ describe('a tick', () => {
   it('is claimed when it is due, and passed by the cursor in the same change', () => {
     const plan = planFor(4);
     expect(plan.start).toEqual(
-      entry({ claim: 'new-claim', tick: second(4), cause: 'schedule', startedMs: CREATED_MS + 4_000, member: ME, token: 7n }),
+      entry({ claim: 'new-claim', tick: second(4), cause: 'schedule', startedMs: CREATED_MS + 4_000, holder: heldBy(ME), token: 7n }),
     );
     expect(plan.record).toMatchObject({ cursor: second(4), running: [plan.start] });
     expect(plan).toMatchObject({ verdicts: [], again: false, wakeAtMs: CREATED_MS + 5_000, waitsFor: [], waitsForPace: false });
@@ -241,7 +241,7 @@ describe('a tick that is due while the job runs', () => {
       const going = { ...minutes, record: { ...minutes.record, running }, live: new Set(['a-claim']) };
       expect(planFor(35, going)).toMatchObject({ record: undefined, verdicts: [], waitsForPace: false });
       expect(inShort(planFor(40, going).verdicts)).toEqual(['skipped overlap 20']);
-      const theirs = { ...minutes, record: { ...minutes.record, running: [entry({ ...running[0], member: OTHER })] } };
+      const theirs = { ...minutes, record: { ...minutes.record, running: [entry({ ...running[0], holder: heldBy(OTHER) })] } };
       expect(inShort(planFor(40, theirs).verdicts)).toEqual(['skipped overlap 20']);
     },
   );
@@ -259,7 +259,7 @@ describe('a tick that is due while the job runs', () => {
     const late = { schedule, record: { ...elsewhere, cursor: second(10) } };
     expect(planFor(25, late).record).toBeUndefined();
     expect(inShort(planFor(30, late).verdicts)).toEqual(['missed late 20', 'skipped overlap 30']);
-    const began = { ...late, record: { ...late.record, running: [entry({ member: OTHER, startedMs: CREATED_MS + 20_500 })] } };
+    const began = { ...late, record: { ...late.record, running: [entry({ holder: heldBy(OTHER), startedMs: CREATED_MS + 20_500 })] } };
     expect(inShort(planFor(30, { ...began, rules: { overlap: 'queue-latest' } }).verdicts)).toEqual(['missed late 20']);
     expect(planFor(30, { ...late, rules: { overlap: 'allow' } })).toMatchObject({ start: { tick: second(30), cause: 'schedule' } });
   });

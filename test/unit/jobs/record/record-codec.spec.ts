@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_RECORD_BYTES, MAX_RUNNING, MAX_WAITING_TRIGGERS } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, NOBODY, MAX_RECORD_BYTES, MAX_RUNNING, MAX_WAITING_TRIGGERS } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { decodeRecord, encodeAtAnySize, encodeRecord } from '../../../../src/zookeeper/jobs/record/record-codec.js';
 import { hasRoomForRun, hasRoomForTrigger } from '../../../../src/zookeeper/jobs/record/room.js';
 import { endOf } from '../../../../src/zookeeper/jobs/tick.js';
@@ -59,7 +59,7 @@ describe('the record of a job', () => {
     const record = {
       ...emptyRecord,
       cursor: { dueMs: 36 ** 3, nominalMs: 36 ** 3 + 36 },
-      running: [entry({ member, trigger: 'my id', tick: undefined })],
+      running: [entry({ holder: heldBy(member), trigger: 'my id' })],
     };
     expect(encodeRecord(record).toString()).toBe(
       '[1,["* * * * * *","UTC"],"1000 10 - - - - -",["a-claim s1 lhx4 version~*D4-tW9nLRp-hZXCGdyiVDg mine 7 my*.id"],"",0]',
@@ -196,7 +196,7 @@ describe('the room in a record', () => {
 
   it('is kept for a run that was given back, so that it can be taken again', () => {
     const longId = (n: number): string => `${n}${'"'.repeat(35)}`;
-    const running = Array.from({ length: MAX_RUNNING }, (_, n) => ({ ...longestEntry(n, true), member: '' }));
+    const running = Array.from({ length: MAX_RUNNING }, (_, n) => ({ ...longestEntry(n, true), holder: NOBODY }));
     let record = { ...LONGEST_RECORD, running };
     for (let n = 0; hasRoomForTrigger(record, longId(n)); n += 1) record = { ...record, triggers: [...record.triggers, longId(n)] };
     expect(record.triggers.length).toBeLessThan(MAX_WAITING_TRIGGERS);

@@ -1,6 +1,6 @@
 import { decide } from '../../../../src/zookeeper/jobs/record/decide.js';
 import { DEFAULT_RULES, type JobRules } from '../../../../src/zookeeper/jobs/job-rules.js';
-import type { JobRecord, JobView, RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, type JobRecord, type JobView, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import type { Finished, Plan, Situation } from '../../../../src/zookeeper/jobs/record/plan.js';
 import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import type { Schedule } from '../../../../src/zookeeper/jobs/schedule/schedule.js';
@@ -129,9 +129,13 @@ export function planFor(seconds: number, changes: Changes = {}): Plan {
   return decide(situation(seconds, changes));
 }
 
-export function entry(change: Partial<RunEntry> = {}): RunEntry {
-  const run = { cause: 'schedule', starts: 1, startedMs: CREATED_MS + 3_000, member: ME, election: 'mine', token: 7n } as const;
-  return { claim: 'a-claim', tick: second(3), trigger: undefined, ...run, ...change };
+/** A run of the third tick on this replica, unless something else is said. */
+export function entry(
+  change: Partial<Omit<RunEntry, 'tick' | 'trigger'>> & { tick?: Tick | undefined; trigger?: string | undefined } = {},
+): RunEntry {
+  const { tick = second(3), trigger, ...others } = change;
+  const run = { cause: 'schedule', starts: 1, startedMs: CREATED_MS + 3_000, holder: heldBy(ME), election: 'mine', token: 7n } as const;
+  return { claim: 'a-claim', ...(trigger === undefined ? { tick } : { trigger }), ...run, ...others };
 }
 
 export function finished(change: Partial<Finished> = {}): Finished {
