@@ -27,7 +27,7 @@ export class Claims {
 
   /** A claim that perhaps stands in the record never starts here: it goes back, for whoever may start it. */
   unmade(result: WriteResult, { reports }: Situation, { start }: Plan): void {
-    const isUnsure = result.kind === 'moved' && result.maybeWritten === true;
+    const isUnsure = result.kind === 'unknown';
     if (isUnsure && start !== undefined) this.giveBack(start);
     else if (start !== undefined) this.runs.cancel(start.claim);
     // A note of a failed run has no name by which a second one could be told from the first.

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { decide } from '../jobs/record/decide.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
-import type { WriteResult } from '../jobs/record/job-store.js';
+import { viewIn, type WriteResult } from '../jobs/record/job-store.js';
 import type { Situation } from '../jobs/record/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
@@ -156,7 +156,7 @@ export class JobLoop {
     if (this.held !== undefined) this.leave();
     if (this.runs.isWritten) return;
     const { epoch } = this.cache;
-    const { view } = await this.parts.store.load(this.job.identity.name);
+    const view = viewIn(await this.parts.store.load(this.job.identity.name));
     if (view !== undefined) return this.carryOut(this.situation(view, undefined, NONE_GONE), epoch, undefined, NONE_GONE);
     const { finished, reports } = this.runs;
     reportLost(this.parts.observer, this.job.identity.name, finished.length + reports.length);
@@ -188,14 +188,15 @@ export class JobLoop {
   };
 
   private async load(epoch: number): Promise<JobView | undefined> {
-    const { view, problem } = await this.parts.store.load(this.job.identity.name);
+    const loaded = await this.parts.store.load(this.job.identity.name);
+    const view = viewIn(loaded);
     if (view !== undefined) this.cache.saw(view, epoch, this.parts.absent.moment);
     if (view !== undefined && this.registrar.isDue(view, this.cache.cursorSeen)) {
       this.lookAgain = true;
       return undefined;
     }
-    if (problem !== undefined) {
-      reportUnreadable(this.parts.observer, this.job.identity.name, problem);
+    if (loaded.kind === 'unreadable') {
+      reportUnreadable(this.parts.observer, this.job.identity.name, loaded.problem);
       this.registrar.forget();
       this.reasons.pause(MAX_SLEEP_MS);
     } else if (view === undefined) {
@@ -239,7 +240,7 @@ export class JobLoop {
     try {
       const result = await this.claims.write(situation, plan, tenure);
       if (result !== undefined && !(await this.meet(result, epoch, tenure))) {
-        if (result.kind === 'moved') place?.missed();
+        if (result.kind === 'moved' || result.kind === 'unknown') place?.missed();
         return this.claims.unmade(result, situation, plan);
       }
       this.failures = 0;

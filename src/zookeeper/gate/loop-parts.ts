@@ -2,9 +2,9 @@ import type { JobEvents } from '../jobs/job-events.js';
 import type { JobIdentity } from '../jobs/job-identity.js';
 import type { KnownDecisions } from '../jobs/record/changes.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
-import type { Change, JobStore, TriggerChange, WriteResult } from '../jobs/record/job-store.js';
+import type { Change, JobStore, WriteResult } from '../jobs/record/job-store.js';
 import type { Finished, Plan } from '../jobs/record/plan.js';
-import type { StoredVerdict } from '../jobs/record/verdict.js';
+import { endsBy } from '../jobs/record/trigger.state.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { backoffMs } from '../support/backoff.js';
@@ -53,15 +53,10 @@ export function changeOf(view: JobView, plan: Plan, tenure: HeldTenure | undefin
     verdicts: plan.verdicts,
     ground: tenure?.ground,
     triggers: [
-      ...plan.verdicts.flatMap((verdict) => (verdict.trigger === undefined ? [] : [endOf(verdict.trigger, verdict, plan)])),
+      ...endsBy(plan.verdicts, plan.results),
       ...(start?.trigger === undefined ? [] : [{ id: start.trigger, state: 'started' as const }]),
     ],
   };
-}
-
-function endOf(id: string, verdict: StoredVerdict, { results }: Plan): TriggerChange {
-  const result = results.get(id);
-  return { id, state: verdict.outcome === 'skipped' ? 'refused' : 'ended', verdict, ...(result !== undefined && { result }) };
 }
 
 /** How long a loop waits when something failed, `failures` times in a row before. */

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { ControlParts } from '../../../src/zookeeper/jobs/control/amend.js';
 import { register, type Registered } from '../../../src/zookeeper/jobs/control/registration.js';
 import { heldBy, type JobRecord } from '../../../src/zookeeper/jobs/record/job-record.js';
-import type { Declaration, JobControl } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type Declaration, type JobControl } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import type { Admin } from '../../support/admin.js';
@@ -66,7 +66,7 @@ export class Replica {
   }
 
   async record(): Promise<JobRecord> {
-    const { view } = await this.parts.store.load(JOB);
+    const view = viewIn(await this.parts.store.load(JOB));
     if (view === undefined) throw new Error('There is no record.');
     return view.record;
   }
@@ -82,7 +82,7 @@ export class Replica {
     const { store } = this.parts;
     return eventually(
       async () => {
-        const { view } = await store.load(JOB);
+        const view = viewIn(await store.load(JOB));
         const [id] = view?.record.triggers ?? [];
         if (view === undefined || id === undefined) throw new Error('none waits');
         const entry = {

@@ -1,3 +1,4 @@
+import { viewIn } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { heldBy } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -121,7 +122,7 @@ describe('triggers', () => {
         () => 'started',
         (thrown: unknown) => (thrown as { code?: string }).code,
       );
-      const { view } = await master.parts.store.load(JOB);
+      const view = viewIn(await master.parts.store.load(JOB));
       const isWaiting = view?.record.triggers.includes(`round-${round}`) === true;
       const record = view && { ...view.record, triggers: [] };
       const start = view && record && isWaiting;
@@ -200,7 +201,7 @@ it('goes on with a control node and a progress that somebody has written over', 
   await replica.boot();
   const { store } = replica.parts;
   await store.saveNote(JOB, 'progress', Buffer.from('{"fraction":0.5,"atMs":0,"token":"1"}'), undefined);
-  const { view } = await store.load(JOB);
+  const view = viewIn(await store.load(JOB));
   if (view === undefined) throw new Error('There is no record.');
   const run = {
     claim: randomUUID(),

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { trigger } from '../../../src/zookeeper/jobs/control/trigger.js';
-import type { JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
 import { encodeTrigger } from '../../../src/zookeeper/jobs/record/trigger-codec.js';
 import { NO_RUN } from '../../../src/zookeeper/jobs/record/verdict.js';
@@ -77,7 +77,7 @@ describe.each<[string, () => Promise<JobStore>]>([
     const parts = { store, clock: systemClock, address: 'me:1' };
     const again = await trigger(parts, JOB, { idempotencyKey: 'invoice 7', wait: 'done' });
     expect(again).toMatchObject({ id: 'invoice 7', verdict: { outcome: 'ran', trigger: 'invoice 7' } });
-    expect((await store.load(JOB)).view?.record.triggers).toEqual([]);
+    expect(viewIn(await store.load(JOB))?.record.triggers).toEqual([]);
     await eventually(async () => expect((await store.loadTrigger(JOB, 'invoice 7'))?.input).toBeUndefined(), { what: 'its input to go' });
   });
 
@@ -129,7 +129,7 @@ describe('the keys of a job in ZooKeeper', () => {
     await over(at.store, 'invoice 7');
     await at.session.delete(at.znodes.trigger(JOB, 'invoice 7'), -1);
     expect(await at.store.addTrigger(JOB, triggerOf('invoice 7'))).toBe('exists');
-    expect((await at.store.load(JOB)).view?.record.triggers).toEqual([]);
+    expect(viewIn(await at.store.load(JOB))?.record.triggers).toEqual([]);
   });
 
   it('are taken on from triggers that an older version has left', async () => {

@@ -1,6 +1,7 @@
 import { heldBy, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { jobZnodes } from '../../../src/zookeeper/jobs/record/job.znodes.js';
-import type { Change, JobControl, JobStore, TriggerNode } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type Change, type JobControl, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import type { TriggerNode } from '../../../src/zookeeper/jobs/record/trigger.state.js';
 import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
@@ -101,11 +102,11 @@ export function verdictOf(second: number, error?: string): StoredVerdict {
 }
 
 export function triggerOf(id: string, change: Partial<TriggerNode> = {}): TriggerNode {
-  return { id, input: { amount: 7 }, by: 'anna', atMs: 5, state: 'waiting', verdict: undefined, ...change };
+  return { id, input: { amount: 7 }, by: 'anna', atMs: 5, state: 'waiting', ...change } as TriggerNode;
 }
 
 export async function changeOf(store: JobStore, record: Partial<JobRecord>, more: Partial<Change> = {}): Promise<Change> {
-  const { view } = await store.load(JOB);
+  const view = viewIn(await store.load(JOB));
   if (view === undefined) throw new Error('There is no record.');
   return { view, record: { ...view.record, ...record }, verdicts: [], triggers: [], ground: undefined, ...more };
 }

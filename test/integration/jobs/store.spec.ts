@@ -1,13 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { heldBy, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
-import {
-  EMPTY_CONTROL,
-  type Change,
-  type JobControl,
-  type JobStore,
-  type TriggerEnd,
-  type TriggerNode,
-} from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, EMPTY_CONTROL, type Change, type JobControl, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import type { TriggerNode } from '../../../src/zookeeper/jobs/record/trigger.state.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
 import { encodeAtAnySize } from '../../../src/zookeeper/jobs/record/record-codec.js';
 import { ROOMY_RECORD_BYTES } from '../../../src/zookeeper/jobs/record/verdict-log.js';
@@ -104,11 +98,15 @@ function ran(second: number, error?: string): StoredVerdict {
 }
 
 function trigger(id: string, change: Partial<TriggerNode> = {}): TriggerNode {
-  return { id, input: { amount: 7 }, by: 'anna', atMs: 5, state: 'waiting', verdict: undefined, ...change };
+  return { id, input: { amount: 7 }, by: 'anna', atMs: 5, state: 'waiting', ...change } as TriggerNode;
 }
 
-function ending({ id }: TriggerNode): TriggerEnd {
-  return { state: 'refused', verdict: { ...NO_RUN, reason: 'reset', trigger: id } };
+function refusedOf(id: string): StoredVerdict {
+  return { ...NO_RUN, reason: 'reset', trigger: id };
+}
+
+function ending({ id }: TriggerNode): StoredVerdict {
+  return refusedOf(id);
 }
 
 function znodes(): JobZnodes {
@@ -137,7 +135,7 @@ function withHook(session: Session, name: 'multi' | 'get' | 'delete', at: number
 }
 
 async function change(store: JobStore, record: Partial<JobRecord>, more: Partial<Change> = {}): Promise<Change> {
-  const { view } = await store.load(JOB);
+  const view = viewIn(await store.load(JOB));
   if (view === undefined) throw new Error('There is no record.');
   return { view, record: { ...view.record, ...record }, verdicts: [], triggers: [], ground: undefined, ...more };
 }
@@ -154,9 +152,9 @@ describe.each<[string, () => Promise<JobStore>]>([
 
   it('are made once: the first record stays', async () => {
     await store.create(JOB, { ...EMPTY, pausedMs: 1 }, CONTROL);
-    expect((await store.load(JOB)).view?.record).toEqual(EMPTY);
+    expect(viewIn(await store.load(JOB))?.record).toEqual(EMPTY);
     expect(await store.jobs()).toEqual([JOB]);
-    expect((await store.load('other')).view).toBeUndefined();
+    expect(viewIn(await store.load('other'))).toBeUndefined();
   });
 
   it('take a change of what they are, and no change of what they were', async () => {
@@ -165,7 +163,7 @@ describe.each<[string, () => Promise<JobStore>]>([
     const written = await store.write(JOB, first);
     expect(written).toMatchObject({ kind: 'written', view: { record: { running: [{ claim: 'one' }] } } });
     expect(await store.write(JOB, second)).toEqual({ kind: 'moved' });
-    const { view } = await store.load(JOB);
+    const view = viewIn(await store.load(JOB));
     expect(view).toEqual(written.kind === 'written' ? written.view : undefined);
   });
 
@@ -175,7 +173,7 @@ describe.each<[string, () => Promise<JobStore>]>([
       expect(written.kind).toBe('written');
     }
     await store.write(JOB, await change(store, {}, { verdicts: [ran(31, 'no money')] }));
-    const all = [...(await store.loadLog(JOB)), ...((await store.load(JOB)).view?.record.recent ?? [])];
+    const all = [...(await store.loadLog(JOB)), ...(viewIn(await store.load(JOB))?.record.recent ?? [])];
     expect(all.map(({ tick }) => tick?.dueMs)).toEqual(Array.from({ length: 31 }, (__, index) => (index + 1) * 1_000));
     expect(all.at(-1)?.error).toBe('no money');
   });
@@ -257,7 +255,7 @@ describe.each<[string, () => Promise<JobStore>]>([
     await store.saveNote(JOB, 'progress', Buffer.from('1'), undefined);
     await store.remove(JOB);
     expect(await store.jobs()).toEqual([]);
-    expect((await store.load(JOB)).view).toBeUndefined();
+    expect(viewIn(await store.load(JOB))).toBeUndefined();
   });
 });
 
@@ -293,7 +291,7 @@ describe('decisions in ZooKeeper', () => {
     await expect(store.saveNote(JOB, 'progress', Buffer.from('1'), ground)).rejects.toThrow('no-node');
     expect(await store.loadNote(JOB, 'checkpoint')).toBe(0);
     expect(await store.loadNote(JOB, 'progress')).toBeUndefined();
-    expect((await store.load(JOB)).view?.record.cursor).toEqual(at(1));
+    expect(viewIn(await store.load(JOB))?.record.cursor).toEqual(at(1));
   });
 
   it('are told exactly when the reply to a claim is lost', async () => {
@@ -306,7 +304,7 @@ describe('decisions in ZooKeeper', () => {
     const written = await store.write(JOB, claim);
     await lost;
     expect(written).toMatchObject({ kind: 'written', view: { version: claim.view.version + 1 } });
-    expect((await store.load(JOB)).view).toEqual(written.kind === 'written' ? written.view : undefined);
+    expect(viewIn(await store.load(JOB))).toEqual(written.kind === 'written' ? written.view : undefined);
   });
 
   it('are told exactly when the request of a claim is lost', async () => {
@@ -333,7 +331,7 @@ describe('decisions in ZooKeeper', () => {
     const lost = proxy.loseReplyTo('multi');
     expect(await store.write(JOB, claim)).toEqual({ kind: 'moved' });
     await lost;
-    expect((await store.load(JOB)).view?.record.running.map((each) => each.claim)).toEqual(['rival']);
+    expect(viewIn(await store.load(JOB))?.record.running.map((each) => each.claim)).toEqual(['rival']);
   });
 
   it('may have been made when the reply is lost and the record was moved on before the repetition', async () => {
@@ -349,8 +347,8 @@ describe('decisions in ZooKeeper', () => {
     await lost;
     expect((await other.store.write(JOB, await change(other.store, { pausedMs: 1 }))).kind).toBe('written');
     proxy.pass();
-    expect(await writing).toEqual({ kind: 'moved', maybeWritten: true });
-    expect((await store.load(JOB)).view?.record.running.map((each) => each.claim)).toEqual(['one']);
+    expect(await writing).toEqual({ kind: 'unknown' });
+    expect(viewIn(await store.load(JOB))?.record.running.map((each) => each.claim)).toEqual(['one']);
   });
 
   it('are not sent over a session that is over, or while there is none', async () => {
@@ -369,11 +367,11 @@ describe('decisions in ZooKeeper', () => {
     await store.create(JOB, EMPTY, CONTROL);
     const stale = await change(store, { cursor: at(1) });
     await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
-    expect((await store.load(JOB)).problem).toMatch(/JSON|token/i);
+    expect(await store.load(JOB)).toMatchObject({ kind: 'unreadable', problem: expect.stringMatching(/JSON|token/i) as string });
     expect(await store.write(JOB, stale)).toEqual({ kind: 'moved' });
     expect(await store.repair(JOB, EMPTY, ending)).toBe('repaired');
     expect(await store.repair(JOB, EMPTY, ending)).toBe('readable');
-    expect((await store.load(JOB)).view?.record).toEqual(EMPTY);
+    expect(viewIn(await store.load(JOB))?.record).toEqual(EMPTY);
   });
 
   it('end what waits or runs below a record that is repaired, and nothing else', async () => {
@@ -396,11 +394,14 @@ describe('decisions in ZooKeeper', () => {
     await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
     const late = withHook(session, 'multi', 0, async () => {
       expect(await store.repair(JOB, EMPTY, ending)).toBe('repaired');
-      await store.write(JOB, await change(store, { triggers: ['a'] }, { triggers: [{ id: 'a', state: 'waiting' }] }));
+      await store.write(
+        JOB,
+        await change(store, { triggers: ['a'] }, { triggers: [{ id: 'a', state: 'waiting', asked: { by: 'anna', atMs: 5 } }] }),
+      );
     });
     expect(await repair(late, znodes(), JOB, EMPTY, ending)).toBe('readable');
     expect(await store.loadTrigger(JOB, 'a')).toMatchObject({ state: 'waiting' });
-    expect((await store.load(JOB)).view?.record.triggers).toEqual(['a']);
+    expect(viewIn(await store.load(JOB))?.record.triggers).toEqual(['a']);
   });
 
   it.each([1, 2])('are read with a trigger as both were at one instant, when it ends within the read (%i)', async (at) => {
@@ -422,8 +423,8 @@ describe('decisions in ZooKeeper', () => {
     const folder = `${rootPath}/jobs/Bank/${JOB}/triggers`;
     await store.addTrigger(JOB, trigger('first'));
     for (let n = 0; n < MAX_KEPT_TRIGGERS; n += 1) {
-      const state = n % 2 === 0 ? 'waiting' : 'ended';
-      await admin.create(`${folder}/old-${n}`, encodeTrigger({ ...trigger(`old-${n}`), state }).toString());
+      const state = n % 2 === 0 ? ({ state: 'waiting' } as const) : ({ state: 'ended', verdict: ran(1) } as const);
+      await admin.create(`${folder}/old-${n}`, encodeTrigger(trigger(`old-${n}`, state)).toString());
     }
     await store.addTrigger(JOB, trigger('last'));
     await eventually(async () => expect(await admin.children(folder)).toHaveLength(MAX_KEPT_TRIGGERS), { what: 'the oldest to go' });
@@ -443,7 +444,10 @@ describe('decisions in ZooKeeper', () => {
     }
     await admin.create(`${rootPath}/jobs/Bank/${JOB}/results/orphan`, '[1,7]');
     for (let n = 0; n < MAX_KEPT_TRIGGERS - 2; n += 1)
-      await admin.create(znodes().trigger(JOB, `old-${n}`), encodeTrigger({ ...trigger(`old-${n}`), state: 'ended' }).toString());
+      await admin.create(
+        znodes().trigger(JOB, `old-${n}`),
+        encodeTrigger({ ...trigger(`old-${n}`), state: 'ended', verdict: ran(1) }).toString(),
+      );
     await store.addTrigger(JOB, trigger('last'));
     await eventually(async () => expect(await admin.children(znodes().results(JOB))).toEqual(['second']), { what: 'the others to go' });
     expect(await store.loadTrigger(JOB, 'first')).toMatchObject({ state: 'ended', verdict: { outcome: 'ran' } });
@@ -469,10 +473,16 @@ describe('decisions in ZooKeeper', () => {
     const { store, session } = await connect();
     await store.create(JOB, EMPTY, CONTROL);
     for (let n = 0; n < MAX_KEPT_TRIGGERS; n += 1)
-      await admin.create(znodes().trigger(JOB, `old-${n}`), encodeTrigger({ ...trigger(`old-${n}`), state: 'refused' }).toString());
+      await admin.create(
+        znodes().trigger(JOB, `old-${n}`),
+        encodeTrigger({ ...trigger(`old-${n}`), state: 'refused', verdict: refusedOf(`old-${n}`) }).toString(),
+      );
     let asked = false;
     const slow = withHook(session, 'delete', 0, async () => {
-      await store.write(JOB, await change(store, { triggers: ['old-0'] }, { triggers: [{ id: 'old-0', state: 'waiting' }] }));
+      await store.write(
+        JOB,
+        await change(store, { triggers: ['old-0'] }, { triggers: [{ id: 'old-0', state: 'waiting', asked: { by: 'anna', atMs: 5 } }] }),
+      );
       asked = true;
     });
     const sessions = { current: () => slow, onSession: () => () => undefined } as unknown as Sessions;
@@ -516,9 +526,9 @@ describe('decisions in ZooKeeper', () => {
     const left = ROOMY_RECORD_BYTES - encodeAtAnySize({ ...withCron(''), recent: verdicts }).length;
     await store.create(JOB, withCron('*'.repeat(left)), CONTROL);
     await store.write(JOB, await change(store, {}, { verdicts }));
-    expect((await store.load(JOB)).view?.record.recent).toEqual(verdicts);
+    expect(viewIn(await store.load(JOB))?.record.recent).toEqual(verdicts);
     expect(await store.addTrigger(JOB, trigger('a'))).toBe('added');
-    expect((await store.load(JOB)).view?.record).toMatchObject({ triggers: ['a'], recent: [] });
+    expect(viewIn(await store.load(JOB))?.record).toMatchObject({ triggers: ['a'], recent: [] });
     expect(await store.loadLog(JOB)).toEqual(verdicts);
   });
 
@@ -624,10 +634,10 @@ describe('decisions in ZooKeeper', () => {
     const { store } = await connect();
     const jobs = Array.from({ length: 200 }, (_, index) => `job ${index}`);
     await Promise.all(jobs.map((job) => store.create(job, EMPTY, CONTROL)));
-    const views = await Promise.all(jobs.map((job) => store.load(job)));
+    const views = await Promise.all(jobs.map(async (job) => viewIn(await store.load(job))));
     const results = await Promise.all(
       jobs.map((job, index) => {
-        const view = views[index]?.view;
+        const view = views[index];
         if (view === undefined) throw new Error(`There is no record of ${job}.`);
         return store.write(job, { view, record: { ...view.record, cursor: at(1) }, verdicts: [ran(1)], triggers: [], ground: undefined });
       }),

@@ -2,7 +2,7 @@ import { heldBy } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resetClaim } from '../../../src/zookeeper/jobs/control/reset.js';
 import { encodeControl, MAX_BY_LENGTH, MAX_CHANGE_LENGTH, MAX_CONTROL_BYTES } from '../../../src/zookeeper/jobs/record/control-codec.js';
-import type { JobControl } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type JobControl } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { encodeLog } from '../../../src/zookeeper/jobs/record/verdict-log.js';
 import { MAX_LOG_BYTES } from '../../../src/zookeeper/jobs/record/verdict.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
@@ -71,11 +71,11 @@ describe('a record that has been changed very often', () => {
       const results = [];
       for (const each of changesOfOneView) results.push((await store.write(JOB, each)).kind);
       expect(results).toEqual(['written', 'moved']);
-      expect((await store.load(JOB)).view?.record.running).toEqual([mine]);
+      expect(viewIn(await store.load(JOB))?.record.running).toEqual([mine]);
       expect(await store.addTrigger(JOB, triggerOf(`t${second}`))).toBe('added');
       await store.write(JOB, await changeOf(store, { running: [], triggers: [] }, { verdicts: [verdictOf(second)] }));
     }
-    expect((await store.load(JOB)).view?.version).not.toBe(-1);
+    expect(viewIn(await store.load(JOB))?.version).not.toBe(-1);
     // Where -1 goes out it follows a comparison in the same transaction.
     expect(sent.filter((version, index) => version === -1 && sent[index - 1] !== -2)).toEqual([]);
   });
@@ -97,7 +97,7 @@ describe('a record that has been changed very often', () => {
       clock: systemClock,
       observer: { observe: () => undefined },
     });
-    expect(await store.load(JOB)).toEqual({ view: undefined, problem: expect.stringContaining('version is -1') as string });
+    expect(await store.load(JOB)).toEqual({ kind: 'unreadable', problem: expect.stringContaining('version is -1') as string });
   });
 });
 
@@ -135,7 +135,7 @@ describe('resetClaim', () => {
     await session.set(znodes.verdicts(JOB), encodeLog(log), -1);
     expect((await session.get(znodes.verdicts(JOB))).data.length).toBeGreaterThan(0.9 * MAX_LOG_BYTES);
     await resetClaim({ store, clock: systemClock, address: '10.0.0.1:9090' }, JOB, 'anna');
-    expect((await store.load(JOB)).view?.record).toMatchObject({ running: [], triggers: [] });
+    expect(viewIn(await store.load(JOB))?.record).toMatchObject({ running: [], triggers: [] });
     // Those that may have run lose their input; those that have not are kept whole, for whoever asks anew.
     for (const id of running)
       expect(await store.loadTrigger(JOB, id)).toMatchObject({ state: 'ended', verdict: { outcome: 'interrupted' } });

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ClusterJobs, type JobRun, type JobVerdict, MasterOnly, ZookeeperModule, type ZookeeperModuleOptions } from '../../../src/index.js';
 import { ZookeeperTestingModule } from '../../../src/testing.js';
 import { JOB_STORE } from '../../../src/zookeeper/decorators/inject.js';
-import type { JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { eventually } from '../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { boot, closeAll, fire, type Running } from './app.js';
@@ -100,7 +100,7 @@ describe('ticks of @Cron', () => {
       what: 'runs of the second replica',
     });
     expect(await store.jobs()).toEqual(expect.arrayContaining(['every-second', 'switched-off']));
-    const { view } = await store.load('every-second');
+    const view = viewIn(await store.load('every-second'));
     expect(view?.record.schedule).toMatchObject({ cronTime: '* * * * * *' });
     const verdicts = await second.app.get(ClusterJobs).verdicts('every-second');
     await second.app.close();
@@ -142,7 +142,7 @@ describe('a job without slots', () => {
       providers: [Unclaimed],
     });
     await eventually(() => expect(app.get(Unclaimed).runs).toBeGreaterThan(2), { what: 'runs' });
-    const { view } = await app.get<JobStore>(JOB_STORE).load('often');
+    const view = viewIn(await app.get<JobStore>(JOB_STORE).load('often'));
     expect(view?.record).toMatchObject({ schedule: undefined, running: [] });
   });
 });

@@ -8,7 +8,7 @@ import { Pace } from '../../../src/zookeeper/gate/pace.js';
 import { JobEvents } from '../../../src/zookeeper/jobs/job-events.js';
 import { DEFAULT_RULES } from '../../../src/zookeeper/jobs/job-rules.js';
 import { heldBy, NOBODY, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
-import type { Change, MemberView, WriteResult } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type Change, type MemberView, type WriteResult } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
 import type { Finished } from '../../../src/zookeeper/jobs/record/plan.js';
 import { StandaloneElections } from '../../../src/zookeeper/mastership/standalone.js';
@@ -62,7 +62,7 @@ class HeldStore extends MemoryJobStore {
         verdicts: [],
         triggers: [],
       });
-      return { kind: 'moved', maybeWritten: true };
+      return { kind: 'unknown' };
     }
     if (hold?.when === 'after') {
       hold.reached();
@@ -153,7 +153,7 @@ async function setUp<Store extends HeldStore = HeldStore>(
       endedMs: clock.wallMs(),
       error: undefined,
     });
-  const running = async (): Promise<readonly RunEntry[]> => (await store.load(JOB)).view?.record.running ?? [];
+  const running = async (): Promise<readonly RunEntry[]> => viewIn(await store.load(JOB))?.record.running ?? [];
   return { clock, store, elections, gate, loop, started, end, running };
 }
 
@@ -176,7 +176,7 @@ describe('the loop of a job', () => {
     end(started[0] as RunEntry);
     await settle();
     expect(await running()).toEqual([]);
-    expect((await store.load(JOB)).view?.record.recent).toMatchObject([{ outcome: 'ran' }]);
+    expect(viewIn(await store.load(JOB))?.record.recent).toMatchObject([{ outcome: 'ran' }]);
   });
 
   it('does not start what was claimed when the mastership is over by then, and gives it back as never started', async () => {
@@ -200,7 +200,7 @@ describe('the loop of a job', () => {
     expect(await running()).toMatchObject([{ claim: started[0]?.claim }]);
     end(started[0] as RunEntry);
     await settle();
-    expect((await store.load(JOB)).view?.record.recent.map(({ outcome }) => outcome)).toEqual(['ran']);
+    expect(viewIn(await store.load(JOB))?.record.recent.map(({ outcome }) => outcome)).toEqual(['ran']);
   });
 
   it('does not start what was claimed when the job is taken out meanwhile, and gives it back', async () => {
@@ -307,7 +307,7 @@ describe('the loop of a job', () => {
       await settle();
     }
     expect((await running()).map(({ claim }) => claim)).not.toContain('theirs');
-    expect((await store.load(JOB)).view?.record.recent.map(({ outcome }) => outcome)).toContain('interrupted');
+    expect(viewIn(await store.load(JOB))?.record.recent.map(({ outcome }) => outcome)).toContain('interrupted');
   });
 
   it('does not take a run for interrupted whose replica has joined since the members were last listed', async () => {
@@ -317,7 +317,7 @@ describe('the loop of a job', () => {
     const { clock, store, loop } = await setUp({ running: [dead] }, (parts) => new JoiningStore(parts));
     // The members were asked for just now. Then one joins, wins this election for a moment, and claims.
     store.here = ['version~young'];
-    const { view } = await store.load(JOB);
+    const view = viewIn(await store.load(JOB));
     if (view === undefined) throw new Error('There is no record.');
     const running: RunEntry[] = [{ ...run, claim: 'young', holder: heldBy('version~young'), election }];
     await store.write(JOB, { view, record: { ...view.record, running }, verdicts: [], triggers: [], ground: undefined });
@@ -325,7 +325,7 @@ describe('the loop of a job', () => {
     loop.cache.outdate();
     loop.look();
     await settle();
-    expect((await store.load(JOB)).view?.record.running).toMatchObject([{ claim: 'young' }]);
+    expect(viewIn(await store.load(JOB))?.record.running).toMatchObject([{ claim: 'young' }]);
   });
 
   it('stops for good when it is closed', async () => {

@@ -6,7 +6,7 @@ import { JobEvents } from '../../../src/zookeeper/jobs/job-events.js';
 import { DEFAULT_RULES, type JobRules } from '../../../src/zookeeper/jobs/job-rules.js';
 import type { JobRun } from '../../../src/zookeeper/jobs/job-run.js';
 import type { JobRecord } from '../../../src/zookeeper/jobs/record/job-record.js';
-import type { MemberView } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type MemberView } from '../../../src/zookeeper/jobs/record/job-store.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
 import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
 import type { ScheduleSpec } from '../../../src/zookeeper/jobs/schedule/schedule.js';
@@ -68,7 +68,7 @@ export class LoneStore extends MemoryJobStore {
     if (!this.loseAnswer || result.kind !== 'written') return result;
     this.loseAnswer = false;
     await super.write(job, { ...change, view: result.view, record: { ...result.view.record, succeededMs: 1 }, verdicts: [], triggers: [] });
-    return { kind: 'moved', maybeWritten: true };
+    return { kind: 'unknown' };
   }
 
   override async members(): Promise<readonly MemberView[]> {
@@ -76,13 +76,13 @@ export class LoneStore extends MemoryJobStore {
   }
 
   async record(): Promise<JobRecord> {
-    const { view } = await this.load(JOB);
+    const view = viewIn(await this.load(JOB));
     if (view === undefined) throw new Error('There is no record.');
     return view.record;
   }
 
   async edit(change: Partial<JobRecord>): Promise<void> {
-    const { view } = await this.load(JOB);
+    const view = viewIn(await this.load(JOB));
     if (view === undefined) throw new Error('There is no record.');
     await this.write(JOB, { view, record: { ...view.record, ...change }, verdicts: [], triggers: [], ground: undefined });
   }

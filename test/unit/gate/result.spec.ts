@@ -44,7 +44,7 @@ it('keeps nothing of a run that nobody has asked for', async () => {
   let results = 0;
   const write = replica.store.write.bind(replica.store);
   replica.store.write = (job, change) => {
-    results += change.triggers.filter(({ result }) => result !== undefined).length;
+    results += change.triggers.filter((each) => 'result' in each && each.result !== undefined).length;
     return write(job, change);
   };
   await replica.pass(3);

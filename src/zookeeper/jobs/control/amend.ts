@@ -104,10 +104,10 @@ async function controlOf(store: JobStore, job: string, view: JobView): Promise<C
 
 /** The record of a job that must exist. */
 export async function loadExisting(store: JobStore, job: string): Promise<JobView> {
-  const { view, problem } = await store.load(job);
-  if (problem !== undefined) throw new UnreadableJobError(job, problem);
-  if (view === undefined) throw await unknownJob(store, job);
-  return view;
+  const loaded = await store.load(job);
+  if (loaded.kind === 'unreadable') throw new UnreadableJobError(job, loaded.problem);
+  if (loaded.kind === 'missing') throw await unknownJob(store, job);
+  return loaded.view;
 }
 
 export async function unknownJob(store: JobStore, job: string): Promise<UnknownJobError> {

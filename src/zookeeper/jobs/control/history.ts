@@ -20,12 +20,8 @@ export interface JobChange {
  * @throws {UnknownJobError}
  */
 export async function history(store: JobStore, job: string): Promise<JobChange[]> {
-  const [{ view, problem }, control, triggers] = await Promise.all([
-    store.load(job),
-    store.loadControl(job),
-    store.triggers(job, MAX_TRIGGERS),
-  ]);
-  if (view === undefined && problem === undefined) throw await unknownJob(store, job);
+  const [{ kind }, control, triggers] = await Promise.all([store.load(job), store.loadControl(job), store.triggers(job, MAX_TRIGGERS)]);
+  if (kind === 'missing') throw await unknownJob(store, job);
   const asked = triggers.map(({ id, atMs, by }) => ({ atMs, by, change: askedFor(id) }));
   return [...(control?.control.audit ?? []), ...asked]
     .toSorted((a, b) => a.atMs - b.atMs)

@@ -107,11 +107,12 @@ const unknownMaster: MasterOf = () => Promise.resolve('unknown');
 
 /** Undefined for a job that was removed meanwhile. */
 async function statusOf(store: JobStore, job: string, scene: Scene): Promise<JobStatus | undefined> {
-  const [{ view, problem }, loaded] = await Promise.all([store.load(job), store.loadControl(job)]);
+  const [loaded, loadedControl] = await Promise.all([store.load(job), store.loadControl(job)]);
   const orphaned = isOrphaned(job, scene);
-  if (problem !== undefined) return { ...UNKNOWN, job, orphaned, problem };
-  if (view === undefined) return undefined;
-  const control = loaded?.control ?? EMPTY_CONTROL;
+  if (loaded.kind === 'unreadable') return { ...UNKNOWN, job, orphaned, problem: loaded.problem };
+  if (loaded.kind === 'missing') return undefined;
+  const { view } = loaded;
+  const control = loadedControl?.control ?? EMPTY_CONTROL;
   const living = livingVersions(scene.members);
   const declaration = declarationOf(control, living);
   const { record } = view;

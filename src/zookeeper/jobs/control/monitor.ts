@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../support/clock.js';
 import type { SilenceAlarm } from '../job-events.js';
-import type { JobStore } from '../record/job-store.js';
+import { viewIn, type JobStore } from '../record/job-store.js';
 import { declarationOf, livingVersions } from './in-force.js';
 import { list, type JobStatus } from './list.js';
 import type { MasterOf } from './uncovered.js';
@@ -71,9 +71,10 @@ async function silentJobs(store: JobStore): Promise<Map<string, SilenceAlarm>> {
 }
 
 async function alarmOf(store: JobStore, job: string, nowMs: number, living: ReadonlySet<string>): Promise<SilenceAlarm | undefined> {
-  const [{ view }, control] = await Promise.all([store.load(job), store.loadControl(job)]);
+  const [loaded, control] = await Promise.all([store.load(job), store.loadControl(job)]);
   const declaration = control && declarationOf(control.control, living);
   const maxSilenceMs = declaration?.maxSilenceMs;
+  const view = viewIn(loaded);
   if (view === undefined || maxSilenceMs === undefined || declaration?.disabled === true) return undefined;
   const { succeededMs = 0, resumedMs = 0, pausedMs, schedule } = view.record;
   // As the master counts it (record/decide-silence.ts).

@@ -3,6 +3,7 @@ import type { JobRecord, JobView } from '../record/job-record.js';
 import {
   EMPTY_CONTROL,
   MAX_DECLARATIONS,
+  viewIn,
   type ControlView,
   type Declaration,
   type JobControl,
@@ -65,10 +66,11 @@ export const PROVISIONAL_MS = 3_600_000;
 export async function register(store: JobStore, job: string, registration: Registration): Promise<Registered> {
   let made = false;
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const { view, problem } = await store.load(job);
+    const loaded = await store.load(job);
     // Who decides about ticks says so, loudly; there is nothing to declare into.
-    if (problem !== undefined) return { change: 'none', note: undefined };
+    if (loaded.kind === 'unreadable') return { change: 'none', note: undefined };
     const control = await store.loadControl(job);
+    const view = viewIn(loaded);
     if (view === undefined || control === undefined) {
       made ||= view === undefined;
       await store.create(job, view?.record ?? newRecord(registration.declaration.schedule), EMPTY_CONTROL);

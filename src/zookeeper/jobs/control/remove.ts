@@ -32,8 +32,8 @@ export async function removeRecord(store: JobStore, job: string, { isAdded, isOw
       (await isAddedOn(store, job, others)) ? 'added' : 'code',
     );
   }
-  const { view, problem } = await store.load(job);
-  if (view === undefined && problem === undefined) {
+  const { kind } = await store.load(job);
+  if (kind === 'missing') {
     if (isAdded) return false;
     throw await unknownJob(store, job);
   }

@@ -1,5 +1,6 @@
 import * as changes from '../record/changes.js';
-import type { Declaration, TriggerEnd, TriggerNode } from '../record/job-store.js';
+import type { Declaration } from '../record/job-store.js';
+import { endsBy, type TriggerNode } from '../record/trigger.state.js';
 import { triggerInterrupted, triggerRefused } from '../record/verdict-builders.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { amend, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
@@ -12,9 +13,9 @@ import { livingVersions, ticksOf } from './in-force.js';
  * made anew, with the schedule of the code; the triggers below it are ended.
  */
 export async function resetClaim(parts: ControlParts, job: string, by?: string): Promise<void> {
-  const { view, problem } = await parts.store.load(job);
-  if (view === undefined && problem === undefined) throw await unknownJob(parts.store, job);
-  const code = problem === undefined ? undefined : await repair(parts, job);
+  const { kind } = await parts.store.load(job);
+  if (kind === 'missing') throw await unknownJob(parts.store, job);
+  const code = kind === 'unreadable' ? await repair(parts, job) : undefined;
   await amend(parts, job, by, (subject) => {
     const amendment = reset(parts, subject);
     return code === undefined
@@ -29,13 +30,9 @@ function reset({ address }: ControlParts, { view, control, nowMs, living }: Subj
   return {
     record,
     verdicts,
-    triggers: verdicts.flatMap((verdict) => (verdict.trigger === undefined ? [] : [{ id: verdict.trigger, ...endBy(verdict) }])),
+    triggers: endsBy(verdicts),
     change: `claims reset: ${running.length} running, ${due} due, ${triggers.length} triggers`,
   };
-}
-
-function endBy(verdict: StoredVerdict): TriggerEnd {
-  return { state: verdict.outcome === 'skipped' ? 'refused' : 'ended', verdict };
 }
 
 /** Nothing can be told of what ran and what was due: ticks count from now. Answers whose schedule is in force now. */
@@ -43,7 +40,7 @@ async function repair({ store, address }: ControlParts, job: string): Promise<De
   const control = await store.loadControl(job);
   const nowMs = Math.round(await store.nowMs());
   const code = control && codeSchedule(control.control, livingVersions(await store.members()));
-  await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, nowMs), (open) => endBy(lost(open, address)));
+  await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, nowMs), (open) => lost(open, address));
   return code;
 }
 

@@ -6,12 +6,12 @@ import { unreachable } from '../../support/invariant.js';
 import { nameProblem } from '../../support/names.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { addTrigger, refuseTrigger } from '../record/changes.js';
-import { isForgotten } from '../record/forgotten.js';
 import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
-import type { Change, Standing, TriggerNode } from '../record/job-store.js';
+import type { Change } from '../record/job-store.js';
 import { NotConnectedError } from '../../session/connected.js';
 import type { KeptResult } from '../record/result-codec.js';
 import { MAX_TRIGGER_BYTES } from '../record/room.js';
+import { endsBy, hasNotRun, isAnswered, isForgotten, isOpen, type TriggerNode } from '../record/trigger.state.js';
 import { loadExisting, signature, unknownJob, type ControlParts } from './amend.js';
 import {
   BadTriggerError,
@@ -88,7 +88,7 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
   await reach(parts, job, { timeoutMs, signal }, () => ask(parts, job, id, options)).catch((thrown: unknown) => {
     throw signal?.aborted === true && thrown === signal.reason ? givenUp(job, id, signal) : thrown;
   });
-  const started = await waitFor(parts, job, id, signal, deadlineMs, isAccepted);
+  const started = await waitFor(parts, job, id, signal, deadlineMs, isAnswered);
   const node =
     started.kind === 'node'
       ? started.node
@@ -96,7 +96,7 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
           throw isConnectionAway(thrown) ? new TriggerUncertainError(job, id, thrown) : thrown;
         });
   if (node.state === 'ended' || wait === 'accepted') return answer(parts, job, node, signal);
-  const ended = await waitFor(parts, job, id, signal, Infinity, ({ state }) => state === 'ended' || state === 'refused');
+  const ended = await waitFor(parts, job, id, signal, Infinity, (each) => !isOpen(each));
   if (ended.kind === 'node') return answer(parts, job, ended.node, signal);
   throw signal?.reason;
 }
@@ -104,11 +104,6 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
 /** Before anything was sent. */
 function givenUp(job: string, id: string, signal: AbortSignal): TriggerNotAcceptedError {
   return new TriggerNotAcceptedError(job, id, 'it was given up', { cause: signal.reason });
-}
-
-/** Or refused. */
-function isAccepted({ state }: TriggerNode): boolean {
-  return state !== 'waiting';
 }
 
 /** What becomes the name of a znode and a field of the record, which has little room. */
@@ -121,7 +116,7 @@ function idOf(key: string | undefined): string {
 
 async function ask({ store, address, changed }: ControlParts, job: string, id: string, { input, by }: TriggerOptions): Promise<void> {
   const atMs = Math.round(await store.nowMs());
-  const node: TriggerNode = { id, input, by: signature(address, by), atMs, state: 'waiting', verdict: undefined };
+  const node: TriggerNode = { id, input, by: signature(address, by), atMs, state: 'waiting' };
   const tell = (): void => changed?.(job, { atMs, by: node.by, change: askedFor(id) });
   const added = await store.addTrigger(job, node);
   switch (added) {
@@ -149,8 +144,8 @@ async function askAgain(store: ControlParts['store'], job: string, { id, by, atM
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const standing = await store.loadStanding(job, id);
     if (standing === undefined) return 'gone';
-    if (!hasNotRun(standing)) return 'stands';
     const { view } = standing;
+    if (!hasNotRun(view.record, standing.trigger)) return 'stands';
     const record = addTrigger(view.record, id);
     if (record === undefined) throw new TooManyTriggersError(job, MAX_WAITING_TRIGGERS);
     // The master watches the control node, and so hears of it.
@@ -169,11 +164,6 @@ async function askAgain(store: ControlParts['store'], job: string, { id, by, atM
       return 'asked';
   }
   throw new JobContendedError(job, MAX_TRIES);
-}
-
-/** And will not, unless it is asked for again. */
-function hasNotRun({ view, trigger: { id, state } }: Standing): boolean {
-  return state === 'refused' || (state === 'waiting' && isForgotten(view.record, { id, state }));
 }
 
 type Waited = { readonly kind: 'node'; readonly node: TriggerNode } | { readonly kind: 'late' | 'aborted' };
@@ -245,14 +235,14 @@ async function withdraw({ store, clock, address }: ControlParts, job: string, id
     if (tries > 0) await sleep(clock, backoffMs(tries, 5, 200));
     const view = await loadExisting(store, job);
     if (!view.record.triggers.includes(id)) {
-      const node = await find(store, job, id, isAccepted);
-      if (isAccepted(node)) return node;
+      const node = await find(store, job, id, isAnswered);
+      if (isAnswered(node)) return node;
       // It was asked for again between the two looks.
       continue;
     }
     const { record, verdicts } = refuseTrigger(view.record, id, 'withdrawn', address);
-    const triggers = verdicts.map((verdict) => ({ id, state: 'refused', verdict }) as const);
-    if (await write(store, job, { view, record, verdicts, triggers, ground: undefined })) throw new TriggerNotAcceptedError(job, id, why);
+    const change = { view, record, verdicts, triggers: endsBy(verdicts), ground: undefined };
+    if (await write(store, job, change)) throw new TriggerNotAcceptedError(job, id, why);
   }
   throw new JobContendedError(job, MAX_TRIES);
 }

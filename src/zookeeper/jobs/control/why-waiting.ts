@@ -1,6 +1,6 @@
 import { ON_TIME_MS } from '../job-rules.js';
 import { isHeld } from '../record/job-record.js';
-import type { MemberView } from '../record/job-store.js';
+import { viewIn, type MemberView } from '../record/job-store.js';
 import { runningOf } from './list.js';
 import { electionsOf, hasJob } from './members.js';
 import type { Question, WhyParts } from './question.js';
@@ -52,7 +52,7 @@ async function othersInWords({ store }: WhyParts, { job }: Question): Promise<st
   const late: string[] = [];
   const readOn = async (): Promise<void> => {
     for (let name = others.shift(); name !== undefined && late.length < MAX_NAMED; name = others.shift()) {
-      const { view } = await store.load(name);
+      const view = viewIn(await store.load(name));
       if (view?.record.running.some((each) => isHeld(each) && (each.cause === 'misfire' || each.cause === 'rerun'))) late.push(name);
     }
   };

@@ -22,12 +22,13 @@ export async function why(parts: WhyParts, job: string, tick: Date | string | nu
   // Whether it is an instant at all does not depend on the zone.
   if (Number.isNaN(instantOf(tick, undefined))) return NO_INSTANT;
   const { store } = parts;
-  const { view, problem } = await store.load(job);
-  if (problem !== undefined)
-    return `The record of job "${job}" cannot be read (${problem}), so none of its ticks run. ClusterJobs.resetClaim(${JSON.stringify(job)}) makes it anew.`;
-  if (view === undefined) return unknownInWords(job, await store.jobs());
+  const loaded = await store.load(job);
+  if (loaded.kind === 'unreadable')
+    return `The record of job "${job}" cannot be read (${loaded.problem}), so none of its ticks run. ClusterJobs.resetClaim(${JSON.stringify(job)}) makes it anew.`;
+  if (loaded.kind === 'missing') return unknownInWords(job, await store.jobs());
+  const { view } = loaded;
   const [control, kept, members, nowMs] = await Promise.all([
-    store.loadControl(job).then((loaded) => loaded?.control ?? EMPTY_CONTROL),
+    store.loadControl(job).then((found) => found?.control ?? EMPTY_CONTROL),
     keptVerdicts(store, job, view.record),
     store.members(),
     store.nowMs(),

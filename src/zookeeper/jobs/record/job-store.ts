@@ -2,7 +2,8 @@ import type { Ground } from '../../mastership/election.js';
 import type { ScheduleSpec } from '../schedule/schedule.js';
 import type { Waiting } from '../../session/connected.js';
 import type { JobRecord, JobView } from './job-record.js';
-import type { KeptResult, RunResult } from './result-codec.js';
+import type { KeptResult } from './result-codec.js';
+import type { Standing, TriggerChange, TriggerNode } from './trigger.state.js';
 import type { StoredVerdict } from './verdict.js';
 
 /** What a version of the service says about a job in its code. */
@@ -48,52 +49,29 @@ export interface ControlView {
   readonly version: number;
 }
 
-/** A trigger, from the request to its end. */
-export interface TriggerNode {
-  readonly id: string;
-  readonly input: unknown;
-  readonly by: string;
-  readonly atMs: number;
-  readonly state: 'waiting' | 'started' | 'ended' | 'refused';
-  /** Of the ended or refused one. */
-  readonly verdict: StoredVerdict | undefined;
-}
+/** What a look at a record finds. */
+export type LoadedRecord =
+  | { readonly kind: 'found'; readonly view: JobView }
+  | { readonly kind: 'missing' }
+  /** It is not what this version of the library writes; why, as a clause. */
+  | { readonly kind: 'unreadable'; readonly problem: string };
 
-/** A trigger and the record of its job, both as they were at one instant. */
-export interface Standing {
-  readonly view: JobView;
-  readonly trigger: TriggerNode;
-}
-
-/** What becomes of a trigger that nobody will start, or carry on. */
-export interface TriggerEnd {
-  readonly state: 'ended' | 'refused';
-  readonly verdict: StoredVerdict;
+/** Undefined where there is none that can be read. */
+export function viewIn(loaded: LoadedRecord): JobView | undefined {
+  return loaded.kind === 'found' ? loaded.view : undefined;
 }
 
 /** How a write of the record ended. */
 export type WriteResult =
   | { readonly kind: 'written'; readonly view: JobView }
-  /**
-   * The record is not what `view` says any more, or is gone: load it again. Nothing was written; or, with `maybeWritten`, it may have been written before
-   * the record was moved on: a reply was lost, and nothing tells.
-   */
-  | { readonly kind: 'moved'; readonly maybeWritten?: true }
+  /** The record is not what `view` says any more, or is gone: load it again. Nothing was written. */
+  | { readonly kind: 'moved' }
+  /** As `'moved'`, but it may have been written before the record was moved on: a reply was lost, and nothing tells. */
+  | { readonly kind: 'unknown' }
   /** A check of the tenure was refused. Nothing was written. */
   | { readonly kind: 'refused' }
   /** There is no connection, or the session has ended: what was asked for has not happened and will not. */
   | { readonly kind: 'unsent' };
-
-/** What becomes of a trigger with a change of the record. */
-export interface TriggerChange {
-  readonly id: string;
-  readonly state: TriggerNode['state'];
-  readonly verdict?: StoredVerdict;
-  /** Of one that has ended: what its run has returned. Kept as long as its node. */
-  readonly result?: RunResult;
-  /** It is asked for anew: by whom, and when. */
-  readonly asked?: Pick<TriggerNode, 'by' | 'atMs'>;
-}
 
 /** One change of a job's record. */
 export interface Change {
@@ -115,8 +93,7 @@ export interface JobStore {
    * @throws {NotConnectedError} when that is not so in time. The signal's reason.
    */
   ready(waiting: Waiting): Promise<void>;
-  /** The record, or undefined when there is none or it cannot be read (`problem` says so then). */
-  load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: string | undefined }>;
+  load(job: string): Promise<LoadedRecord>;
   /**
    * Makes the changes in one transaction, in one round trip as long as the log needs not be moved. A lost reply is resolved by the same
    * transaction again, after the reconnect, and only then by reading; the answer is exact. `signal`: gives up waiting for a connection.
@@ -149,10 +126,10 @@ export interface JobStore {
   /** Removes the record and everything below it. */
   remove(job: string): Promise<void>;
   /**
-   * Puts `record` in place of one that cannot be read, by compare-and-set. Of what is below it, the triggers that wait or run become what `end` says; the
+   * Puts `record` in place of one that cannot be read, by compare-and-set. Of what is below it, the triggers that wait or run have the verdict that `end` says; the
    * rest stays. `'readable'`: it can be read, or is gone, and was not changed.
    */
-  repair(job: string, record: JobRecord, end: (open: TriggerNode) => TriggerEnd): Promise<'repaired' | 'readable'>;
+  repair(job: string, record: JobRecord, end: (open: TriggerNode) => StoredVerdict): Promise<'repaired' | 'readable'>;
   /**
    * The ensemble's clock now: `session.ensembleTimeMs()`, after a small write where no write of the session has told it yet. In memory: the wall clock.
    * Rejects as that write does.

@@ -7,13 +7,13 @@ import {
   type ControlView,
   type JobControl,
   type JobStore,
+  type LoadedRecord,
   type MemberView,
-  type Standing,
-  type TriggerNode,
   type WriteResult,
 } from './job-store.js';
 import { decodeResult, encodeResult, type KeptResult, type RunResult } from './result-codec.js';
 import { encodeTrigger } from './trigger-codec.js';
+import { isOpen, next, type Standing, type TriggerNode } from './trigger.state.js';
 import { appendToLog, place } from './verdict-log.js';
 import { KEY_RETENTION_MS, MAX_KEYS } from './zookeeper-keys.js';
 import type { StoredVerdict } from './verdict.js';
@@ -42,8 +42,9 @@ export class MemoryJobStore implements JobStore {
 
   async ready(): Promise<void> {}
 
-  async load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: undefined }> {
-    return { view: this.kept.get(job)?.view, problem: undefined };
+  async load(job: string): Promise<LoadedRecord> {
+    const kept = this.kept.get(job);
+    return kept === undefined ? { kind: 'missing' } : { kind: 'found', view: kept.view };
   }
 
   async write(job: string, change: Change): Promise<WriteResult> {
@@ -53,11 +54,12 @@ export class MemoryJobStore implements JobStore {
     const { record, moved } = place(change.record, change.verdicts);
     kept.view = { ...kept.view, record, version: kept.view.version + 1 };
     if (moved.length > 0) kept.log = appendToLog(kept.log, moved, record);
-    for (const { id, state, verdict, asked, result } of change.triggers) {
+    for (const triggered of change.triggers) {
+      const { id } = triggered;
       const trigger = kept.triggers.get(id);
       if (trigger === undefined) continue;
-      kept.triggers.set(id, { ...trigger, ...asked, state, verdict });
-      if (result !== undefined) kept.results.set(id, result);
+      kept.triggers.set(id, next(trigger, triggered));
+      if ('result' in triggered && triggered.result !== undefined) kept.results.set(id, triggered.result);
       this.tell(`trigger ${job} ${id}`);
     }
     if (change.control !== undefined) {
@@ -196,7 +198,7 @@ export class MemoryJobStore implements JobStore {
 function removeOld({ triggers, answers, results }: Kept, nowMs: number): void {
   for (const [id, trigger] of triggers) {
     if (triggers.size <= MAX_KEPT_TRIGGERS) break;
-    if (trigger.state !== 'ended' && trigger.state !== 'refused') continue;
+    if (isOpen(trigger)) continue;
     triggers.delete(id);
     results.delete(id);
     if (trigger.state === 'ended') answers.set(id, { ...trigger, input: undefined });

@@ -1,7 +1,8 @@
 import { ClusterCronError, messageOf } from '../../support/errors.js';
-import type { TriggerNode } from './job-store.js';
 import { expected } from './packed.js';
+import type { TriggerNode, TriggerState } from './trigger.state.js';
 import { decodeVerdicts, encodeVerdicts } from './verdict-codec.js';
+import type { StoredVerdict } from './verdict.js';
 
 const FORMAT = 1;
 /** Of a trigger's input, as JSON in UTF-8. */
@@ -63,8 +64,22 @@ export function decodeTrigger(data: Buffer): DecodedTrigger {
     expected(known !== undefined, `its state is ${JSON.stringify(state)}`);
     const verdicts = verdict === 0 ? [] : decodeVerdicts(verdict);
     expected(verdict === 0 || verdicts.length === 1, 'it has more than one verdict');
-    return { trigger: { id, input, by, atMs, state: known, verdict: verdicts[0] }, problem: undefined };
+    return { trigger: { id, input, by, atMs, ...stateOf(known, verdicts[0]) }, problem: undefined };
   } catch (thrown) {
     return { trigger: undefined, problem: messageOf(thrown) };
+  }
+}
+
+/** What is over has a verdict, and nothing else has. */
+function stateOf(state: TriggerNode['state'], verdict: StoredVerdict | undefined): TriggerState {
+  switch (state) {
+    case 'waiting':
+    case 'started':
+      expected(verdict === undefined, `it is ${state}, and has a verdict`);
+      return { state };
+    case 'ended':
+    case 'refused':
+      expected(verdict !== undefined, `it is ${state}, and has no verdict`);
+      return { state, verdict };
   }
 }

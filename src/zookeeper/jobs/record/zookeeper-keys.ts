@@ -2,8 +2,8 @@ import type { Session } from '../../session/session.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import type { JobZnodes } from './job.znodes.js';
-import type { TriggerNode } from './job-store.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
+import type { TriggerNode } from './trigger.state.js';
 import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes.js';
 
 /**

@@ -4,9 +4,10 @@ import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import type { JobZnodes } from './job.znodes.js';
 import type { JobRecord } from './job-record.js';
-import type { TriggerEnd, TriggerNode } from './job-store.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
+import { endBy, isOpen, next, type TriggerNode } from './trigger.state.js';
+import type { StoredVerdict } from './verdict.js';
 import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 
 /**
@@ -18,7 +19,7 @@ export async function repair(
   znodes: JobZnodes,
   job: string,
   record: JobRecord,
-  end: (open: TriggerNode) => TriggerEnd,
+  end: (open: TriggerNode) => StoredVerdict,
 ): Promise<'repaired' | 'readable'> {
   const path = znodes.record(job);
   const read = await getOrUndefined(session, path);
@@ -36,10 +37,10 @@ export async function repair(
 }
 
 /** Each in a transaction of its own: all of them with their inputs might be more than ZooKeeper takes at once. */
-async function endTrigger(session: Session, path: string, stillUnreadable: Op, end: (open: TriggerNode) => TriggerEnd): Promise<void> {
+async function endTrigger(session: Session, path: string, stillUnreadable: Op, end: (open: TriggerNode) => StoredVerdict): Promise<void> {
   const read = await getOrUndefined(session, path);
   const { trigger } = read === undefined ? { trigger: undefined } : decodeTrigger(read.data);
-  if (trigger?.state !== 'waiting' && trigger?.state !== 'started') return;
-  const data = encodeTrigger({ ...trigger, ...end(trigger) });
+  if (trigger === undefined || !isOpen(trigger)) return;
+  const data = encodeTrigger(next(trigger, endBy(trigger.id, end(trigger))));
   await session.multi([stillUnreadable, { kind: 'set', path, data, version: ANY_VERSION }]);
 }

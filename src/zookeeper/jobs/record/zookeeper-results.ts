@@ -2,8 +2,8 @@ import type { Session } from '../../session/session.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import type { JobZnodes } from './job.znodes.js';
-import type { TriggerChange } from './job-store.js';
 import { decodeResult, encodeResult, MAX_RESULT_BYTES, type KeptResult, type RunResult } from './result-codec.js';
+import type { TriggerChange } from './trigger.state.js';
 import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 
 /**
@@ -22,7 +22,9 @@ export async function resultOperations(
   job: string,
   changes: readonly TriggerChange[],
 ): Promise<readonly Op[]> {
-  const results = changes.flatMap(({ id, result }) => (result === undefined ? [] : [{ path: znodes.result(job, id), result }]));
+  const results = changes.flatMap((change) =>
+    'result' in change && change.result !== undefined ? [{ path: znodes.result(job, change.id), result: change.result }] : [],
+  );
   if (results.length === 0) return [];
   const folder = znodes.results(job);
   const [hasFolder, ...stats] = await Promise.all([folder, ...results.map(({ path }) => path)].map((path) => session.exists(path)));

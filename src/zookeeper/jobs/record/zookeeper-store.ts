@@ -10,23 +10,22 @@ import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import { connected, connectedWithin, type Waiting } from '../../session/connected.js';
 import { decodeControl, encodeControl } from './control-codec.js';
-import { EMPTY_RECORD, type JobRecord, type JobView } from './job-record.js';
+import { EMPTY_RECORD, type JobRecord } from './job-record.js';
 import {
   EMPTY_CONTROL,
   type Change,
   type ControlView,
   type JobControl,
   type JobStore,
+  type LoadedRecord,
   type MemberView,
-  type Standing,
-  type TriggerEnd,
-  type TriggerNode,
   type WriteResult,
 } from './job-store.js';
 import { jobZnodes, type JobZnodes } from './job.znodes.js';
 import { watchForAbsence, watchNode } from '../../session/repeated-watch.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import type { KeptResult } from './result-codec.js';
+import type { Standing, TriggerNode } from './trigger.state.js';
 import type { StoredVerdict } from './verdict.js';
 import { repair } from './zookeeper-repair.js';
 import { loadLog } from './zookeeper-log.js';
@@ -75,14 +74,14 @@ export class ZookeeperJobStore implements JobStore {
     await connectedWithin(this.parts.sessions, this.parts.clock, waiting);
   }
 
-  async load(job: string): Promise<{ readonly view: JobView | undefined; readonly problem: string | undefined }> {
+  async load(job: string): Promise<LoadedRecord> {
     const read = await getOrUndefined(await this.session(), this.znodes.record(job));
-    if (read === undefined) return { view: undefined, problem: undefined };
+    if (read === undefined) return { kind: 'missing' };
     const { record, problem } = decodeRecord(read.data);
-    if (record === undefined) return { view: undefined, problem };
+    if (record === undefined) return { kind: 'unreadable', problem };
     const { version, ctimeMs, czxid } = read.stat;
-    if (version === ANY_VERSION) return { view: undefined, problem: `${UNCOMPARABLE}; write its present data again by hand` };
-    return { view: { record, version, createdMs: ctimeMs, czxid }, problem: undefined };
+    if (version === ANY_VERSION) return { kind: 'unreadable', problem: `${UNCOMPARABLE}; write its present data again by hand` };
+    return { kind: 'found', view: { record, version, createdMs: ctimeMs, czxid } };
   }
 
   write(job: string, change: Change, signal?: AbortSignal): Promise<WriteResult> {
@@ -188,7 +187,7 @@ export class ZookeeperJobStore implements JobStore {
     );
   }
 
-  async repair(job: string, record: JobRecord, end: (open: TriggerNode) => TriggerEnd): Promise<'repaired' | 'readable'> {
+  async repair(job: string, record: JobRecord, end: (open: TriggerNode) => StoredVerdict): Promise<'repaired' | 'readable'> {
     return repair(await this.session(), this.znodes, job, record, end);
   }
 

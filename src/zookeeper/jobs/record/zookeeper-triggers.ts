@@ -5,11 +5,11 @@ import type { Op } from '../../wire/operations.js';
 import { addTrigger as withTrigger } from './changes.js';
 import { reattached } from '../../session/connected.js';
 import { encodeControl } from './control-codec.js';
-import { isForgotten } from './forgotten.js';
-import { EMPTY_CONTROL, type Standing, type TriggerNode } from './job-store.js';
+import { EMPTY_CONTROL } from './job-store.js';
 import type { JobZnodes } from './job.znodes.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
+import { toKeepOf, type Standing, type TriggerNode } from './trigger.state.js';
 import { place } from './verdict-log.js';
 import { archive, findKey, forgetKey, remembering, removeOldKeys } from './zookeeper-keys.js';
 import { logOperations } from './zookeeper-log.js';
@@ -151,12 +151,13 @@ async function removeOne(session: Session, znodes: JobZnodes, job: string, name:
   const { trigger } = decodeTrigger(node.data);
   const { version } = node.stat;
   try {
-    if (trigger?.state === 'ended' || (trigger?.state === 'started' && isForgotten(record, trigger))) {
+    const toKeep = toKeepOf(record, trigger);
+    if (toKeep === 'everything') return false;
+    if (toKeep === 'answer' && trigger !== undefined) {
       const removals: readonly Op[] = [{ kind: 'delete', path, version }, ...(await resultRemoval(session, znodes, job, name))];
       await archive(session, znodes, job, trigger, removals);
       return true;
     }
-    if (trigger !== undefined && trigger.state !== 'refused' && !isForgotten(record, trigger)) return false;
     await forgetKey(session, znodes, job, name);
     await session.delete(path, version);
     return true;

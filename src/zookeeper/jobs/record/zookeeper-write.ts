@@ -9,6 +9,7 @@ import type { Change, WriteResult } from './job-store.js';
 import { connected, NotConnectedError, reattached } from '../../session/connected.js';
 import { encodeRecord } from './record-codec.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';
+import { next } from './trigger.state.js';
 import { place } from './verdict-log.js';
 import type { StoredVerdict } from './verdict.js';
 import { logOperations } from './zookeeper-log.js';
@@ -19,7 +20,7 @@ import { getOrUndefined } from '../../session/nodes.js';
 const MAX_ROUNDS = 10;
 /** Bytes of triggers in one transaction beyond which those that end in it lose their input. */
 const MAX_ENDED_INPUTS = 131_072;
-const MAYBE_WRITTEN = { kind: 'moved', maybeWritten: true } as const;
+const UNKNOWN = { kind: 'unknown' } as const;
 
 /** What every write needs. */
 export interface WriteParts {
@@ -45,7 +46,7 @@ interface Prepared {
  * When the reply is lost the same transaction is sent again on the same session, once that is attached. A first attempt that is still in flight could commit
  * after a read that did not see it, but not after a repeat that the leader has processed. If the repeat is refused, the record is read: ours is recognized by its bytes
  * and its version, since what it replaced is named in every write, and claims have random names. If somebody has moved it on since, or the session ends before
- * it is known, the answer is `'moved'` with `maybeWritten`: the caller reads the record again and gives back its claim if that is in it.
+ * it is known, the answer is `'unknown'`: the caller reads the record again and gives back its claim if that is in it.
  */
 export class RecordWriter {
   constructor(private readonly parts: WriteParts) {}
@@ -59,18 +60,18 @@ export class RecordWriter {
       let prepared: Prepared | undefined;
       try {
         prepared = await this.prepare(session, job, change, record, moved);
-        if (prepared === undefined) return replyLost ? MAYBE_WRITTEN : { kind: 'moved' };
+        if (prepared === undefined) return replyLost ? UNKNOWN : { kind: 'moved' };
         const result = (await session.multi(prepared.operations))[prepared.recordTo - 1];
         if (result?.kind !== 'set') throw new TypeError('a transaction answered without the stat of the record');
         const { stat } = result;
         return { kind: 'written', view: { record, version: stat.version, createdMs: stat.ctimeMs, czxid: stat.czxid } };
       } catch (thrown) {
-        if (isZooKeeperError(thrown, 'session-expired', 'session-moved')) return replyLost ? MAYBE_WRITTEN : { kind: 'unsent' };
+        if (isZooKeeperError(thrown, 'session-expired', 'session-moved')) return replyLost ? UNKNOWN : { kind: 'unsent' };
         if (isZooKeeperError(thrown, 'connection-loss', 'operation-timeout')) {
           const wasSent = thrown.outcomeUnknown && thrown.details.operation === 'multi';
           if (!wasSent && !replyLost) return { kind: 'unsent' };
           replyLost = true;
-          if (!(await reattached(session, signal))) return MAYBE_WRITTEN;
+          if (!(await reattached(session, signal))) return UNKNOWN;
           continue;
         }
         const refused = refusalOf(thrown, prepared);
@@ -79,7 +80,7 @@ export class RecordWriter {
         return (await this.find(session, job, change.view, record)) ?? { kind: refused };
       }
     }
-    return replyLost ? MAYBE_WRITTEN : { kind: 'moved' };
+    return replyLost ? UNKNOWN : { kind: 'moved' };
   }
 
   private async sessionFor({ ground }: Change, signal?: AbortSignal): Promise<Session | undefined> {
@@ -120,8 +121,9 @@ export class RecordWriter {
   private async triggerOperations(session: Session, job: string, changes: Change['triggers']): Promise<readonly Op[] | undefined> {
     const operations: Op[] = [];
     let inputs = 0;
-    for (const { id, state, verdict, asked } of changes) {
-      const path = this.parts.znodes.trigger(job, id);
+    for (const change of changes) {
+      const { state } = change;
+      const path = this.parts.znodes.trigger(job, change.id);
       const read = await getOrUndefined(session, path);
       const { trigger } = read === undefined ? { trigger: undefined } : decodeTrigger(read.data);
       if (read === undefined || trigger === undefined) {
@@ -130,7 +132,7 @@ export class RecordWriter {
       }
       inputs += read.data.length;
       const input = state === 'ended' && inputs > MAX_ENDED_INPUTS ? undefined : trigger.input;
-      operations.push(...compareAndSet(path, encodeTrigger({ ...trigger, ...asked, input, state, verdict }), read.stat.version));
+      operations.push(...compareAndSet(path, encodeTrigger(next({ ...trigger, input }, change)), read.stat.version));
     }
     return operations;
   }
@@ -144,12 +146,12 @@ export class RecordWriter {
       if (read === undefined || read.stat.czxid !== view.czxid) return undefined;
       const { version, ctimeMs, czxid } = read.stat;
       if (version === view.version) return undefined;
-      if (version !== versionAfter(view.version)) return MAYBE_WRITTEN;
+      if (version !== versionAfter(view.version)) return UNKNOWN;
       if (!read.data.equals(encodeRecord(record))) return undefined;
       return { kind: 'written', view: { record, version, createdMs: ctimeMs, czxid } };
     } catch (thrown) {
       if (!isZooKeeperError(thrown)) throw thrown;
-      return MAYBE_WRITTEN;
+      return UNKNOWN;
     }
   }
 }

@@ -6,14 +6,13 @@ import type {
   Declaration,
   JobControl,
   JobStore,
+  LoadedRecord,
   MemberView,
-  Standing,
-  TriggerEnd,
-  TriggerNode,
   WriteResult,
 } from '../../../../src/zookeeper/jobs/record/job-store.js';
 import { NotConnectedError } from '../../../../src/zookeeper/session/connected.js';
 import { decodeResult, encodeResult, type KeptResult, type RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
+import { endBy, isOpen, next, type Standing, type TriggerNode } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
 import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { Listeners } from '../../../../src/zookeeper/support/listeners.js';
 
@@ -74,9 +73,10 @@ export class KeptStore implements JobStore {
     return Promise.resolve();
   }
 
-  load(job: string): Promise<{ view: JobView | undefined; problem: string | undefined }> {
-    const kept = this.kept.get(job);
-    return Promise.resolve({ view: kept?.view, problem: kept?.problem });
+  load(job: string): Promise<LoadedRecord> {
+    const { view, problem } = this.kept.get(job) ?? {};
+    if (problem !== undefined) return Promise.resolve({ kind: 'unreadable', problem });
+    return Promise.resolve(view === undefined ? { kind: 'missing' } : { kind: 'found', view });
   }
 
   write(job: string, change: Change): Promise<WriteResult> {
@@ -91,10 +91,10 @@ export class KeptStore implements JobStore {
     const record = { ...change.record, recent: [...change.record.recent, ...change.verdicts] };
     kept.view = { ...view, record, version: (this.versions += 1) };
     if (change.control !== undefined) kept.control = { control: change.control.control, version: (this.versions += 1) };
-    for (const { id, state, verdict, asked, result } of change.triggers) {
-      const node = kept.triggers.get(id);
-      if (result !== undefined) kept.results.set(id, result);
-      if (node !== undefined) kept.triggers.set(id, { ...node, ...asked, state, verdict });
+    for (const triggered of change.triggers) {
+      const node = kept.triggers.get(triggered.id);
+      if ('result' in triggered && triggered.result !== undefined) kept.results.set(triggered.id, triggered.result);
+      if (node !== undefined) kept.triggers.set(triggered.id, next(node, triggered));
     }
     kept.told.tell();
     return Promise.resolve({ kind: 'written', view: kept.view });
@@ -172,11 +172,10 @@ export class KeptStore implements JobStore {
     return Promise.resolve();
   }
 
-  repair(job: string, record: JobRecord, end: (open: TriggerNode) => TriggerEnd): Promise<'repaired' | 'readable'> {
+  repair(job: string, record: JobRecord, end: (open: TriggerNode) => StoredVerdict): Promise<'repaired' | 'readable'> {
     const kept = this.at(job);
     if (kept.problem === undefined) return Promise.resolve('readable');
-    for (const [id, node] of kept.triggers)
-      if (node.state === 'waiting' || node.state === 'started') kept.triggers.set(id, { ...node, ...end(node) });
+    for (const [id, node] of kept.triggers) if (isOpen(node)) kept.triggers.set(id, next(node, endBy(id, end(node))));
     kept.problem = undefined;
     kept.view = { record, version: (this.versions += 1), createdMs: 0, czxid: 1n };
     return Promise.resolve('repaired');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { register, type Registered } from '../../../../src/zookeeper/jobs/control/registration.js';
 import type { KnownRun } from '../../../../src/zookeeper/jobs/record/changes.js';
 import { heldBy } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import { MAX_DECLARATIONS, type Declaration } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { MAX_DECLARATIONS, viewIn, type Declaration } from '../../../../src/zookeeper/jobs/record/job-store.js';
 import type { Tick } from '../../../../src/zookeeper/jobs/tick.js';
 import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
 
@@ -348,7 +348,7 @@ describe('a record that was deleted', () => {
     const cluster = new Cluster();
     await cluster.boot(OLD);
     cluster.store.put('payouts', { ...cluster.store.record('payouts'), cursor: tick('2026-11-21T13:00:00Z') });
-    const { view } = await cluster.store.load('payouts');
+    const view = viewIn(await cluster.store.load('payouts'));
     await cluster.boot(OLD, { cursor, running: [{ entry, czxid: view?.czxid ?? 0n }] });
     expect(cluster.store.record('payouts')).toMatchObject({ running: [], recent: [], cursor: tick('2026-11-21T13:00:00Z') });
   });

@@ -6,7 +6,8 @@ import { OrderNotSentError } from '../../../../src/zookeeper/jobs/control/errors
 import { trigger, type Triggered } from '../../../../src/zookeeper/jobs/control/trigger.js';
 import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { heldBy, MAX_WAITING_TRIGGERS, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import { MAX_AUDIT, type TriggerNode } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { MAX_AUDIT } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { endBy } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
 import type { RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
 import { systemClock, type Clock } from '../../../../src/zookeeper/support/clock.js';
 import { eventually, failureOf } from '../../../support/eventually.js';
@@ -34,7 +35,7 @@ class Scene {
     );
   }
 
-  async set(id: string, state: TriggerNode['state'], reason?: 'overlap', result?: RunResult): Promise<void> {
+  async set(id: string, state: 'started' | 'ended' | 'refused', reason?: 'overlap', result?: RunResult): Promise<void> {
     const view = this.store.kept.get('payouts')?.view;
     if (view === undefined) throw new Error('no record');
     const others = { triggers: view.record.triggers.filter((each) => each !== id), running: [] };
@@ -45,7 +46,7 @@ class Scene {
       view,
       record,
       verdicts: verdict === undefined ? [] : [verdict],
-      triggers: [{ id, state, ...(verdict && { verdict }), ...(result && { result }) }],
+      triggers: [verdict === undefined ? { id, state: 'started' } : endBy(id, verdict, result)],
       ground: undefined,
     });
   }
@@ -367,8 +368,10 @@ describe('trigger', () => {
     const { load } = scene.store;
     scene.store.load = async (job) => {
       scene.store.load = load;
-      const { view, problem } = await load.call(scene.store, job);
-      return { view: view && { ...view, record: { ...view.record, triggers: [] } }, problem };
+      const loaded = await load.call(scene.store, job);
+      return loaded.kind === 'found'
+        ? { kind: 'found', view: { ...loaded.view, record: { ...loaded.view.record, triggers: [] } } }
+        : loaded;
     };
     expect(await failureOf(trigger(scene.parts, 'payouts', { timeoutMs: 20 }))).toMatchObject({ code: 'ZK_TRIGGER_NOT_ACCEPTED' });
     expect(scene.store.record('payouts').triggers).toEqual([]);
