@@ -103,7 +103,9 @@ interface Step {
 async function stepOf(store: JobStore, job: string, view: JobView, controlView: ControlView, registration: Registration): Promise<Step> {
   const { declaration, by } = registration;
   const { known } = registration;
-  const restored = restore(view, ticksOf(view.record, controlView.control), known, by);
+  // Thousands of jobs are declared at once, of which nothing is known: their schedules need not be read for it.
+  const isKnown = known.cursor !== undefined || known.running.length > 0;
+  const restored = isKnown ? restore(view, ticksOf(view.record, controlView.control), known, by) : undefined;
   const living = await livingBeside(store, controlView.control, registration);
   const takesOver = mayPutInForce(controlView.control, declaration, living);
   const declared = declare(controlView.control, declaration, living);
