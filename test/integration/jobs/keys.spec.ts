@@ -8,7 +8,7 @@ import { MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/record/zookeeper-
 import { MAX_KEYS_PER_BUCKET } from '../../../src/zookeeper/jobs/record/zookeeper-keys.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
-import { eventually } from '../../support/eventually.js';
+import { deferred, eventually } from '../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { changeOf, CONTROL, EMPTY, JOB, openStore, triggerOf, verdictOf, type StoreScene } from './scene.js';
 
@@ -51,14 +51,15 @@ async function over(store: JobStore, id: string, state: 'ended' | 'refused' = 'e
 /** More than are kept with their input. Most of them are put there at once, as they are at their end. */
 async function manyOthers(store: JobStore): Promise<void> {
   if (scene === undefined) for (let n = 0; n < MAX_KEPT_TRIGGERS; n += 1) await over(store, `other ${n}`);
-  else {
-    const { session, znodes } = scene;
-    const ids = Array.from({ length: MAX_KEPT_TRIGGERS }, (_, n) => `other ${n}`);
-    const data = (id: string): Buffer =>
-      encodeTrigger(triggerOf(id, { state: 'ended', verdict: { ...verdictOf(1), tick: undefined, trigger: id } }));
-    await session.multi(ids.map((id) => ({ kind: 'create', path: znodes.trigger(JOB, id), data: data(id), mode: 'persistent' })));
-  }
+  else await putThere(scene);
   for (let n = 0; n < 3; n += 1) await over(store, `last ${n}`);
+}
+
+async function putThere({ session, znodes }: StoreScene): Promise<void> {
+  const ids = Array.from({ length: MAX_KEPT_TRIGGERS }, (_, n) => `other ${n}`);
+  const data = (id: string): Buffer =>
+    encodeTrigger(triggerOf(id, { state: 'ended', verdict: { ...verdictOf(1), tick: undefined, trigger: id } }));
+  await session.multi(ids.map((id) => ({ kind: 'create', path: znodes.trigger(JOB, id), data: data(id), mode: 'persistent' })));
 }
 
 describe.each<[string, () => Promise<JobStore>]>([
@@ -159,6 +160,36 @@ describe('the keys of a job in ZooKeeper', () => {
       }
     } finally {
       await other[Symbol.asyncDispose]();
+    }
+  });
+
+  it('stay when a replica that removes a refused request stands still until it has been asked for again, and has run', async () => {
+    const at = await inZooKeeper();
+    await over(at.store, 'invoice 7', 'refused');
+    await putThere(at);
+    const path = at.znodes.trigger(JOB, 'invoice 7');
+    const runMeanwhile = async (): Promise<void> => {
+      const verdict = { ...verdictOf(1), tick: undefined, trigger: 'invoice 7' };
+      const [asked, ended] = [
+        { id: 'invoice 7', state: 'waiting', asked: { by: 'me:1', atMs: 6 } } as const,
+        { id: 'invoice 7', state: 'ended', verdict } as const,
+      ];
+      await at.store.write(JOB, await changeOf(at.store, { triggers: ['invoice 7'] }, { triggers: [asked] }));
+      await at.store.write(JOB, await changeOf(at.store, { triggers: [] }, { triggers: [ended] }));
+      await over(at.store, 'one more');
+      await eventually(async () => expect(await at.session.exists(path)).toBeUndefined(), { what: 'its node to go' });
+    };
+    const removed = deferred<void>();
+    const slow = await openStore(server.connectString, `/keys-${roots}`, {
+      afterGet: async (read) => (read === path ? runMeanwhile() : undefined),
+      afterRemoval: (gone) => (gone === path ? removed.resolve() : undefined),
+    });
+    try {
+      await over(slow.store, 'slow');
+      await removed.promise;
+      expect(await at.store.addTrigger(JOB, triggerOf('invoice 7'))).toBe('exists');
+    } finally {
+      await slow[Symbol.asyncDispose]();
     }
   });
 });

@@ -33,7 +33,15 @@ export interface StoreScene extends AsyncDisposable {
   written(): number;
 }
 
-export async function openStore(connectString: string, rootPath: string): Promise<StoreScene> {
+/** What happens at certain requests of a store. */
+export interface Interludes {
+  /** Once for each path: before the first answer of this kind is handed on. */
+  readonly afterGet?: (path: string) => Promise<void> | undefined;
+  /** A removal of this node, alone or in a transaction, has been answered. */
+  readonly afterRemoval?: (path: string) => void;
+}
+
+export async function openStore(connectString: string, rootPath: string, interludes: Interludes = {}): Promise<StoreScene> {
   const observed = await ObservedSessions.start(connectString);
   const session = observed.supervisor.current();
   if (session === undefined) throw new Error('There is no session.');
@@ -44,10 +52,21 @@ export async function openStore(connectString: string, rootPath: string): Promis
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => {
         if (key === 'multi') written += (args[0] as readonly Op[]).reduce((sum, op) => sum + sizeOf(op), 0);
-        return (value as (...of: unknown[]) => unknown).apply(target, args);
+        return withInterludes(key, args, (value as (...of: unknown[]) => unknown).apply(target, args));
       };
     },
   });
+  const seen = new Set<string>();
+  const withInterludes = (key: string | symbol, args: readonly unknown[], answer: unknown): unknown => {
+    if (!(answer instanceof Promise)) return answer;
+    const [path = ''] = args as readonly [string?];
+    if (key === 'get' && interludes.afterGet !== undefined && !seen.has(path)) {
+      seen.add(path);
+      return answer.then(async (read: unknown) => (await interludes.afterGet?.(path), read));
+    }
+    const removals = key === 'delete' ? [path] : key === 'multi' ? removalsIn(args[0] as readonly Op[]) : [];
+    return removals.length === 0 ? answer : answer.finally(() => removals.forEach((gone) => interludes.afterRemoval?.(gone)));
+  };
   const sessions = withSession(observed.supervisor, counting);
   const service = 'Bank';
   return {
@@ -68,6 +87,10 @@ export function withSession(sessions: Sessions, session: Session): Sessions {
       return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
     },
   });
+}
+
+function removalsIn(operations: readonly Op[]): string[] {
+  return operations.flatMap(({ kind, path }) => (kind === 'delete' ? [path] : []));
 }
 
 function sizeOf(op: Op): number {

@@ -90,10 +90,13 @@ export async function archive(
   await session.multi([...removals, ...noting]);
 }
 
-/** For an id that may be asked for anew: it has not run. */
-export async function forgetKey(session: Session, znodes: JobZnodes, job: string, id: string): Promise<void> {
+/**
+ * Forgets an id that may be asked for anew, because it has not run, and the trigger's own nodes (`removals`) with it: all or nothing. It may have been asked for again since
+ * it was looked at, and have run; then it is remembered.
+ */
+export async function forgetKey(session: Session, znodes: JobZnodes, job: string, id: string, removals: readonly Op[]): Promise<void> {
   const known = await findKey(session, znodes, job, id);
-  if (known !== undefined) await session.delete(known.path, ANY_VERSION);
+  await session.multi([...removals, ...(known === undefined ? [] : [{ kind: 'delete', path: known.path, version: ANY_VERSION } as const])]);
 }
 
 /** Removes what is too old, or too much: some of it, the rest with the next call. A bucket ends where the next one begins. */

@@ -158,8 +158,7 @@ async function removeOne(session: Session, znodes: JobZnodes, job: string, name:
       await archive(session, znodes, job, trigger, removals);
       return true;
     }
-    await forgetKey(session, znodes, job, name);
-    await session.delete(path, version);
+    await forgetKey(session, znodes, job, name, [{ kind: 'delete', path, version }]);
     return true;
   } catch (thrown) {
     if (!isZooKeeperError(thrown, 'no-node', 'bad-version', 'node-exists')) throw thrown;
