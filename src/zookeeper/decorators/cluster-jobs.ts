@@ -177,7 +177,7 @@ export class ClusterJobs {
 
   /**
    * Repair: forgets what the job is said to run, what is due and which triggers wait; all of it gets a verdict with the reason `reset`. A damaged record is made
-   * anew, with the schedule of the code. What really runs is not stopped, and may be overlapped: look first.
+   * anew, with the schedule of the code, and still paused if it was. What really runs is not stopped, and may be overlapped: look first.
    */
   async resetClaim(job: string, options?: OrderOptions): Promise<void> {
     checkOrder('resetClaim', { job, options });

@@ -5,6 +5,7 @@ import { amend, type ControlParts } from './amend.js';
 import { ticksOf } from './in-force.js';
 
 const PAUSED = 'paused';
+const RESUMED = 'resumed';
 
 /** Stops a job from starting by its schedule, on every replica, until it is resumed. False: it was paused already, and nothing was changed. */
 export function pause(parts: ControlParts, job: string, by?: string): Promise<boolean> {
@@ -26,8 +27,14 @@ export function resume(parts: ControlParts, job: string, by?: string): Promise<b
     // The ticks of the pause get their verdicts here; who cannot name them must not pass them over.
     if (record.schedule !== undefined) parseSchedule(record.schedule);
     const changed = changes.resume(view, ticksOf(record, control, living), nowMs, parts.address);
-    return changed && { ...changed, change: 'resumed' };
+    return changed && { ...changed, change: RESUMED };
   });
+}
+
+/** The order by which the job is paused, going by the history alone; undefined where that tells of none, or that it was resumed since. */
+export function presentPause({ audit }: JobControl): AuditEntry | undefined {
+  const latest = audit.findLast(({ change }) => change === PAUSED || change === RESUMED);
+  return latest?.change === PAUSED ? latest : undefined;
 }
 
 /** Who ordered the present pause, as far as it is still known. */

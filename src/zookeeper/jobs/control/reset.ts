@@ -3,6 +3,7 @@ import type { Declaration } from '../record/job-store.js';
 import { endsBy, type TriggerNode } from '../record/trigger.state.js';
 import { triggerInterrupted, triggerRefused } from '../record/verdict-builders.js';
 import type { StoredVerdict } from '../record/verdict.js';
+import { presentPause } from './pause.js';
 import { amend, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
 import { codeSchedule } from './reschedule.js';
 import { livingVersions, ticksOf } from './in-force.js';
@@ -10,7 +11,7 @@ import { livingVersions, ticksOf } from './in-force.js';
 /**
  * Repair: forgets what a job is said to run and what is due. Runs get the verdict interrupted (reset), ticks that are due missed (reset), triggers that wait
  * are refused. A run that goes on in fact is not stopped, and its end is not written down: a tick may then run beside it. A record that cannot be read is
- * made anew, with the schedule of the code; the triggers below it are ended.
+ * made anew, with the schedule of the code, and paused if the last order of that kind that the history tells of is a pause; the triggers below it are ended.
  */
 export async function resetClaim(parts: ControlParts, job: string, by?: string): Promise<void> {
   const { kind } = await parts.store.load(job);
@@ -40,7 +41,8 @@ async function repair({ store, address }: ControlParts, job: string): Promise<De
   const control = await store.loadControl(job);
   const nowMs = Math.round(await store.nowMs());
   const code = control && codeSchedule(control.control, livingVersions(await store.members()));
-  await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, nowMs), (open) => lost(open, address));
+  const paused = control && presentPause(control.control);
+  await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, nowMs, paused?.atMs), (open) => lost(open, address));
   return code;
 }
 

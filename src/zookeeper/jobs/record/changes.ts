@@ -35,9 +35,12 @@ export function newRecord(spec: ScheduleSpec | undefined): JobRecord {
   return { ...EMPTY_RECORD, schedule: inForceSince(spec, undefined) };
 }
 
-/** In place of a record that cannot be read: nothing can be told of what ran and what was due, and ticks count from now. */
-export function recordInPlaceOfUnreadable(spec: ScheduleSpec | undefined, nowMs: number): JobRecord {
-  return { ...EMPTY_RECORD, schedule: inForceSince(spec, nowMs), cursor: spec && endOf(nowMs) };
+/**
+ * In place of a record that cannot be read: nothing can be told of what ran and what was due, and ticks count from now. `pausedMs`: since when the job is paused, as
+ * far as that is known from elsewhere.
+ */
+export function recordInPlaceOfUnreadable(spec: ScheduleSpec | undefined, nowMs: number, pausedMs?: number): JobRecord {
+  return { ...EMPTY_RECORD, schedule: inForceSince(spec, nowMs), cursor: spec && endOf(nowMs), pausedMs };
 }
 
 /** Starts a tick that the cursor has not passed, or a trigger, which so leaves the line. Ticks between them must have been passed before. */

@@ -145,6 +145,19 @@ describe('resetClaim', () => {
 });
 
 describe('resetClaim of a damaged record', () => {
+  it('does not let a job start that was paused, and not resumed', async () => {
+    const { store, parts } = scene();
+    await pause(parts, 'payouts');
+    store.clockMs += 1_000;
+    store.damage('payouts', 'it is empty');
+    await resetClaim(parts, 'payouts');
+    expect(store.record('payouts').pausedMs).toBe(NOON);
+    await resume(parts, 'payouts');
+    store.damage('payouts', 'it is empty');
+    await resetClaim(parts, 'payouts');
+    expect(store.record('payouts').pausedMs).toBeUndefined();
+  });
+
   it('refuses the triggers that wait below it, and ends those that were started', async () => {
     const { store, parts } = scene();
     for (const [id, state] of [
