@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { RunAbortedError } from '../jobs/errors.js';
 import type { JobEvents } from '../jobs/job-events.js';
 import type { JobStore } from '../jobs/record/job-store.js';
 import type { Election, HeldTenure } from '../mastership/election.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
+import { Availability } from './availability.js';
 import { InProgress } from './in-progress.js';
 import { MasterHooks } from './master-hooks.js';
 import type { RunLogging } from './run-log.js';
@@ -47,6 +49,9 @@ interface Flushing {
 export class ElectionGate {
   readonly inProgress: InProgress;
   readonly hooks: MasterHooks;
+  readonly availability: Availability;
+  /** Stands for the election in the runs of job records, which have no room for its key. */
+  readonly digest: string;
   /** The loops of its jobs. */
   readonly loops = new Set<Flushing>();
   /** The process's own part, which no election can change: it goes one way. Whether there is a mastership to act under, the election alone knows. */
@@ -58,7 +63,10 @@ export class ElectionGate {
   ) {
     this.inProgress = new InProgress(parts.clock);
     this.hooks = new MasterHooks(election, () => this.ask(), this.inProgress, parts);
+    this.digest = createHash('sha256').update(election.key).digest('base64url').slice(0, 11);
+    this.availability = new Availability(election.key, parts.address, parts.clock, election.state());
     election.onChange((state) => {
+      this.availability.note(state);
       if (state.kind === 'doubtful') this.tellOfWorkInDoubt(this.parts.clock.monotonicMs() - state.lease.sentAtMs);
     });
     election.setDrain((tenure, why, calledOff) => this.drain(why, tenure, calledOff));

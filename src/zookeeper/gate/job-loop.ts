@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { decide } from '../jobs/record/decide.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
 import { viewIn, type WriteResult } from '../jobs/record/job-store.js';
@@ -13,6 +13,7 @@ import { inputOf, GONE, pauseAfter, retryDelayMs, UNREAD, type LoopJob, type Loo
 import { MAX_SLEEP_MS, Reasons } from './reasons.js';
 import { KnownSchedule } from './known-schedule.js';
 import { LongRuns } from './long-runs.js';
+import { Obstacles } from './obstacles.js';
 import { OwnRuns } from './own-runs.js';
 import type { Place, Waiter } from './pace.js';
 import { RecordCache } from './record-cache.js';
@@ -46,8 +47,8 @@ export class JobLoop {
   private readonly claims: Claims;
   private readonly longRuns: LongRuns;
   private readonly schedule: KnownSchedule;
+  private readonly obstacles: Obstacles;
   private readonly unwatchElection: () => void;
-  private readonly electionDigest: string;
 
   /** Called when it is closed. */
   onClosed: () => void = () => undefined;
@@ -59,13 +60,13 @@ export class JobLoop {
     readonly runs: OwnRuns = new OwnRuns(),
   ) {
     runs.onEnd = this.look;
-    this.electionDigest = createHash('sha256').update(gate.election.key).digest('base64url').slice(0, 11);
     this.waiter = { job: job.identity.name, look: this.look };
     this.reasons = new Reasons(parts, this.waiter, this.outdated);
     this.registrar = new Registrar(job, parts.clock);
     this.claims = new Claims(parts, job.identity.name, runs);
     this.longRuns = new LongRuns(parts, job.identity.name);
     this.schedule = new KnownSchedule(job.identity.name, parts.observer);
+    this.obstacles = new Obstacles(parts.clock, parts.address, gate.availability, gate.ask() !== undefined);
     gate.loops.add(this);
     this.unwatchElection = gate.election.onChange(this.look);
   }
@@ -133,6 +134,7 @@ export class JobLoop {
     const tenure = this.phase === 'open' ? this.gate.ask() : undefined;
     if (tenure === undefined) return this.settleOnly();
     if (this.held !== tenure) this.enter(tenure);
+    this.obstacles.asks();
     const judged = this.parts.clockGuard.judge(tenure, this.gate);
     if ((judged instanceof Promise ? await judged : judged).kind === 'off') {
       // Nothing is decided, and nothing written. The guard has told, and hands over.
@@ -146,7 +148,7 @@ export class JobLoop {
     const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
     const others = view.record.running.filter(({ claim }) => !this.runs.has(claim));
-    const ask = (): Promise<Absence> => this.parts.absent.among(others, this.electionDigest, this.cache.seenAt, tenure.ground);
+    const ask = (): Promise<Absence> => this.parts.absent.among(others, this.gate.digest, this.cache.seenAt, tenure.ground);
     const absence = others.length === 0 ? NONE_GONE : await ask();
     await this.carryOut(this.situation(view, tenure, absence), epoch, tenure, absence);
   }
@@ -166,16 +168,15 @@ export class JobLoop {
   private enter(tenure: HeldTenure): void {
     this.leave();
     this.held = tenure;
-    const ordered = (): void => (this.registrar.doubt(), this.outdated());
-    this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, ordered));
-    const { ground } = tenure;
-    if (ground !== undefined) this.unwatch.push(ground.session.onAttached(this.outdated));
+    this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, () => (this.registrar.doubt(), this.outdated())));
+    if (tenure.ground !== undefined) this.unwatch.push(tenure.ground.session.onAttached(this.outdated));
   }
 
   private leave(): void {
     this.held = undefined;
     this.registrar.forget();
     this.saidClock = false;
+    this.obstacles.leave();
     this.behindSinceMs = undefined;
     this.cache.forget();
     this.reasons.clear();
@@ -216,7 +217,7 @@ export class JobLoop {
       schedule: identity.disabled ? undefined : this.schedule.of(view.record.schedule),
       rules: identity.disabled ? { ...identity.rules, maxSilenceMs: undefined } : identity.rules,
       nowMs: this.parts.clock.wallMs(),
-      tenure: tenure && { member: tenure.ground?.member ?? 'this process', election: this.electionDigest, token: tenure.token },
+      tenure: tenure && { member: tenure.ground?.member ?? 'this process', election: this.gate.digest, token: tenure.token },
       address: this.parts.address,
       isCalled: this.runs.isCalled,
       live: new Set(this.runs.live.map(({ entry }) => entry.claim)),
@@ -228,6 +229,7 @@ export class JobLoop {
       freed: this.runs.freed,
       mayCatchUp: this.parts.pace.hasRoomFor(this.waiter),
       behindSinceMs: this.behindSinceMs,
+      obstacles: this.obstacles.list(),
       disabled: identity.disabled,
       newClaim: randomUUID(),
     };
@@ -244,6 +246,7 @@ export class JobLoop {
         return this.claims.unmade(result, situation, plan);
       }
       this.failures = 0;
+      this.obstacles.answered(plan.wakeAtMs);
       this.behindSinceMs = plan.isBehind ? (this.behindSinceMs ?? situation.nowMs) : undefined;
       this.runs.forget(situation.finished, situation.reports);
       reportPlan(this.parts, this.job.identity.name, plan, situation);
@@ -278,9 +281,8 @@ export class JobLoop {
 
   /** What was claimed starts only if the mastership holds *now*: the claim has taken a round trip. Otherwise the claim is given back. */
   private start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, place: Place | undefined): void {
-    const now = this.gate.ask();
     if (input === GONE) return this.claims.giveBack(entry, { outcome: 'skipped', reason: 'withdrawn' });
-    if (this.phase !== 'open' || now === undefined || now.id !== tenure.id || !tenure.isValid() || input === UNREAD)
+    if (this.phase !== 'open' || this.gate.ask()?.id !== tenure.id || !tenure.isValid() || input === UNREAD)
       return this.claims.giveBack(entry);
     const ended = place?.begun();
     this.job.start(entry, tenure, schedule, input, (finished) => {

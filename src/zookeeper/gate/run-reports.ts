@@ -35,6 +35,7 @@ export function verdictOf(execution: Execution, by: string): StoredVerdict {
     by,
     token: run.fencingToken,
     error: errorOf(execution),
+    explanation: undefined,
   };
 }
 

@@ -33,7 +33,9 @@ export function reportPlan(
 function reportVerdict(observer: Observer, job: string, verdict: StoredVerdict): void {
   const { outcome, reason, tick, until, count, trigger, cause, attempt, durationMs, token } = verdict;
   // What a run has thrown was told when it ended.
-  const told = outcome === 'interrupted' && verdict.durationMs === undefined && verdict.error !== undefined ? ` ${verdict.error}` : '';
+  const text =
+    outcome === 'missed' ? verdict.explanation : outcome === 'interrupted' && durationMs === undefined ? verdict.error : undefined;
+  const told = text === undefined ? '' : ` ${text}`;
   const what = trigger === undefined ? ticksInWords(verdict) : `trigger ${trigger}`;
   observer.observe({
     level: LEVELS[outcome],

@@ -112,7 +112,7 @@ export function entryOf(second: number): RunEntry {
 }
 
 export function verdictOf(second: number, error?: string): StoredVerdict {
-  const none = { reason: undefined, until: undefined, trigger: undefined } as const;
+  const none = { reason: undefined, until: undefined, trigger: undefined, explanation: undefined } as const;
   const run = {
     cause: 'schedule',
     attempt: 1,

@@ -92,7 +92,7 @@ function entry(claim: string, second: number): RunEntry {
 }
 
 function ran(second: number, error?: string): StoredVerdict {
-  const none = { reason: undefined, until: undefined, trigger: undefined } as const;
+  const none = { reason: undefined, until: undefined, trigger: undefined, explanation: undefined } as const;
   const run = { cause: 'schedule', attempt: 1, startedMs: second * 1_000, durationMs: 1, by: 'a:1', token: 1n } as const;
   return { ...none, ...run, outcome: error === undefined ? 'ran' : 'failed', tick: at(second), count: 1, error };
 }

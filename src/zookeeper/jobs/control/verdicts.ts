@@ -52,6 +52,11 @@ export interface JobVerdict {
    * where that is known.
    */
   readonly error?: string | undefined;
+  /**
+   * Of missed ticks: what the master that decided about them knew of why nobody could run them in time, in English, at most 400 characters; for people, not for
+   * programs. Undefined when it knew nothing.
+   */
+  readonly explanation?: string | undefined;
   /** The id of the trigger. */
   readonly trigger?: string | undefined;
   /**
@@ -63,7 +68,7 @@ export interface JobVerdict {
 
 /** A verdict for people. Without a schedule (unknown, or not readable) it has no nominal time. */
 export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule | undefined, triggeredBy?: string): JobVerdict {
-  const { tick, until, startedMs, token, outcome, reason, count, cause, attempt, durationMs, by, error, trigger } = stored;
+  const { tick, until, startedMs, token, outcome, reason, count, cause, attempt, durationMs, by, error, explanation, trigger } = stored;
   // Only who ran it knows for how long, when it began, and how often.
   const isKnown = durationMs !== undefined;
   const since = startedMs === undefined ? undefined : new Date(startedMs);
@@ -84,6 +89,7 @@ export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule
     by,
     fencingToken: token?.toString(),
     error,
+    ...(explanation !== undefined && { explanation }),
     trigger,
     ...(triggeredBy !== undefined && { triggeredBy }),
   };

@@ -55,7 +55,7 @@ export function verdictInWords(verdict: StoredVerdict, timeZone: string | undefi
 }
 
 function outcomeInWords(verdict: StoredVerdict, timeZone: string | undefined): string {
-  const { outcome, reason, by, error, durationMs } = verdict;
+  const { outcome, reason, by, error, explanation, durationMs } = verdict;
   const why = reason === undefined ? '' : `: ${REASONS[reason]}`;
   const run = runInWords(verdict, timeZone);
   switch (outcome) {
@@ -70,7 +70,7 @@ function outcomeInWords(verdict: StoredVerdict, timeZone: string | undefined): s
         : `Interrupted${why}; started${run}, and not run again.`;
     case 'skipped':
     case 'missed':
-      return `${outcome === 'skipped' ? 'Skipped' : 'Missed'}${why}. Decided by ${by ?? 'an unknown replica'}.`;
+      return `${outcome === 'skipped' ? 'Skipped' : 'Missed'}${why}.${explanation === undefined ? '' : ` ${explanation}`} Decided by ${by ?? 'an unknown replica'}.`;
   }
 }
 

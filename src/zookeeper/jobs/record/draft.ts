@@ -5,6 +5,7 @@ import * as changes from './changes.js';
 import { attemptsMade, heldBy, isHeld, workOf, type HeldRun, type JobRecord, type RunEntry, type RunWork } from './job-record.js';
 import type { Plan, Situation } from './plan.js';
 import type { RunResult } from './result-codec.js';
+import { explain } from './obstacle.js';
 import { runEnded, runInterrupted, unstartedPassed, type RunEnd } from './verdict-builders.js';
 import type { StoredVerdict, VerdictReason } from './verdict.js';
 
@@ -121,7 +122,10 @@ export class Draft {
 
   /** The one verdict of ticks behind the cursor, none of which will run. */
   pass(ticks: TickRange, outcome: 'missed' | 'skipped', reason: VerdictReason): void {
-    this.apply(changes.pass(this.current, ticks, outcome, reason, this.situation.address));
+    const { address, obstacles } = this.situation;
+    const { record, verdicts } = changes.pass(this.current, ticks, outcome, reason, address);
+    const explanation = outcome === 'missed' ? explain(obstacles, ticks) : undefined;
+    this.apply({ record, verdicts: verdicts.map((verdict) => ({ ...verdict, explanation })) });
   }
 
   /** Takes a trigger out of the line, unstarted. */

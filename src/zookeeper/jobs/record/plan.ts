@@ -1,6 +1,7 @@
 import type { JobRules } from '../job-rules.js';
 import type { Schedule } from '../schedule/schedule.js';
 import type { JobRecord, JobView, RunEntry } from './job-record.js';
+import type { Obstacle } from './obstacle.js';
 import type { RunResult } from './result-codec.js';
 import type { Outcome, StoredVerdict, VerdictReason } from './verdict.js';
 
@@ -64,6 +65,8 @@ export interface Situation {
    * behind older ones, and needs no place of the catch-up limit: otherwise jobs that are due often would never have caught up.
    */
   readonly behindSinceMs: number | undefined;
+  /** What this replica knows of why ticks could not be run in time, oldest first: for people. */
+  readonly obstacles: readonly Obstacle[];
   /** `disabled: true` in the code of this version: nothing starts by the schedule, nor again. What triggers ask for still does. */
   readonly disabled: boolean;
   /** A fresh random claim id. */

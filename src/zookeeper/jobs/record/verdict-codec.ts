@@ -20,7 +20,10 @@ const REASONS: Readonly<Record<VerdictReason, string>> = {
 };
 const NONE = '-';
 
-/** A list of verdicts as JSON: who signed them (`by` and token), each pair once, then the verdicts, each with the number of its signer. */
+/**
+ * A list of verdicts as JSON: who signed them (`by` and token), each pair once, then the verdicts, each with the number of its signer and, where there is one, its text: the
+ * error of a run, or the explanation of missed ticks, which have no run. Versions that know no explanations show it as the error of the missed tick.
+ */
 export type EncodedVerdicts = readonly [signers: readonly (readonly [string | 0, string | 0])[], verdicts: readonly (readonly string[])[]];
 
 export function encodeVerdicts(verdicts: readonly StoredVerdict[]): EncodedVerdicts {
@@ -34,7 +37,8 @@ export function encodeVerdicts(verdicts: readonly StoredVerdict[]): EncodedVerdi
       signers.set(key, signer);
     }
     const packed = packVerdict(verdict, numbers.get(key) ?? 0);
-    return verdict.error === undefined ? [packed] : [packed, verdict.error.slice(0, MAX_ERROR_LENGTH)];
+    const text = verdict.outcome === 'missed' ? verdict.explanation : verdict.error;
+    return text === undefined ? [packed] : [packed, text.slice(0, MAX_ERROR_LENGTH)];
   });
   return [[...signers.values()], encoded];
 }
@@ -69,9 +73,9 @@ function decodeSigner(encoded: unknown): Signer {
 
 function decodeVerdict(encoded: unknown, signers: readonly Signer[]): StoredVerdict {
   expected(Array.isArray(encoded) && (encoded.length === 1 || encoded.length === 2), 'a verdict is no list');
-  const [packed, error] = encoded as readonly unknown[];
+  const [packed, text] = encoded as readonly unknown[];
   expected(typeof packed === 'string', 'a verdict is no text');
-  expected(error === undefined || (typeof error === 'string' && error.length <= MAX_ERROR_LENGTH), 'an error is no text, or too long');
+  expected(text === undefined || (typeof text === 'string' && text.length <= MAX_ERROR_LENGTH), 'an error is no text, or too long');
   const [kind = '', number, count, due, nominal, untilDue, untilNominal, attempt, started, duration, trigger, ...rest] = packed.split(' ');
   expected(kind.length === 3 && rest.length === 0, 'a verdict is cut off');
   const signer = signers[unpackNumber(number)];
@@ -80,8 +84,9 @@ function decodeVerdict(encoded: unknown, signers: readonly Signer[]): StoredVerd
   const startedMs = unpackOptional(started);
   const ticks = unpackNumber(count);
   expected(ticks >= 1, 'a verdict is about no tick');
+  const outcome = byLetter(OUTCOMES, kind[0]);
   return {
-    outcome: byLetter(OUTCOMES, kind[0]),
+    outcome,
     reason: kind[1] === NONE ? undefined : byLetter(REASONS, kind[1]),
     tick,
     until: unpackTick(untilDue, untilNominal),
@@ -93,6 +98,7 @@ function decodeVerdict(encoded: unknown, signers: readonly Signer[]): StoredVerd
     durationMs: unpackOptional(duration),
     by: signer.by,
     token: signer.token,
-    error,
+    error: outcome === 'missed' ? undefined : text,
+    explanation: outcome === 'missed' ? text : undefined,
   };
 }

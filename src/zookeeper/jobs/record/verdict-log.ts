@@ -7,7 +7,7 @@ import type { JobRecord, RunEntry } from './job-record.js';
 import { expected } from './packed.js';
 import { encodeAtAnySize, MAX_RECENT } from './record-codec.js';
 import { decodeVerdicts, encodeVerdicts } from './verdict-codec.js';
-import { MAX_ERROR_LENGTH, MAX_LOG_BYTES, MAX_VERDICTS, type StoredVerdict } from './verdict.js';
+import { MAX_ERROR_LENGTH, MAX_EXPLANATION_LENGTH, MAX_LOG_BYTES, MAX_VERDICTS, type StoredVerdict } from './verdict.js';
 
 /** Verdicts leave the record when it would be longer: what else can still come into it before the next chance has room. */
 export const ROOMY_RECORD_BYTES = 1_000;
@@ -91,9 +91,15 @@ export function decodeLog(
 const MAX_BY_LENGTH = 261;
 
 function withinLimits(verdict: StoredVerdict): StoredVerdict {
-  const { error, by } = verdict;
-  if ((error?.length ?? 0) <= MAX_ERROR_LENGTH && (by?.length ?? 0) <= MAX_BY_LENGTH) return verdict;
-  return { ...verdict, error: error?.slice(0, MAX_ERROR_LENGTH), by: by?.slice(0, MAX_BY_LENGTH) };
+  const { error, explanation, by } = verdict;
+  const isWithin = [error, explanation].every((text) => (text?.length ?? 0) <= MAX_ERROR_LENGTH) && (by?.length ?? 0) <= MAX_BY_LENGTH;
+  if (isWithin) return verdict;
+  return {
+    ...verdict,
+    error: error?.slice(0, MAX_ERROR_LENGTH),
+    explanation: explanation?.slice(0, MAX_EXPLANATION_LENGTH),
+    by: by?.slice(0, MAX_BY_LENGTH),
+  };
 }
 
 /**
@@ -154,7 +160,14 @@ function parsed(spec: ScheduleSpec): Schedule | undefined {
 }
 
 function isToldAlike(a: StoredVerdict, b: StoredVerdict): boolean {
-  return a.outcome === b.outcome && a.reason === b.reason && a.by === b.by && a.token === b.token && a.error === b.error;
+  return (
+    a.outcome === b.outcome &&
+    a.reason === b.reason &&
+    a.by === b.by &&
+    a.token === b.token &&
+    a.error === b.error &&
+    a.explanation === b.explanation
+  );
 }
 
 /** A tick that still runs, and whose verdict so comes later, keeps those before and after it apart. */

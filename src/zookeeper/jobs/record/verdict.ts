@@ -55,6 +55,11 @@ export interface StoredVerdict {
   readonly token: bigint | undefined;
   /** Cut to `MAX_ERROR_LENGTH`. */
   readonly error: string | undefined;
+  /**
+   * Of missed ticks: what the master that decided knew of why nobody could run them in time, in words, at most `MAX_EXPLANATION_LENGTH`. Undefined when it knew
+   * nothing.
+   */
+  readonly explanation: string | undefined;
 }
 
 /** What a verdict says that is about no run. */
@@ -72,6 +77,7 @@ export const NO_RUN: StoredVerdict = {
   by: undefined,
   token: undefined,
   error: undefined,
+  explanation: undefined,
 };
 
 /** What an entry is about, whatever has been added to it since: the first of its ticks, its trigger, or when its first run started. */
@@ -89,3 +95,5 @@ export function identityOf({ tick, trigger, startedMs, outcome }: StoredVerdict)
 export const MAX_VERDICTS = 100;
 export const MAX_LOG_BYTES = 65_536;
 export const MAX_ERROR_LENGTH = 400;
+/** Not more than an error: older replicas read it as one. */
+export const MAX_EXPLANATION_LENGTH = 400;

@@ -35,21 +35,27 @@ const reasons = fc.constantFrom<VerdictReason>(
   'shutdown',
 );
 
-export const verdicts: fc.Arbitrary<StoredVerdict> = fc.record({
-  outcome: outcomes,
-  reason: maybe(reasons),
-  tick: maybe(ticks),
-  until: maybe(ticks),
-  count: fc.integer({ min: 1, max: 1_000_000_000 }),
-  trigger: maybe(names),
-  cause: maybe(causes),
-  attempt: maybe(fc.nat()),
-  startedMs: maybe(instants),
-  durationMs: maybe(fc.nat()),
-  by: maybe(fc.oneof(fc.constantFrom('10.0.0.1:80', ''), fc.string({ unit: 'grapheme', maxLength: 40 }))),
-  token: maybe(tokens),
-  error: maybe(fc.string({ unit: 'binary', maxLength: MAX_ERROR_LENGTH })).map((error) => error?.slice(0, MAX_ERROR_LENGTH)),
-});
+export const verdicts: fc.Arbitrary<StoredVerdict> = fc
+  .record({
+    outcome: outcomes,
+    reason: maybe(reasons),
+    tick: maybe(ticks),
+    until: maybe(ticks),
+    count: fc.integer({ min: 1, max: 1_000_000_000 }),
+    trigger: maybe(names),
+    cause: maybe(causes),
+    attempt: maybe(fc.nat()),
+    startedMs: maybe(instants),
+    durationMs: maybe(fc.nat()),
+    by: maybe(fc.oneof(fc.constantFrom('10.0.0.1:80', ''), fc.string({ unit: 'grapheme', maxLength: 40 }))),
+    token: maybe(tokens),
+    text: maybe(fc.string({ unit: 'binary', maxLength: MAX_ERROR_LENGTH })).map((text) => text?.slice(0, MAX_ERROR_LENGTH)),
+  })
+  // What nobody ran has thrown nothing, and only that is explained.
+  .map(({ text, ...verdict }) => {
+    const isMissed = verdict.outcome === 'missed';
+    return { ...verdict, error: isMissed ? undefined : text, explanation: isMissed ? text : undefined };
+  });
 
 export const entries: fc.Arbitrary<RunEntry> = fc
   .record({
@@ -82,7 +88,12 @@ export const records: fc.Arbitrary<JobRecord> = fc.record({
   pausedMs: maybe(instants),
   resumedMs: maybe(instants),
   recent: fc.array(
-    verdicts.map((verdict) => ({ ...verdict, error: undefined, by: verdict.by === undefined ? undefined : '10.0.0.1:80' })),
+    verdicts.map((verdict) => ({
+      ...verdict,
+      error: undefined,
+      explanation: verdict.explanation?.slice(0, 20),
+      by: verdict.by === undefined ? undefined : '10.0.0.1:80',
+    })),
     { maxLength: 2 },
   ),
   succeededMs: maybe(instants),

@@ -161,6 +161,7 @@ export class Replica {
       freed: this.freed,
       mayCatchUp,
       behindSinceMs: this.behindSinceMs,
+      obstacles: [],
       disabled: this.disabled,
       newClaim: `${this.member} ${(this.claims += 1)}`.slice(-18),
     });

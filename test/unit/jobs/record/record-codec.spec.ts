@@ -43,6 +43,7 @@ describe('the record of a job', () => {
         by: '192.168.99.100:9090',
         token: run.token,
         error: undefined,
+        explanation: undefined,
       };
     });
     const record = {

@@ -119,6 +119,7 @@ export function situation(seconds: number, { record, rules, ...rest }: Changes =
     isCalled: false,
     mayCatchUp: true,
     behindSinceMs: undefined,
+    obstacles: [],
     disabled: false,
     newClaim: 'new-claim',
     ...rest,

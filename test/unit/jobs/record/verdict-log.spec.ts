@@ -9,7 +9,14 @@ import { LONGEST_RECORD, longestEntry, uuid, verdicts } from './arbitraries.js';
 import { emptyRecord, entry, inShort, second, spec } from './situations.js';
 
 const nothing = { reason: undefined, until: undefined, count: 1, trigger: undefined, cause: undefined, attempt: undefined } as const;
-const unknown = { startedMs: undefined, durationMs: undefined, by: 'me:1', token: undefined, error: undefined } as const;
+const unknown = {
+  startedMs: undefined,
+  durationMs: undefined,
+  by: 'me:1',
+  token: undefined,
+  error: undefined,
+  explanation: undefined,
+} as const;
 const plain = { ...nothing, ...unknown, outcome: 'ran', tick: second(1) } satisfies StoredVerdict;
 const ran = (n: number, change: Partial<StoredVerdict> = {}): StoredVerdict => ({ ...plain, tick: second(n), ...change });
 const failed = (n: number, change: Partial<StoredVerdict> = {}): StoredVerdict =>
@@ -65,6 +72,20 @@ describe('verdicts in the record', () => {
       'missed late 13',
       'missed late 14',
     ]);
+  });
+
+  it('are one entry for neighbours that are explained alike, which stay in the record', () => {
+    const gone = { explanation: 'From 12:00 to 12:05 nobody was master.' };
+    const placed = place({ ...emptyRecord, recent: [missed(1, gone)] }, [missed(2, gone), missed(3), missed(4, { explanation: 'x' })]);
+    expect(placed.moved).toEqual([]);
+    expect(inShort(placed.record.recent)).toEqual(['missed late 1..2 x2', 'missed late 3', 'missed late 4']);
+    expect(placed.record.recent.map(({ explanation }) => explanation)).toEqual([gone.explanation, undefined, 'x']);
+  });
+
+  it('move to the log with an explanation that the record has no room for', () => {
+    const long = { ...LONGEST_RECORD, running: [longestEntry(1, true), longestEntry(2, true), longestEntry(3, true)] };
+    const explained = missed(1, { explanation: 'y'.repeat(400) });
+    expect(place(long, [explained])).toEqual({ record: { ...long, recent: [] }, moved: [explained] });
   });
 
   it('stay apart when a tick between them still runs', () => {
@@ -135,6 +156,12 @@ describe('the log', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('has an explanation where errors have always stood, so that versions that know none can read it', () => {
+    const explained = [missed(1, { explanation: 'nobody was master' })];
+    const asError = [failed(1, { ...missed(1), outcome: 'skipped', error: 'nobody was master' })];
+    expect(encodeLog(explained).toString()).toBe(encodeLog(asError).toString().replace('"sl- ', '"ml- '));
   });
 
   it('keeps the newest hundred', () => {

@@ -1,0 +1,136 @@
+import type { Obstacle } from '../jobs/record/obstacle.js';
+import type { Mastership } from '../mastership/mastership.state.js';
+import type { Clock } from '../support/clock.js';
+
+/** Obstacles that are remembered; a tick is hardly ever decided about later than after so many. */
+const MAX_KEPT = 8;
+const MAX_WHY_LENGTH = 100;
+/** A standstill is worth telling if it was at least this part of a silence. */
+const A_GOOD_PART = 0.2;
+
+/** Who had the election node. */
+interface Holder {
+  readonly address: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** How this replica lost it; empty where it was another one. */
+  readonly why: string;
+  /** A sentence about the standstill of this process meanwhile, or nothing. */
+  readonly stood: string;
+}
+
+/**
+ * When, and why, no run could start under one election, as far as this replica has seen it: who was master before it, and when it was in doubt. What it has not seen it
+ * does not say.
+ */
+export class Availability {
+  private readonly kept: Obstacle[] = [];
+  private was: Mastership;
+  /** When `was` began, by the wall clock. */
+  private sinceMs: number;
+  /** Who had the election node last, as far as this replica has seen it. */
+  private last: Holder | undefined;
+  /** A sentence about the wait that has just ended with the mastership, if there was one. */
+  private waited = '';
+
+  constructor(
+    private readonly key: string,
+    private readonly address: string,
+    private readonly clock: Clock,
+    state: Mastership,
+  ) {
+    this.was = state;
+    this.sinceMs = clock.wallMs();
+  }
+
+  /** Oldest first. */
+  get obstacles(): readonly Obstacle[] {
+    return this.kept;
+  }
+
+  /** The state has changed. */
+  note(state: Mastership): void {
+    const { was } = this;
+    const nowMs = this.clock.wallMs();
+    if (was.kind !== 'standby' || state.kind !== 'standby' || was.master !== state.master) this.leave(was, state, nowMs);
+    this.was = state;
+  }
+
+  private leave(was: Mastership, state: Mastership, nowMs: number): void {
+    switch (was.kind) {
+      case 'standby':
+        if (this.last !== undefined) this.keep(this.last.sinceMs, this.last.untilMs, `${this.before(this.last)}.`);
+        this.last = { address: was.master, sinceMs: this.sinceMs, untilMs: nowMs, why: '', stood: '' };
+        break;
+      case 'master':
+      case 'draining':
+        this.lose(nowMs, state);
+        break;
+      case 'doubtful':
+        this.afterDoubt(was.lease.sentWallMs, state, nowMs);
+        break;
+      case 'waiting':
+        this.waited = state.kind === 'master' ? ` It had to wait, because ${was.why}.` : '';
+        break;
+      default:
+    }
+    if (state.kind === 'master' && was.kind !== 'doubtful') this.becameMaster(was, nowMs);
+    this.sinceMs = nowMs;
+  }
+
+  private becameMaster(was: Mastership, nowMs: number): void {
+    if (was.kind === 'draining') {
+      this.keep(this.sinceMs, nowMs, `${this.address} was to hand "${this.key}" over from ${span(this.sinceMs, nowMs)}.`);
+      return;
+    }
+    const { last, waited } = this;
+    this.waited = '';
+    this.last = undefined;
+    const became = `${this.address} became master${last === undefined ? ` of "${this.key}"` : ''} at ${at(nowMs)}.${waited}`;
+    if (last === undefined) this.keep(undefined, nowMs, became);
+    else this.keep(last.sinceMs, nowMs, `${this.before(last)}; ${became}${last.stood}`);
+  }
+
+  /** The election node tells more than is said here: its holder may have been dead for as long as its session lived. */
+  private before({ address, untilMs, why }: Holder): string {
+    if (why !== '') return `${address} was master of "${this.key}" itself until ${at(untilMs)} (${why})`;
+    return `${address} had the election node of "${this.key}" until ${at(untilMs)}`;
+  }
+
+  private lose(untilMs: number, state: Mastership, stood = ''): void {
+    if (state.kind !== 'electing' && state.kind !== 'observing') return;
+    const why = state.why.replace(/\.$/, '').slice(0, MAX_WHY_LENGTH);
+    this.last = { address: this.address, sinceMs: untilMs, untilMs, why, stood };
+  }
+
+  private afterDoubt(sentMs: number, state: Mastership, nowMs: number): void {
+    const silentMs = nowMs - sentMs;
+    const stood = stoodStill(this.clock, silentMs, silentMs * A_GOOD_PART);
+    if (state.kind !== 'master' && state.kind !== 'draining') return this.lose(sentMs, state, stood);
+    const silence = `From ${span(sentMs, nowMs)} ZooKeeper acknowledged nothing that ${this.address}, the master, sent.`;
+    this.keep(sentMs, nowMs, `${silence}${stood}`);
+  }
+
+  private keep(sinceMs: number | undefined, untilMs: number, why: string): void {
+    this.kept.push({ sinceMs, untilMs, why });
+    if (this.kept.length > MAX_KEPT) this.kept.shift();
+  }
+}
+
+/**
+ * A sentence, with a space before it, about this process's own standstill in the last `withinMs`, if it was `atLeastMs` long; else empty. Unlike that of the log it says
+ * whose, because a verdict is read elsewhere.
+ */
+export function stoodStill(clock: Clock, withinMs: number, atLeastMs: number): string {
+  const stoodMs = Math.round(clock.standstillMs(withinMs));
+  if (stoodMs === 0 || stoodMs < atLeastMs) return '';
+  return ` Its process stood still for at least ${stoodMs} ms (a blocked event loop, garbage collection, too little CPU or a frozen machine).`;
+}
+
+function at(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function span(sinceMs: number, untilMs: number): string {
+  return `${at(sinceMs)} to ${at(untilMs)}`;
+}
