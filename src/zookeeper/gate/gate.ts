@@ -245,7 +245,8 @@ export class Gate {
   }
 
   private report(job: GatedJob, { change, note, zonesDiffer }: Registered): void {
-    if (zonesDiffer !== undefined) this.tell('warn', 'job.zones-differ', zonesDiffer, job);
+    if (zonesDiffer !== undefined && zonesDiffer !== job.toldZones) this.tell('warn', 'job.zones-differ', zonesDiffer, job);
+    job.toldZones = zonesDiffer ?? job.toldZones;
     // While another schedule is in force this is asked each minute.
     if (note === undefined || note === job.toldNote) return;
     job.toldNote = note;

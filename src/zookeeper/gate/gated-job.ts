@@ -55,6 +55,8 @@ export class GatedJob {
   readonly forgotten = new AbortController();
   /** What was last told about its schedule in force. */
   toldNote: string | undefined;
+  /** What was last told about time zones that differ. */
+  toldZones: string | undefined;
   private bound: Bound | undefined;
   /** Scheduled runs without a claim that go on. */
   private readonly running: LocalRuns;

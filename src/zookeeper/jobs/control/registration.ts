@@ -14,7 +14,7 @@ import { audited } from './amend.js';
 import { isDisabled, livingVersions, scheduleInWords, ticksOf } from './in-force.js';
 import { keptSchedule } from '../schedule/kept.js';
 import { isSameSchedule, type Schedule } from '../schedule/schedule.js';
-import { standingInWords, zonesDiffer } from './standing.js';
+import { standingInWords, zoneInForceDiffers, zonesDiffer } from './standing.js';
 
 /** What a replica brings along. */
 export interface Registration {
@@ -37,7 +37,10 @@ export interface Registered {
   readonly note: string | undefined;
   /** True when the schedule in force is that of another version's code. */
   readonly othersCode?: true | undefined;
-  /** Another replica of this very version has declared the job in another time zone, and this declaration has taken its place: a sentence for a warning. */
+  /**
+   * Another replica of this very version has declared the job in another time zone, and this declaration takes the place of that; or the same schedule is in force in
+   * another zone by the code of another version: a sentence for a warning.
+   */
   readonly zonesDiffer?: string | undefined;
 }
 
@@ -112,12 +115,14 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   const control = takesOver ? { ...declared, inForce: { from: 'code', version: declaration.version } as const } : declared;
   if (restored === undefined && control === controlView.control)
     return { change: undefined, registered: standing(job, view, control, declaration) };
+  const zones = zonesDiffer(job, controlView.control, declaration, takesOver);
   const base = restored ?? { record: view.record, verdicts: [] };
   const schedule = takesOver ? declaration.schedule : view.record.schedule;
   // What was disabled had no ticks, and makes up for none: as with another schedule, they count from now.
   if (isSameSchedule(view.record.schedule, schedule) && isDisabled(control, living) === isDisabled(controlView.control, living)) {
     const isNoted = restored === undefined && !takesOver;
-    const registered = standing(job, view, control, declaration);
+    const stays = standing(job, view, control, declaration);
+    const registered = { ...stays, zonesDiffer: zones ?? stays.zonesDiffer };
     return {
       change: { ...base, control: { view: controlView, control } },
       registered: isNoted && registered.change === 'none' ? { ...registered, change: 'declared' } : registered,
@@ -134,7 +139,6 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   const before = standingInWords(view.record.schedule, isDisabled(controlView.control, living));
   const what = takesOver ? `schedule of version ${declaration.version} in force` : `declared anew by version ${declaration.version}`;
   const change = `${what}: ${standingInWords(schedule, isDisabled(control, living))}, before ${before}`;
-  const zones = takesOver ? zonesDiffer(job, controlView.control, declaration) : undefined;
   return {
     change: {
       record: replaced.record,
@@ -219,13 +223,17 @@ function textOf({ version, schedule, kind, claim, election, maxSilenceMs, disabl
 }
 
 /** What there is to say when another schedule stays in force. */
-function standing(job: string, { record }: JobView, { inForce, audit }: JobControl, { version, schedule }: Declaration): Registered {
+function standing(job: string, view: JobView, control: JobControl, declaration: Declaration): Registered {
+  const { record } = view;
+  const { inForce, audit } = control;
+  const { version, schedule } = declaration;
   const othersCode = inForce.from === 'code' && inForce.version !== version ? true : undefined;
   if (isSameSchedule(record.schedule, schedule)) return { change: 'none', note: undefined, othersCode };
+  const differs = zoneInForceDiffers(job, view, control, declaration);
   const code = `the code of version ${version} says ${scheduleInWords(schedule)}`;
   if (inForce.from === 'code') {
     const note = `Job "${job}": the schedule of version ${inForce.version} is in force, ${scheduleInWords(record.schedule)}; ${code}.`;
-    return { change: 'none', note, othersCode };
+    return { change: 'none', note, othersCode, zonesDiffer: differs };
   }
   const order = audit.findLast(({ change }) => change.startsWith('rescheduled'));
   const who = order === undefined ? '' : ` by ${order.by} at ${new Date(order.atMs).toISOString()}`;

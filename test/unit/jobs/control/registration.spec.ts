@@ -172,6 +172,39 @@ describe('the schedule in force', () => {
     expect((await cluster.boot(declared('1.1', { schedule: { ...DAILY, timeZone: 'UTC' } }))).zonesDiffer).toBeUndefined();
   });
 
+  it('is told of when it stays in force in another time zone than the one of this code', async () => {
+    const cluster = new Cluster();
+    cluster.alive('1.0', '1.1');
+    const utc = { ...DAILY, timeZone: 'UTC' };
+    const old = declared('1.0', { schedule: { ...DAILY, timeZone: 'Europe/Berlin' } });
+    await cluster.boot(old);
+    await cluster.boot(declared('1.1', { schedule: utc }));
+    // A standby of the old version, which starts again.
+    const { change, zonesDiffer } = await cluster.boot(old);
+    expect(change).toBe('none');
+    expect(zonesDiffer).toMatch(
+      /in force in the time zone UTC, by the code of version 1\.1; this replica, of version 1\.0, has it in Europe\/Berlin\./u,
+    );
+    expect((await cluster.boot(declared('1.1', { schedule: utc }))).zonesDiffer).toBeUndefined();
+    // Another expression, or a schedule that somebody has ordered, is no matter of zones.
+    await cluster.boot(declared('1.2', { schedule: HOURLY }));
+    expect((await cluster.boot(old)).zonesDiffer).toBeUndefined();
+  });
+
+  it('is told of also while a reschedule is in force', async () => {
+    const cluster = new Cluster();
+    cluster.alive('1.0');
+    await cluster.boot(declared('1.0', { schedule: { ...DAILY, timeZone: 'Europe/Berlin' } }));
+    const { store } = cluster;
+    store.put(
+      'payouts',
+      { ...store.record('payouts'), schedule: { ...HOURLY, sinceMs: NOON } },
+      { ...store.control('payouts'), inForce: { from: 'control' } },
+    );
+    const { zonesDiffer } = await cluster.boot(declared('1.0', { schedule: { ...DAILY, timeZone: 'UTC' } }));
+    expect(zonesDiffer).toMatch(/in the time zone Europe\/Berlin, this one in UTC; neither is in force while a reschedule is\./u);
+  });
+
   it('does not change with another option of an old version', async () => {
     const cluster = new Cluster();
     cluster.alive('1.0', '1.1');
