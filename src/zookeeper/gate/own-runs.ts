@@ -1,6 +1,6 @@
 import type { KnownRun } from '../jobs/record/changes.js';
 import type { RunEntry } from '../jobs/record/job-record.js';
-import type { Finished, Span } from '../jobs/record/plan.js';
+import type { Finished, Situation, Span } from '../jobs/record/plan.js';
 import { MAX_VERDICTS, type StoredVerdict } from '../jobs/record/verdict.js';
 import type { Clock } from '../support/clock.js';
 
@@ -12,6 +12,7 @@ export class OwnRuns {
   /** Called when a run has ended. */
   onEnd: () => void = () => undefined;
   private readonly going = new Map<string, KnownRun>();
+  /** From the claim of the one that ended last to its end, by this replica's wall clock. */
   private lastSpan: Span | undefined;
   private called = 0;
   private calledSinceMs = 0;
@@ -19,9 +20,10 @@ export class OwnRuns {
   private noted: readonly StoredVerdict[] = [];
   private readonly waiting = new Set<() => void>();
 
-  /** Whether a call by other code goes on, which has no claim. */
-  get isCalled(): boolean {
-    return this.called > 0;
+  /** What a decision depends on of them. */
+  get situation(): Pick<Situation, 'isCalled' | 'live' | 'finished' | 'reports' | 'freed'> {
+    const { ended, noted, lastSpan } = this;
+    return { isCalled: this.called > 0, live: new Set(this.going.keys()), finished: ended, reports: noted, freed: lastSpan };
   }
 
   /** So many calls by other code go on. `nowMs`: by this replica's wall clock. */
@@ -47,11 +49,6 @@ export class OwnRuns {
   /** Those that go on. */
   get live(): readonly KnownRun[] {
     return [...this.going.values()];
-  }
-
-  /** From the claim of the one that ended last to its end, by this replica's wall clock. */
-  get freed(): Span | undefined {
-    return this.lastSpan;
   }
 
   /** True when there is nothing to write down. */
