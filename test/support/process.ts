@@ -102,6 +102,11 @@ export class TestProcess {
     (this.#child.stdin as Writable).write(`${JSON.stringify(message)}\n`);
   }
 
+  /** Writes to its stdin, as it is. */
+  write(text: string): void {
+    (this.#child.stdin as Writable).write(text);
+  }
+
   /** Sends a signal; false when it is gone. */
   signal(signal: NodeJS.Signals): boolean {
     return this.#exit === undefined && this.#child.kill(signal);

@@ -5,7 +5,7 @@ import { startProgram } from '../../support/process.js';
 import { eventually } from '../../support/eventually.js';
 import type * as Kit from '../../../src/testing.js';
 import { ROOT } from '../../support/process.js';
-import { creation, RawClient } from './raw-client.js';
+import { creation, RawClient } from '../../support/raw-client.js';
 
 let kit: typeof Kit;
 

@@ -5,7 +5,7 @@ import { temporaryDirectory } from '../../../scripts/support/guard.mjs';
 import { FileStorage } from '../../../src/testing/zookeeper/server/file-storage.js';
 import { startTestZookeeper } from '../../../src/testing/zookeeper/start.js';
 import type { TestZookeeper } from '../../../src/testing/zookeeper/test-zookeeper.js';
-import { creation, RawClient } from './raw-client.js';
+import { creation, RawClient } from '../../support/raw-client.js';
 
 let root: ReturnType<typeof temporaryDirectory>;
 let directory: string;

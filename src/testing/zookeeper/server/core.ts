@@ -5,7 +5,7 @@ import type { ConnectRequest, NumberedRequest, ReadRequest, Request, WatchReques
 import { Tree } from '../state/tree.js';
 import { Watches } from '../state/watches.js';
 import type { Identity, Txn } from '../state/znode.js';
-import { identityOf } from './identity.js';
+import { identityOf, shownIdentity } from './identity.js';
 import { answerRead, codeOf } from './reads.js';
 import { answerWatch } from './watch-requests.js';
 import { SessionTable, type ServerSession } from './sessions.js';
@@ -143,7 +143,7 @@ export class Core {
       case 'ping':
         return this.reply(client, xid);
       case 'who':
-        return this.reply(client, xid, (to) => identities(to, client.identities));
+        return this.reply(client, xid, (to) => identities(to, client.identities.map(shownIdentity)));
       case 'ephemerals': {
         const paths = this.tree.ownedBy(session.id).filter((path) => path.startsWith(request.prefix));
         return this.reply(client, xid, (to) => texts(to, paths));

@@ -9,3 +9,8 @@ export function identityOf(scheme: string, auth: Buffer, address: string): Ident
   const text = auth.toString('utf8');
   return { scheme, id: `${text.split(':')[0] ?? ''}:${createHash('sha1').update(text).digest('base64')}` };
 }
+
+/** As `whoAmI` shows it: the user without the hash of the password (ZooKeeper 3.8). */
+export function shownIdentity({ scheme, id }: Identity): Identity {
+  return { scheme, id: scheme === 'digest' ? (id.split(':')[0] ?? '') : id };
+}

@@ -111,9 +111,10 @@ export class Draft {
     if (!op.path.startsWith('/') || op.path.includes('\0') || SPECIAL.has(op.path)) throw new Refused('bad-arguments');
     const above = parentOf(op.path);
     const parent = this.find(above);
-    const node = this.find(op.path);
-    if (parent === undefined || node === undefined) throw new Refused('no-node');
+    if (parent === undefined) throw new Refused('no-node');
     this.require(parent, RIGHTS.delete);
+    const node = this.find(op.path);
+    if (node === undefined) throw new Refused('no-node');
     requireVersion(node.version, op.version);
     if (node.childCount > 0) throw new Refused('not-empty');
     this.puts.set(op.path, undefined);

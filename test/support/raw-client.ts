@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { JuteReader, JuteWriter } from '../../../src/testing/zookeeper/protocol/jute.js';
-import { OPCODES } from '../../../src/testing/zookeeper/protocol/opcodes.js';
-import { within } from '../../support/eventually.js';
+import { JuteReader, JuteWriter } from '../../src/testing/zookeeper/protocol/jute.js';
+import { OPCODES } from '../../src/testing/zookeeper/protocol/opcodes.js';
+import { within } from './eventually.js';
 
 export type OpName = keyof typeof OPCODES;
 
