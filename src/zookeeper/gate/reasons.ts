@@ -42,7 +42,8 @@ export class Reasons {
 
   private sleep(delayMs: number): void {
     this.timer?.cancel();
-    this.timer = this.parts.clock.after(Math.min(delayMs, MAX_SLEEP_MS), this.waiter.look, { keepAlive: false });
+    // Keeps the process alive, as the timers of @nestjs/schedule do: without ZooKeeper, and without a server, nothing else does.
+    this.timer = this.parts.clock.after(Math.min(delayMs, MAX_SLEEP_MS), this.waiter.look);
   }
 
   /** From now on nothing here is a reason. */
