@@ -14,10 +14,20 @@ export interface CodeBlock {
   readonly text: string;
 }
 
-/** The pages whose code is held to account. */
+/** The pages whose code and links are held to account. */
 export function pages(): readonly string[] {
   const docs = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'));
-  return ['README.md', ...docs.map((name) => `docs/${name}`)];
+  const examples = readdirSync(join(ROOT, 'examples')).map((name) => `examples/${name}/README.md`);
+  return ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...docs.map((name) => `docs/${name}`), ...examples];
+}
+
+/**
+ * The application of the README: the blocks that name their file. A file that the README shows twice is shown as it is without ZooKeeper, and then with it.
+ */
+export function quickStart(variant: 'standalone' | 'with ZooKeeper'): readonly CodeBlock[] {
+  const named = codeBlocks('README.md').filter((block) => !block.file.startsWith('README'));
+  const shown = variant === 'standalone' ? named.toReversed() : named;
+  return [...new Map(shown.map((block) => [block.file, block])).values()];
 }
 
 export function codeBlocks(page: string): readonly CodeBlock[] {

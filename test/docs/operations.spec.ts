@@ -1,14 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { expect, it } from 'vitest';
+import { ParsedFile } from '../support/architecture.js';
 import { ROOT } from './code-blocks.js';
 
 const operations = readFileSync(join(ROOT, 'docs', 'operations.md'), 'utf8');
+const parsed = ['zookeeper', 'testing'].flatMap((name) => sourcesIn(join(ROOT, 'src', name)));
 // What is told at the level of debug is for those who read the source.
-const source = ['zookeeper', 'testing']
-  .map((name) => sourceOf(join(ROOT, 'src', name)))
+const source = parsed
+  .map(({ text }) => text)
   .join('\n')
-  .replaceAll(/'debug',\s*(?:event: )?'[a-z.-]+'/g, '');
+  .replaceAll(/(?<! \? '\w+' : )'debug',\s*(?:event: )?'[a-z.-]+'/g, '');
 
 it('explains every error code of the library', () => {
   const codes = found(/'(ZK_[A-Z_]+)'/g);
@@ -16,14 +19,17 @@ it('explains every error code of the library', () => {
   expect(codes.filter((code) => !operations.includes(`\`${code}\``))).toEqual([]);
 });
 
-it('explains every event that is logged at the level of log and above', () => {
-  const events = [
-    ...found(/'((?:boot|shutdown|session|mastership|drain|run|hook|jobs?|listener)\.[a-z-]+)'/g),
-    // Elections report through a helper that adds the prefix.
-    ...found(/report\((?:this\.)?scene, [^,]+, '([a-z-]+)'/g).map((name) => `mastership.${name}`),
-  ];
-  expect(events.length).toBeGreaterThan(30);
-  expect(events.filter((event) => !isExplained(event))).toEqual([]);
+it('explains every event that is logged at the level of log and above, and names no other', () => {
+  const events = [...found(/'((?!\w+\.[jt]s')[a-z]+\.[a-z][a-z-]*)'/g), ...electionEvents(), ...tickEvents()];
+  expect(events.length).toBeGreaterThan(60);
+  expect(PREFIXES.filter((prefix) => !events.some((event) => event.startsWith(prefix)))).toEqual([]);
+  const explained = rows.flatMap(eventsOf);
+  expect(events.filter((event) => !explained.includes(event))).toEqual([]);
+  expect(explained.filter((event) => !events.includes(event))).toEqual([]);
+});
+
+it('knows of every event whose name is put together', () => {
+  expect(found(/event: (`[^`]+`)/g)).toEqual(['`mastership.${event}`', '`tick.${outcome}`']);
 });
 
 it('explains every state of a mastership', () => {
@@ -34,16 +40,58 @@ it('explains every state of a mastership', () => {
   expect(states.filter((state) => !operations.includes(`| \`${state}\` |`))).toEqual([]);
 });
 
-/** In full, or as a further one of its family: `mastership.won`, `.master`. */
-function isExplained(event: string): boolean {
-  return operations.includes(`\`${event}\``) || operations.includes(`\`${event.slice(event.indexOf('.'))}\``);
+const PREFIXES = [
+  'boot.',
+  'clock.',
+  'drain.',
+  'hook.',
+  'job.',
+  'jobs.',
+  'mastership.',
+  'membership.',
+  'run.',
+  'session.',
+  'shutdown.',
+  'tick.',
+];
+
+/** The first cells of the table of events. */
+const rows = [...operations.matchAll(/^\| ((?:`[a-z]*\.[a-z-]+`(?:, )?)+) \|/gm)].map((match) => match[1] ?? '');
+
+/** The events of a row, each in full, or as a further one of its family: `mastership.won`, `.master`. */
+function eventsOf(row: string): string[] {
+  const names = [...row.matchAll(/`([a-z]*)(\.[a-z-]+)`/g)];
+  const family = names[0]?.[1] ?? '';
+  return names.map(([, prefix, name]) => `${prefix === '' ? family : prefix}${name}`);
+}
+
+/** Elections report through a function that takes who tells it, a level and a name, and adds the prefix. */
+function electionEvents(): string[] {
+  const calls = parsed.flatMap(({ nodes }) => nodes.filter(ts.isCallExpression));
+  return calls.flatMap(({ expression, arguments: given }) => {
+    const [, level, name] = given;
+    if (expression.getText() !== 'report' || level === undefined || name === undefined) return [];
+    return literalsIn(level).every((each) => each === 'debug') ? [] : literalsIn(name).map((each) => `mastership.${each}`);
+  });
+}
+
+/** The texts that an expression may have as its value. */
+function literalsIn(node: ts.Node): string[] {
+  if (ts.isConditionalExpression(node)) return [...literalsIn(node.whenTrue), ...literalsIn(node.whenFalse)];
+  return ts.isStringLiteral(node) ? [node.text] : [];
+}
+
+/** `tick.` and an outcome, at the level that this outcome has. */
+function tickEvents(): string[] {
+  const levels = /const LEVELS: Readonly<Record<StoredVerdict\['outcome'\].*?\};/s.exec(source)?.[0] ?? '';
+  return [...levels.matchAll(/(\w+): '(?:info|warn|error)'/g)].map((match) => `tick.${match[1]}`);
 }
 
 function found(pattern: RegExp): string[] {
   return [...new Set([...source.matchAll(pattern)].map((match) => match[1] ?? ''))].toSorted();
 }
 
-function sourceOf(directory: string): string {
+function sourcesIn(directory: string): ParsedFile[] {
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
-  return files.map((name) => readFileSync(join(directory, name), 'utf8')).join('\n');
+  return files.map((path) => new ParsedFile({ path, text: readFileSync(join(directory, path), 'utf8') }));
 }

@@ -19,13 +19,13 @@ it('sets in docker-compose.yml only variables that the reference service reads',
   expect(set.filter((name) => !VARIABLES.some((variable) => variable === name))).toEqual([]);
 });
 
-it('names every option of forRoot in the README', () => {
+it('names every option of forRoot in the page on options', () => {
   const source = read('src/zookeeper/zookeeper.options.ts');
   const declared = /export interface ZookeeperModuleOptions \{(.*?)\n\}/s.exec(source)?.[1] ?? '';
   const options = [...declared.matchAll(/^ {2}readonly (\w+)\??:/gm)].map((match) => match[1] ?? '');
   expect(options.length).toBeGreaterThan(10);
-  const table = /### Options\n(.*?)\n### /s.exec(read('README.md'))?.[1] ?? '';
-  expect(options.filter((option) => !table.includes(`\`${option}\``))).toEqual([]);
+  const rows = [...read('docs/options.md').matchAll(/^\| (.+?) \|/gm)].map((match) => match[1] ?? '');
+  expect(options.filter((option) => !rows.some((row) => row.includes(`\`${option}\``)))).toEqual([]);
 });
 
 function read(path: string): string {

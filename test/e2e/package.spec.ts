@@ -57,7 +57,15 @@ describe.each(TEMPLATES)('the packed tarball in a scratch application, %s', (tem
     expect(told['names']).toBeGreaterThan(15);
   });
 
-  it('runs what the README says, letter by letter', async () => {
+  it('runs what the README says first, letter by letter, without ZooKeeper', async () => {
+    await using program = found(template).node(['out/readme-standalone/main.js'], { PORT: '9013' });
+    const hasRun = (): void => expect(program.output).toContain('one replica sends the statements of ');
+    await eventually(hasRun, { what: 'the job of the README to run', withinMs: SETTLED_WITHIN_MS });
+    program.signal('SIGTERM');
+    await within(program.exited, 'it to exit', SETTLED_WITHIN_MS);
+  });
+
+  it('runs what the README says of ZooKeeper, letter by letter', async () => {
     const run = (port: number): TestProcess => found(template).node(['out/readme/main.js'], readmeEnvironment(port));
     await using first = run(9_011);
     await using second = run(9_012);
