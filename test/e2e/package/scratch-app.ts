@@ -71,14 +71,9 @@ export class ScratchApp implements Disposable {
     }
     copyFileSync(join(ROOT, 'test', 'types', 'usage.ts'), join(app.directory, 'src', 'usage.ts'));
     writeReadmeFiles(template, app.directory);
-    const manifest = join(app.directory, 'package.json');
-    const made = JSON.parse(readFileSync(manifest, 'utf8')) as { dependencies: Record<string, string> };
-    for (const [name, range] of installedByReadme(template)) made.dependencies[name] = range;
-    writeFileSync(manifest, JSON.stringify(made, undefined, 2));
-    await bringDependencies(template, app.directory);
-    made.dependencies['nestjs-cluster-cron'] = `file:${tarball.path}`;
-    writeFileSync(manifest, JSON.stringify(made, undefined, 2));
-    app.installed = await npm(INSTALL, app.directory);
+    const made = JSON.parse(readFileSync(join(app.directory, 'package.json'), 'utf8')) as Manifest;
+    const dependencies = { ...made.dependencies, ...Object.fromEntries(installedByReadme(template)) };
+    app.installed = await install(template, app.directory, { ...made, dependencies }, tarball);
     app.compiled = await app.npm('run', 'build');
     return app;
   }
@@ -102,14 +97,30 @@ export class ScratchApp implements Disposable {
   }
 }
 
+/** What is asked for in a package.json. */
+export interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly [field: string]: unknown;
+}
+
+/** Installs what `manifest` asks for in `directory`, and the package itself from the tarball. `name` is that of the kept installation. */
+export async function install(name: string, directory: string, manifest: Manifest, tarball: Tarball): Promise<Finished> {
+  const path = join(directory, 'package.json');
+  writeFileSync(path, JSON.stringify(manifest, undefined, 2));
+  await bringDependencies(name, directory);
+  const dependencies = { ...manifest.dependencies, 'nestjs-cluster-cron': `file:${tarball.path}` };
+  writeFileSync(path, JSON.stringify({ ...manifest, dependencies }, undefined, 2));
+  return npm(INSTALL, directory);
+}
+
 /**
  * Puts what the application depends on, apart from the package itself, into `directory`, as an earlier installation has left it. The first
  * one is kept below `.cache`, by the packages it asks for; the installation of the tarball then checks all of it, and adds what is missing.
  */
-async function bringDependencies(template: Template, directory: string): Promise<void> {
+async function bringDependencies(name: string, directory: string): Promise<void> {
   const manifest = readFileSync(join(directory, 'package.json'));
   const hash = createHash('sha256').update(process.version).update(manifest).digest('hex').slice(0, 16);
-  const kept = join(ROOT, '.cache', 'scratch-apps', `${template}-${hash}`);
+  const kept = join(ROOT, '.cache', 'scratch-apps', `${name}-${hash}`);
   await withLock(
     `scratch application ${kept}`,
     () => undefined,
@@ -125,18 +136,18 @@ async function bringDependencies(template: Template, directory: string): Promise
     },
   );
   if (!existsSync(kept)) return;
-  for (const name of ['node_modules', 'package-lock.json'])
-    cpSync(join(kept, name), join(directory, name), { recursive: true, verbatimSymlinks: true });
+  for (const part of ['node_modules', 'package-lock.json'])
+    cpSync(join(kept, part), join(directory, part), { recursive: true, verbatimSymlinks: true });
 }
 
 const INSTALL = ['install', '--include=dev', '--strict-peer-deps', '--prefer-offline', '--no-audit', '--no-fund'];
 
 /** Vitest's own environment is nobody else's business. */
-const WITHOUT_VITEST = Object.fromEntries(
+export const WITHOUT_VITEST = Object.fromEntries(
   ['NODE_ENV', 'TEST', ...Object.keys(process.env).filter((name) => name.startsWith('VITEST'))].map((name) => [name, undefined]),
 );
 
-async function npm(args: readonly string[], cwd: string): Promise<Finished> {
+export async function npm(args: readonly string[], cwd: string): Promise<Finished> {
   const program = startProgram('npm', { args, cwd, env: WITHOUT_VITEST, name: `npm ${args[0] ?? ''}` });
   const { code } = await program.exited;
   return { code, output: program.output };
