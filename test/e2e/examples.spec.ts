@@ -120,13 +120,16 @@ describe('web-and-workers', () => {
     const env = { ZOOKEEPER_CONNECT: server.connectString, ADMIN_TOKEN: 'secret' };
     const at = (port: number, role: string) =>
       start('web-and-workers', { ...env, ROLE: role, PORT: String(port), SERVICE_ADDRESS: `127.0.0.1:${port}` });
-    await using _web = at(web, 'web');
+    await using observer = at(web, 'web');
     await using first = at(one, 'worker');
     await using second = at(other, 'worker');
     const states = () => Promise.all([web, one, other].map(async (port) => (await call(port, 'GET', 'status')).body['state']));
-    await eventually(async () => expect((await states()).toSorted()).toEqual(['master', 'observing', 'standby']), { what: 'a master' });
-    expect((await states())[0]).toBe('observing');
-    const master = (await states())[1] === 'master' ? one : other;
+    const settled = async () => {
+      const [ofWeb, ...ofWorkers] = await states();
+      expect([ofWeb, new Set(ofWorkers)]).toEqual(['observing', new Set(['master', 'standby'])]);
+      return ofWorkers[0] === 'master' ? one : other;
+    };
+    const master = await eventually(settled, { what: 'a master' });
     await eventually(async () => expect((await call(web, 'GET', 'status')).body['master']).toBe(`127.0.0.1:${master}`), {
       what: 'the web process to know the master',
     });
@@ -146,6 +149,7 @@ describe('web-and-workers', () => {
     const rest = master === one ? other : one;
     await eventually(async () => expect((await call(rest, 'GET', 'status')).body['state']).toBe('master'), { what: 'the other worker' });
     expect((await call(web, 'GET', 'status')).body['state']).toBe('observing');
+    expect(observer.exit).toBeUndefined();
   });
 });
 
