@@ -1,5 +1,5 @@
 import { keptSchedule, type KeptSchedule } from '../jobs/schedule/kept.js';
-import type { Schedule, ScheduleSpec } from '../jobs/schedule/schedule.js';
+import { isSameSchedule, type Schedule, type ScheduleSpec } from '../jobs/schedule/schedule.js';
 import type { Observer } from '../support/observer.js';
 import { reportUnusable } from './tick-reports.js';
 
@@ -15,7 +15,7 @@ export class KnownSchedule {
   /** Undefined where there is none, and where this replica cannot use it, which is told once. */
   of(spec: ScheduleSpec | undefined): Schedule | undefined {
     if (spec === undefined) return undefined;
-    if (this.known?.spec.cronTime !== spec.cronTime || this.known.spec.timeZone !== spec.timeZone) {
+    if (this.known === undefined || !isSameSchedule(this.known.spec, spec)) {
       this.known = { spec, kept: keptSchedule(spec) };
       const { problem } = this.known.kept;
       if (problem !== undefined) reportUnusable(this.observer, this.job, problem);

@@ -1,5 +1,6 @@
 import type { JobIdentity } from '../jobs/job-identity.js';
 import type { JobView } from '../jobs/record/job-record.js';
+import { isSameSchedule } from '../jobs/schedule/schedule.js';
 import { compareTicks, type Tick } from '../jobs/tick.js';
 import type { Clock } from '../support/clock.js';
 import type { LoopJob } from './loop-parts.js';
@@ -58,7 +59,5 @@ function isBehind({ record }: JobView, cursorSeen: Tick | undefined): boolean {
 /** Whether another schedule than the one of this replica's code is in force, or none. */
 function isSuperseded({ cron, rules }: JobIdentity, view: JobView | undefined): boolean {
   if (view === undefined) return false;
-  const inForce = view.record.schedule;
-  const code = rules.claim === 'none' ? undefined : cron;
-  return inForce?.cronTime !== code?.cronTime || inForce?.timeZone !== code?.timeZone;
+  return !isSameSchedule(view.record.schedule, rules.claim === 'none' ? undefined : cron);
 }

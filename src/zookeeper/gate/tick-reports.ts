@@ -2,6 +2,7 @@ import type { JobEvents } from '../jobs/job-events.js';
 import type { JobIdentity } from '../jobs/job-identity.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
 import type { Plan, Situation } from '../jobs/record/plan.js';
+import { silentSinceMs } from '../jobs/record/silence.js';
 import { NO_RUN, type StoredVerdict } from '../jobs/record/verdict.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import { endOf } from '../jobs/tick.js';
@@ -75,10 +76,10 @@ function reportAlarm(
   events: JobEvents,
   job: string,
   kind: 'raised' | 'cleared',
-  { record, createdMs }: JobView,
+  view: JobView,
   maxSilenceMs: number,
 ): void {
-  const silentSince = new Date(Math.max(record.succeededMs ?? 0, record.resumedMs ?? 0, record.schedule?.sinceMs ?? 0, createdMs));
+  const silentSince = new Date(silentSinceMs(view));
   observer.observe({
     level: kind === 'raised' ? 'error' : 'info',
     event: kind === 'raised' ? 'job.silent' : 'job.heard',

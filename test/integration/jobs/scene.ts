@@ -1,6 +1,7 @@
 import { heldBy, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { jobZnodes } from '../../../src/zookeeper/jobs/record/job.znodes.js';
-import { viewIn, type Change, type JobControl, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type Change, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import type { JobControl } from '../../../src/zookeeper/jobs/record/job-control.js';
 import type { TriggerNode } from '../../../src/zookeeper/jobs/record/trigger.state.js';
 import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';

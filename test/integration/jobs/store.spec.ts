@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { heldBy, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
-import { viewIn, EMPTY_CONTROL, type Change, type JobControl, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type Change, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { EMPTY_CONTROL, type JobControl } from '../../../src/zookeeper/jobs/record/job-control.js';
 import type { TriggerNode } from '../../../src/zookeeper/jobs/record/trigger.state.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
 import { encodeAtAnySize } from '../../../src/zookeeper/jobs/record/record-codec.js';
@@ -228,7 +229,7 @@ describe.each<[string, () => Promise<JobStore>]>([
       const view = await store.loadControl(JOB);
       if (view === undefined) throw new Error('There is no control node.');
       const before = told;
-      const audit = [...view.control.audit, { atMs: round, by: 'anna', change: `change ${round}` }];
+      const audit = [...view.control.audit, { atMs: round, by: 'anna', kind: 'other' as const, change: `change ${round}` }];
       expect((await store.write(JOB, await change(store, {}, { control: { view, control: { ...view.control, audit } } }))).kind).toBe(
         'written',
       );

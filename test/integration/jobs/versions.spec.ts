@@ -2,7 +2,8 @@ import { heldBy } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resetClaim } from '../../../src/zookeeper/jobs/control/reset.js';
 import { encodeControl, MAX_BY_LENGTH, MAX_CHANGE_LENGTH, MAX_CONTROL_BYTES } from '../../../src/zookeeper/jobs/record/control-codec.js';
-import { viewIn, type JobControl } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn } from '../../../src/zookeeper/jobs/record/job-store.js';
+import type { JobControl } from '../../../src/zookeeper/jobs/record/job-control.js';
 import { encodeLog } from '../../../src/zookeeper/jobs/record/verdict-log.js';
 import { MAX_LOG_BYTES } from '../../../src/zookeeper/jobs/record/verdict.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
@@ -148,6 +149,7 @@ function largestControl(): JobControl {
   const audit = Array.from({ length: 50 }, (_, n) => ({
     atMs: n,
     by: '\u20ac'.repeat(MAX_BY_LENGTH),
+    kind: 'other' as const,
     change: '\u20ac'.repeat(MAX_CHANGE_LENGTH),
   }));
   const control = (length: number): JobControl => ({

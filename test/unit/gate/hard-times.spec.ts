@@ -9,7 +9,7 @@ import { trigger } from '../../../src/zookeeper/jobs/control/trigger.js';
 import { reschedule } from '../../../src/zookeeper/jobs/control/reschedule.js';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
 import { why } from '../../../src/zookeeper/jobs/control/why.js';
-import type { Declaration } from '../../../src/zookeeper/jobs/record/job-store.js';
+import type { Declaration } from '../../../src/zookeeper/jobs/record/job-control.js';
 import type { HeldTenure } from '../../../src/zookeeper/mastership/election.js';
 import { messageOf, stackOf } from '../../../src/zookeeper/support/errors.js';
 import { silentObserver } from '../../../src/zookeeper/support/observer.js';

@@ -1,15 +1,8 @@
 import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
 import type { JobView } from '../record/job-record.js';
-import {
-  EMPTY_CONTROL,
-  MAX_AUDIT,
-  type AuditEntry,
-  type Change,
-  type ControlView,
-  type JobControl,
-  type JobStore,
-} from '../record/job-store.js';
+import type { Change, JobStore } from '../record/job-store.js';
+import { audited, EMPTY_CONTROL, type AuditEntry, type ControlView, type JobControl } from '../record/job-control.js';
 import { JobContendedError, OrderNotSentError, UnknownJobError, UnreadableJobError } from './errors.js';
 import { livingFor } from './in-force.js';
 import type { ReachParts } from './reach.js';
@@ -20,7 +13,7 @@ export interface ControlParts extends ReachParts {
   /** `host:port` of this replica. */
   readonly address: string;
   /** Called with each change that was written. */
-  readonly changed?: ((job: string, entry: AuditEntry) => void) | undefined;
+  readonly changed?: ((job: string, entry: Omit<AuditEntry, 'kind'>) => void) | undefined;
 }
 
 /** A job as an order finds it. */
@@ -36,8 +29,8 @@ export interface Subject {
 /** What an order changes. */
 export interface Amendment extends Partial<Pick<Change, 'record' | 'verdicts' | 'triggers'>> {
   readonly control?: JobControl;
-  /** For the audit: what was done, as a participle. */
-  readonly change: string;
+  /** For the audit. */
+  readonly done: Pick<AuditEntry, 'kind' | 'change'>;
 }
 
 /** How often an order is written anew when the record has moved; a busy per-second job moves a few times a second. */
@@ -64,7 +57,7 @@ export async function amend(
     const living = await livingFor(parts.store, control.control);
     const amendment = await decide({ view, control: control.control, nowMs, living });
     if (amendment === undefined) return false;
-    const entry = { atMs: nowMs, by: signature(parts.address, by), change: amendment.change };
+    const entry = { atMs: nowMs, by: signature(parts.address, by), ...amendment.done };
     if (!(await write(parts.store, job, view, control, amendment, entry))) continue;
     parts.changed?.(job, entry);
     return true;
@@ -117,8 +110,4 @@ export async function unknownJob(store: JobStore, job: string): Promise<UnknownJ
 /** Who gave an order: what the caller says of himself, and the replica that was asked. */
 export function signature(address: string, by: string | undefined): string {
   return by === undefined || by === '' ? address : `${by.slice(0, 100)} at ${address}`;
-}
-
-export function audited(control: JobControl, entry: AuditEntry): JobControl {
-  return { ...control, audit: [...control.audit, entry].slice(-MAX_AUDIT) };
 }

@@ -1,4 +1,5 @@
-import { MAX_AUDIT, type JobStore } from '../record/job-store.js';
+import type { JobStore } from '../record/job-store.js';
+import { MAX_AUDIT } from '../record/job-control.js';
 import { unknownJob } from './amend.js';
 import { askedFor } from './told.js';
 

@@ -1,5 +1,6 @@
 import type { JobRecord } from '../record/job-record.js';
-import type { Declaration, JobControl, JobStore, MemberView } from '../record/job-store.js';
+import type { JobStore, MemberView } from '../record/job-store.js';
+import type { Declaration, JobControl } from '../record/job-control.js';
 import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 

@@ -1,7 +1,8 @@
 import { readProgress, type JobProgress } from '../progress.js';
 import type { JobView, RunEntry } from '../record/job-record.js';
 import { heldUpBy } from '../record/long-run.js';
-import { EMPTY_CONTROL, type Declaration, type JobControl, type JobStore, type MemberView } from '../record/job-store.js';
+import type { JobStore, MemberView } from '../record/job-store.js';
+import { EMPTY_CONTROL, type Declaration, type JobControl } from '../record/job-control.js';
 import { UnreadableNodeError } from '../record/zookeeper-store.js';
 import { keptSchedule } from '../schedule/kept.js';
 import { isSameSchedule, type Schedule, type ScheduleSpec } from '../schedule/schedule.js';

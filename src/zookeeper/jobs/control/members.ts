@@ -1,4 +1,5 @@
-import type { JobControl, MemberView } from '../record/job-store.js';
+import type { MemberView } from '../record/job-store.js';
+import type { JobControl } from '../record/job-control.js';
 import { livingVersions } from './in-force.js';
 
 /** A replica with more jobs than its node can tell of is taken to have this one. */

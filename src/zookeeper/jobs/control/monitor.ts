@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../support/clock.js';
 import type { SilenceAlarm } from '../job-events.js';
 import { viewIn, type JobStore } from '../record/job-store.js';
+import { silenceEndsMs, silentSinceMs } from '../record/silence.js';
 import { declarationOf, livingVersions } from './in-force.js';
 import { list, type JobStatus } from './list.js';
 import type { MasterOf } from './uncovered.js';
@@ -76,11 +77,8 @@ async function alarmOf(store: JobStore, job: string, nowMs: number, living: Read
   const maxSilenceMs = declaration?.maxSilenceMs;
   const view = viewIn(loaded);
   if (view === undefined || maxSilenceMs === undefined || declaration?.disabled === true) return undefined;
-  const { succeededMs = 0, resumedMs = 0, pausedMs, schedule } = view.record;
-  // As the master counts it (record/decide-silence.ts).
-  const silentSinceMs = Math.max(view.createdMs, succeededMs, resumedMs, schedule?.sinceMs ?? 0);
-  if (pausedMs !== undefined || nowMs <= silentSinceMs + maxSilenceMs) return undefined;
-  return { job, kind: 'raised', silentSince: new Date(silentSinceMs), maxSilenceMs };
+  if (nowMs <= (silenceEndsMs(view, maxSilenceMs) ?? Infinity)) return undefined;
+  return { job, kind: 'raised', silentSince: new Date(silentSinceMs(view)), maxSilenceMs };
 }
 
 /** Looks at once and again and again, each time `everyMs` after the last look has ended, until the function returned is called. */

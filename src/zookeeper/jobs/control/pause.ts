@@ -1,17 +1,14 @@
 import * as changes from '../record/changes.js';
-import type { AuditEntry, JobControl } from '../record/job-store.js';
+import { changeInWords, lastOf, type AuditEntry, type JobControl } from '../record/job-control.js';
 import { parseSchedule } from '../schedule/parse.js';
 import { amend, type ControlParts } from './amend.js';
 import { ticksOf } from './in-force.js';
-
-const PAUSED = 'paused';
-const RESUMED = 'resumed';
 
 /** Stops a job from starting by its schedule, on every replica, until it is resumed. False: it was paused already, and nothing was changed. */
 export function pause(parts: ControlParts, job: string, by?: string): Promise<boolean> {
   return amend(parts, job, by, ({ view, nowMs }) => {
     const record = changes.pause(view.record, nowMs);
-    return record && { record, change: PAUSED };
+    return record && { record, done: changeInWords('paused') };
   });
 }
 
@@ -27,17 +24,17 @@ export function resume(parts: ControlParts, job: string, by?: string): Promise<b
     // The ticks of the pause get their verdicts here; who cannot name them must not pass them over.
     if (record.schedule !== undefined) parseSchedule(record.schedule);
     const changed = changes.resume(view, ticksOf(record, control, living), nowMs, parts.address);
-    return changed && { ...changed, change: RESUMED };
+    return changed && { ...changed, done: changeInWords('resumed') };
   });
 }
 
 /** The order by which the job is paused, going by the history alone; undefined where that tells of none, or that it was resumed since. */
-export function presentPause({ audit }: JobControl): AuditEntry | undefined {
-  const latest = audit.findLast(({ change }) => change === PAUSED || change === RESUMED);
-  return latest?.change === PAUSED ? latest : undefined;
+export function pauseInForce(control: JobControl): AuditEntry | undefined {
+  const latest = lastOf(control, 'paused', 'resumed');
+  return latest?.kind === 'paused' ? latest : undefined;
 }
 
 /** Who ordered the present pause, as far as it is still known. */
-export function pausedBy({ audit }: JobControl): AuditEntry | undefined {
-  return audit.findLast(({ change }) => change === PAUSED);
+export function pausedBy(control: JobControl): AuditEntry | undefined {
+  return lastOf(control, 'paused');
 }

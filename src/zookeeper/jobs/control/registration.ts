@@ -1,16 +1,17 @@
 import { countFrom, newRecord, replaceSchedule, restore, type Changed, type KnownDecisions } from '../record/changes.js';
 import type { JobRecord, JobView } from '../record/job-record.js';
+import { viewIn, type JobStore } from '../record/job-store.js';
 import {
+  audited,
+  changeInWords,
   EMPTY_CONTROL,
+  lastOf,
   MAX_DECLARATIONS,
-  viewIn,
   type ControlView,
   type Declaration,
   type JobControl,
-  type JobStore,
-} from '../record/job-store.js';
+} from '../record/job-control.js';
 import { JobContendedError, OrderNotSentError } from './errors.js';
-import { audited } from './amend.js';
 import { isDisabled, livingVersions, scheduleInWords, ticksOf } from './in-force.js';
 import { keptSchedule } from '../schedule/kept.js';
 import { isSameSchedule, type Schedule } from '../schedule/schedule.js';
@@ -137,15 +138,16 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
   const changed = replaceSchedule({ ...view, record: base.record }, undecided, schedule, nowMs, by);
   const replaced = isEnabled && isBack && ticks !== undefined ? goOn({ ...view, record: base.record }, ticks, changed, nowMs, by) : changed;
   const before = standingInWords(view.record.schedule, isDisabled(controlView.control, living));
-  const what = takesOver ? `schedule of version ${declaration.version} in force` : `declared anew by version ${declaration.version}`;
-  const change = `${what}: ${standingInWords(schedule, isDisabled(control, living))}, before ${before}`;
+  const what = takesOver ? `${declaration.version} in force` : declaration.version;
+  const words = `${what}: ${standingInWords(schedule, isDisabled(control, living))}, before ${before}`;
+  const done = changeInWords(takesOver ? 'in force' : 'declared', words);
   return {
     change: {
       record: replaced.record,
       verdicts: [...base.verdicts, ...replaced.verdicts],
-      control: { view: controlView, control: audited(control, { atMs: nowMs, by, change }) },
+      control: { view: controlView, control: audited(control, { atMs: nowMs, by, ...done }) },
     },
-    registered: { change: 'in force', note: `Job "${job}": ${change}.`, zonesDiffer: zones },
+    registered: { change: 'in force', note: `Job "${job}": ${done.change}.`, zonesDiffer: zones },
   };
 }
 
@@ -225,7 +227,7 @@ function textOf({ version, schedule, kind, claim, election, maxSilenceMs, disabl
 /** What there is to say when another schedule stays in force. */
 function standing(job: string, view: JobView, control: JobControl, declaration: Declaration): Registered {
   const { record } = view;
-  const { inForce, audit } = control;
+  const { inForce } = control;
   const { version, schedule } = declaration;
   const othersCode = inForce.from === 'code' && inForce.version !== version ? true : undefined;
   if (isSameSchedule(record.schedule, schedule)) return { change: 'none', note: undefined, othersCode };
@@ -235,7 +237,7 @@ function standing(job: string, view: JobView, control: JobControl, declaration: 
     const note = `Job "${job}": the schedule of version ${inForce.version} is in force, ${scheduleInWords(record.schedule)}; ${code}.`;
     return { change: 'none', note, othersCode, zonesDiffer: differs };
   }
-  const order = audit.findLast(({ change }) => change.startsWith('rescheduled'));
+  const order = lastOf(control, 'rescheduled');
   const who = order === undefined ? '' : ` by ${order.by} at ${new Date(order.atMs).toISOString()}`;
   return {
     change: 'overridden',

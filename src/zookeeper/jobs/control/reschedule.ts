@@ -1,5 +1,5 @@
 import { replaceSchedule } from '../record/changes.js';
-import type { Declaration, JobControl } from '../record/job-store.js';
+import { changeInWords, type Declaration, type JobControl } from '../record/job-control.js';
 import { mustTickAfter, parseSchedule, scheduleSpecOf } from '../schedule/parse.js';
 import { isSameSchedule, type Schedule, type ScheduleSpec } from '../schedule/schedule.js';
 import { amend, type Amendment, type ControlParts, type Subject } from './amend.js';
@@ -39,8 +39,8 @@ function order(parts: ControlParts, subject: Subject, schedule: Schedule): Amend
   // Repeated when its instant has passed, an order is still the one in force.
   if (isSame && control.inForce.from === 'control') return undefined;
   mustTickAfter(schedule, Math.max(nowMs, view.record.cursor?.dueMs ?? nowMs));
-  const change = `rescheduled to ${scheduleInWords(spec)}, before ${scheduleInWords(view.record.schedule)}`;
-  return { ...(isSame ? {} : put(parts, subject, spec)), control: { ...control, inForce: { from: 'control' } }, change };
+  const done = changeInWords('rescheduled', `${scheduleInWords(spec)}, before ${scheduleInWords(view.record.schedule)}`);
+  return { ...(isSame ? {} : put(parts, subject, spec)), control: { ...control, inForce: { from: 'control' } }, done };
 }
 
 function backToCode(parts: ControlParts, job: string, subject: Subject, living: ReadonlySet<string>): Amendment | undefined {
@@ -49,11 +49,11 @@ function backToCode(parts: ControlParts, job: string, subject: Subject, living: 
   const code = codeSchedule(control, living);
   if (code?.schedule === undefined) throw new NoCodeScheduleError(job);
   const isSame = isSameSchedule(view.record.schedule, code.schedule);
-  const change = `rescheduled to that of the code of version ${code.version}, ${scheduleInWords(code.schedule)}, before ${scheduleInWords(view.record.schedule)}`;
+  const words = `that of the code of version ${code.version}, ${scheduleInWords(code.schedule)}, before ${scheduleInWords(view.record.schedule)}`;
   return {
     ...(isSame ? {} : put(parts, subject, code.schedule)),
     control: { ...control, inForce: { from: 'code', version: code.version } },
-    change,
+    done: changeInWords('rescheduled', words),
   };
 }
 

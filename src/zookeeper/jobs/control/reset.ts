@@ -1,9 +1,9 @@
 import * as changes from '../record/changes.js';
-import type { Declaration } from '../record/job-store.js';
+import { changeInWords, type Declaration } from '../record/job-control.js';
 import { endsBy, type TriggerNode } from '../record/trigger.state.js';
 import { triggerInterrupted, triggerRefused } from '../record/verdict-builders.js';
 import type { StoredVerdict } from '../record/verdict.js';
-import { presentPause } from './pause.js';
+import { pauseInForce } from './pause.js';
 import { amend, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
 import { codeSchedule } from './reschedule.js';
 import { livingVersions, ticksOf } from './in-force.js';
@@ -32,7 +32,7 @@ function reset({ address }: ControlParts, { view, control, nowMs, living }: Subj
     record,
     verdicts,
     triggers: endsBy(verdicts),
-    change: `claims reset: ${running.length} running, ${due} due, ${triggers.length} triggers`,
+    done: changeInWords('reset', `${running.length} running, ${due} due, ${triggers.length} triggers`),
   };
 }
 
@@ -41,7 +41,7 @@ async function repair({ store, address }: ControlParts, job: string): Promise<De
   const control = await store.loadControl(job);
   const nowMs = Math.round(await store.nowMs());
   const code = control && codeSchedule(control.control, livingVersions(await store.members()));
-  const paused = control && presentPause(control.control);
+  const paused = control && pauseInForce(control.control);
   await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, nowMs, paused?.atMs), (open) => lost(open, address));
   return code;
 }

@@ -1,5 +1,5 @@
+import type { Declaration, JobControl } from '../record/job-control.js';
 import type { JobView } from '../record/job-record.js';
-import type { Declaration, JobControl } from '../record/job-store.js';
 import { scheduleInWords } from './in-force.js';
 
 /**

@@ -1,4 +1,5 @@
-import type { JobControl, MemberView } from '../record/job-store.js';
+import type { MemberView } from '../record/job-store.js';
+import type { JobControl } from '../record/job-control.js';
 import { electionsOf, hasJob } from './members.js';
 
 /** A master that does not have a job, which so waits for another one. */

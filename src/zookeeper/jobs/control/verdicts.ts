@@ -1,6 +1,7 @@
 import { floorOf } from '../record/floor.js';
 import type { JobRecord } from '../record/job-record.js';
-import type { JobControl, JobStore } from '../record/job-store.js';
+import type { JobStore } from '../record/job-store.js';
+import type { JobControl } from '../record/job-control.js';
 import { passed } from '../record/undecided.js';
 import { identityOf, MAX_VERDICTS, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
 import type { RunCause } from '../run-cause.js';

@@ -1,5 +1,5 @@
 import { isHeld, type JobView, type RunEntry } from '../record/job-record.js';
-import { EMPTY_CONTROL, type JobControl } from '../record/job-store.js';
+import { EMPTY_CONTROL, type JobControl } from '../record/job-control.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule } from '../schedule/schedule.js';

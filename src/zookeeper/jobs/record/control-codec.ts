@@ -1,6 +1,6 @@
 import { messageOf } from '../../support/errors.js';
 import { invariant } from '../../support/invariant.js';
-import { MAX_AUDIT, MAX_DECLARATIONS, type AuditEntry, type Declaration, type JobControl } from './job-store.js';
+import { auditEntryOf, MAX_AUDIT, MAX_DECLARATIONS, type AuditEntry, type Declaration, type JobControl } from './job-control.js';
 import { expected } from './packed.js';
 
 const FORMAT = 1;
@@ -29,6 +29,7 @@ export function boundControl({ declared, inForce, audit }: JobControl): JobContr
     audit: audit.slice(-MAX_AUDIT).map((entry) => ({
       atMs: entry.atMs,
       by: cut(entry.by, MAX_BY_LENGTH),
+      kind: entry.kind,
       change: cut(entry.change, MAX_CHANGE_LENGTH),
     })),
   };
@@ -104,7 +105,7 @@ function parseAudit(value: unknown): AuditEntry {
   expected(Array.isArray(value) && value.length === 3, 'an audit entry is no list of three');
   const [atMs, by, change] = value as readonly unknown[];
   expected(isAmount(atMs) && typeof by === 'string' && typeof change === 'string', 'an audit entry does not say when, who and what');
-  return { atMs, by, change };
+  return auditEntryOf({ atMs, by, change });
 }
 
 function objectOf(value: unknown, what: string): Record<string, unknown> {

@@ -77,9 +77,9 @@ function takeUnstarted(draft: Draft, entry: RunEntry, tick: Tick, office: Office
 }
 
 /** Whether a later tick is due: behind the cursor, or given back as well. */
-function isSuperseded({ record, situation }: Draft, tick: Tick): boolean {
-  const { schedule, nowMs, view } = situation;
-  const next = schedule?.next(floorOf({ record, createdMs: view.createdMs }));
+function isSuperseded({ record, situation, view }: Draft, tick: Tick): boolean {
+  const { schedule, nowMs } = situation;
+  const next = schedule?.next(floorOf(view));
   if (next !== undefined && next.dueMs <= nowMs) return true;
   return record.running.some((other) => !isHeld(other) && other.tick !== undefined && compareTicks(other.tick, tick) > 0);
 }

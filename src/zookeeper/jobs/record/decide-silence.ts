@@ -1,4 +1,5 @@
 import type { Draft } from './draft.js';
+import { silentSinceMs } from './silence.js';
 
 /**
  * The alarm about a job that has not succeeded for longer than `maxSilenceMs`. It is raised once, by the record, and cleared by a success, a
@@ -15,7 +16,7 @@ export function listen(draft: Draft): number | undefined {
   }
   // Another version of the service may know of a limit where this one does not: the alarm is left to it, and to a success.
   if (maxSilenceMs === undefined) return clearAfterSuccess(draft);
-  const deadlineMs = silentSinceMs(draft) + maxSilenceMs;
+  const deadlineMs = silentSinceMs(draft.view) + maxSilenceMs;
   if (nowMs <= deadlineMs) {
     draft.clearAlarm();
     return isUnnoted(draft) ? deadlineMs - maxSilenceMs / 2 : deadlineMs + 1;
@@ -29,10 +30,6 @@ export function clearAfterSuccess(draft: Draft): undefined {
   if (draft.record.succeededMs !== draft.situation.view.record.succeededMs) draft.clearAlarm();
 }
 
-function silentSinceMs({ record, situation }: Draft): number {
-  return Math.max(situation.view.createdMs, record.succeededMs ?? 0, record.resumedMs ?? 0, record.schedule?.sinceMs ?? 0);
-}
-
 /**
  * Runs without a claim write nothing when they succeed. That they did is noted when half of the time allowed has passed since the last note, so that a
  * successor does not take its predecessor's job for silent; and at once when there is an alarm to end.
@@ -41,7 +38,7 @@ function noteSuccess(draft: Draft): void {
   const { rules, succeededMs, nowMs } = draft.situation;
   const { record } = draft;
   if (rules.maxSilenceMs === undefined || succeededMs === undefined || !isUnnoted(draft)) return;
-  if (record.alarmedMs === undefined && nowMs < silentSinceMs(draft) + rules.maxSilenceMs / 2) return;
+  if (record.alarmedMs === undefined && nowMs < silentSinceMs(draft.view) + rules.maxSilenceMs / 2) return;
   draft.noteSuccess(succeededMs);
 }
 

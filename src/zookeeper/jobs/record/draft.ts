@@ -2,7 +2,17 @@ import { invariant } from '../../support/invariant.js';
 import type { TickRange } from '../schedule/tick-range.js';
 import type { Tick } from '../tick.js';
 import * as changes from './changes.js';
-import { attemptsMade, heldBy, isHeld, workOf, type HeldRun, type JobRecord, type RunEntry, type RunWork } from './job-record.js';
+import {
+  attemptsMade,
+  heldBy,
+  isHeld,
+  workOf,
+  type HeldRun,
+  type JobRecord,
+  type JobView,
+  type RunEntry,
+  type RunWork,
+} from './job-record.js';
 import type { Plan, Situation } from './plan.js';
 import type { RunResult } from './result-codec.js';
 import { explain } from './obstacle.js';
@@ -32,6 +42,11 @@ export class Draft {
 
   get record(): JobRecord {
     return this.current;
+  }
+
+  /** As it is to be, with what does not change. */
+  get view(): Pick<JobView, 'record' | 'createdMs'> {
+    return { record: this.current, createdMs: this.situation.view.createdMs };
   }
 
   get hasChanged(): boolean {

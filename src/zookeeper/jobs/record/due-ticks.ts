@@ -81,7 +81,7 @@ export class DueTicks {
   }
 
   private get floor(): Tick {
-    return floorOf({ record: this.draft.record, createdMs: this.draft.situation.view.createdMs });
+    return floorOf(this.draft.view);
   }
 
   private until(untilMs: number): TickRange | undefined {

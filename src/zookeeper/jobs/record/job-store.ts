@@ -1,53 +1,10 @@
 import type { Ground } from '../../mastership/election.js';
-import type { ScheduleSpec } from '../schedule/schedule.js';
 import type { Waiting } from '../../session/connected.js';
+import type { ControlView, JobControl } from './job-control.js';
 import type { JobRecord, JobView } from './job-record.js';
 import type { KeptResult } from './result-codec.js';
 import type { Standing, TriggerChange, TriggerNode } from './trigger.state.js';
 import type { StoredVerdict } from './verdict.js';
-
-/** What a version of the service says about a job in its code. */
-export interface Declaration {
-  readonly version: string;
-  /** Undefined for a job without slots. */
-  readonly schedule: ScheduleSpec | undefined;
-  readonly kind: 'cron' | 'interval' | 'timeout' | 'added';
-  readonly claim: 'tick' | 'none';
-  /** `<service>:<version>[:<name>]`: the election whose master runs it. */
-  readonly election: string;
-  readonly maxSilenceMs: number | undefined;
-  readonly disabled: boolean;
-}
-
-/** One change by hand, for whoever asks later who did it. */
-export interface AuditEntry {
-  /** By the ensemble's clock where it is known, else by the caller's. */
-  readonly atMs: number;
-  /** `host:port` of the replica that was asked, and what the caller said of himself. */
-  readonly by: string;
-  readonly change: string;
-}
-
-/** `<job>/control`: what the versions declare and operators have ordered. */
-export interface JobControl {
-  /** The last that was made for each version, oldest first; at most `MAX_DECLARATIONS`. */
-  readonly declared: readonly Declaration[];
-  /** Which declaration the schedule in force comes from, or `'control'` for a `reschedule`. */
-  readonly inForce: { readonly from: 'code'; readonly version: string } | { readonly from: 'control' };
-  /** Oldest first; at most `MAX_AUDIT`. */
-  readonly audit: readonly AuditEntry[];
-}
-
-/** Of a job that nothing was declared about. */
-export const EMPTY_CONTROL: JobControl = { declared: [], inForce: { from: 'code', version: '' }, audit: [] };
-
-export const MAX_DECLARATIONS = 8;
-export const MAX_AUDIT = 50;
-
-export interface ControlView {
-  readonly control: JobControl;
-  readonly version: number;
-}
 
 /** What a look at a record finds. */
 export type LoadedRecord =

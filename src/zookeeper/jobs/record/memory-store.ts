@@ -1,16 +1,8 @@
 import type { Clock } from '../../support/clock.js';
 import { addTrigger as withTrigger } from './changes.js';
 import { EMPTY_RECORD, type JobRecord, type JobView } from './job-record.js';
-import {
-  EMPTY_CONTROL,
-  type Change,
-  type ControlView,
-  type JobControl,
-  type JobStore,
-  type LoadedRecord,
-  type MemberView,
-  type WriteResult,
-} from './job-store.js';
+import type { Change, JobStore, LoadedRecord, MemberView, WriteResult } from './job-store.js';
+import { EMPTY_CONTROL, type ControlView, type JobControl } from './job-control.js';
 import { decodeResult, encodeResult, type KeptResult, type RunResult } from './result-codec.js';
 import { encodeTrigger } from './trigger-codec.js';
 import { isOpen, next, type Standing, type TriggerNode } from './trigger.state.js';

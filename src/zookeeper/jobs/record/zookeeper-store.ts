@@ -11,16 +11,8 @@ import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import { connected, connectedWithin, type Waiting } from '../../session/connected.js';
 import { decodeControl, encodeControl } from './control-codec.js';
 import { EMPTY_RECORD, type JobRecord } from './job-record.js';
-import {
-  EMPTY_CONTROL,
-  type Change,
-  type ControlView,
-  type JobControl,
-  type JobStore,
-  type LoadedRecord,
-  type MemberView,
-  type WriteResult,
-} from './job-store.js';
+import type { Change, JobStore, LoadedRecord, MemberView, WriteResult } from './job-store.js';
+import { EMPTY_CONTROL, type ControlView, type JobControl } from './job-control.js';
 import { jobZnodes, type JobZnodes } from './job.znodes.js';
 import { watchForAbsence, watchNode } from '../../session/repeated-watch.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';

@@ -5,7 +5,7 @@ import type { Op } from '../../wire/operations.js';
 import { addTrigger as withTrigger } from './changes.js';
 import { reattached } from '../../session/connected.js';
 import { encodeControl } from './control-codec.js';
-import { EMPTY_CONTROL } from './job-store.js';
+import { EMPTY_CONTROL } from './job-control.js';
 import type { JobZnodes } from './job.znodes.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { decodeTrigger, encodeTrigger } from './trigger-codec.js';

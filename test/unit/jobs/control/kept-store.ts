@@ -1,15 +1,7 @@
 import { addTrigger } from '../../../../src/zookeeper/jobs/record/changes.js';
 import type { JobRecord, JobView } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import type {
-  Change,
-  ControlView,
-  Declaration,
-  JobControl,
-  JobStore,
-  LoadedRecord,
-  MemberView,
-  WriteResult,
-} from '../../../../src/zookeeper/jobs/record/job-store.js';
+import type { Change, JobStore, LoadedRecord, MemberView, WriteResult } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import type { ControlView, Declaration, JobControl } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { NotConnectedError } from '../../../../src/zookeeper/session/connected.js';
 import { decodeResult, encodeResult, type KeptResult, type RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
 import { endBy, isOpen, next, type Standing, type TriggerNode } from '../../../../src/zookeeper/jobs/record/trigger.state.js';

@@ -1,3 +1,4 @@
+import { changeInWords } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { heldBy } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { describe, expect, it } from 'vitest';
 import type { SilenceAlarm } from '../../../../src/zookeeper/jobs/job-events.js';
@@ -74,7 +75,7 @@ describe('list', () => {
       {
         declared: [declared('1.0')],
         inForce: { from: 'control' },
-        audit: [{ atMs: NOON, by: 'anna at x', change: 'paused' }],
+        audit: [{ atMs: NOON, by: 'anna at x', ...changeInWords('paused') }],
       },
     );
     await store.saveNote('payouts', 'progress', Buffer.from(`{"fraction":0.5,"note":"half","atMs":${NOON},"token":"7"}`));

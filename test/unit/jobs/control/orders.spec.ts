@@ -18,8 +18,8 @@ describe('pause and resume', () => {
     expect(await resume(parts, 'payouts')).toBe(true);
     expect(await resume(parts, 'payouts')).toBe(false);
     expect(store.control('payouts').audit).toEqual([
-      { atMs: NOON, by: 'anna at 10.0.0.7:90', change: 'paused' },
-      { atMs: NOON, by: '10.0.0.7:90', change: 'resumed' },
+      { atMs: NOON, by: 'anna at 10.0.0.7:90', kind: 'paused', change: 'paused' },
+      { atMs: NOON, by: '10.0.0.7:90', kind: 'resumed', change: 'resumed' },
     ]);
   });
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { register, type Registered } from '../../../../src/zookeeper/jobs/control/registration.js';
 import type { KnownRun } from '../../../../src/zookeeper/jobs/record/changes.js';
 import { heldBy } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import { MAX_DECLARATIONS, viewIn, type Declaration } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { changeInWords, MAX_DECLARATIONS, type Declaration } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import type { Tick } from '../../../../src/zookeeper/jobs/tick.js';
 import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
 
@@ -222,7 +223,7 @@ describe('the schedule in force', () => {
     store.put('payouts', store.record('payouts'), {
       ...store.control('payouts'),
       inForce: { from: 'control' },
-      audit: [{ atMs: NOON, by: 'anna at x', change: 'rescheduled to something' }],
+      audit: [{ atMs: NOON, by: 'anna at x', ...changeInWords('rescheduled', 'something') }],
     });
     const registered = await cluster.boot(NEW);
     expect(registered).toMatchObject({

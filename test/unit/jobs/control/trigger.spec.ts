@@ -6,7 +6,7 @@ import { OrderNotSentError } from '../../../../src/zookeeper/jobs/control/errors
 import { trigger, type Triggered } from '../../../../src/zookeeper/jobs/control/trigger.js';
 import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { heldBy, MAX_WAITING_TRIGGERS, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import { MAX_AUDIT } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { MAX_AUDIT } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { endBy } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
 import type { RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
 import { systemClock, type Clock } from '../../../../src/zookeeper/support/clock.js';
@@ -131,7 +131,7 @@ describe('trigger', () => {
 
   it('leaves the changes of the job in its history, however many there are', async () => {
     const scene = new Scene();
-    const audit = Array.from({ length: MAX_AUDIT }, (_, n) => ({ atMs: n, by: 'anna', change: `change ${n}` }));
+    const audit = Array.from({ length: MAX_AUDIT }, (_, n) => ({ atMs: n, by: 'anna', kind: 'other' as const, change: `change ${n}` }));
     scene.store.put('payouts', {}, { audit });
     for (let n = 0; n < 60; n += 1) {
       scene.store.put('payouts', {});
@@ -289,9 +289,11 @@ describe('trigger', () => {
     // It watches the control node.
     const version = (): number | undefined => scene.store.kept.get('payouts')?.control?.version;
     const before = version();
-    const asked = failureOf(trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7', timeoutMs: 50 }));
+    const caller = new AbortController();
+    const asked = failureOf(trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7', signal: caller.signal }));
     await scene.waiting();
     expect(version()).toBeGreaterThan(before ?? Infinity);
+    caller.abort();
     await asked;
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { heldBy, NOBODY, type JobRecord, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import type { JobControl, MemberView } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import type { MemberView } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { changeInWords, type JobControl } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { verdictOf } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import type { CatchUp } from '../../../../src/zookeeper/jobs/control/question.js';
@@ -218,7 +219,10 @@ describe('why, about a tick that is due and undecided', () => {
 
 describe('why, about a paused job', () => {
   const record = { pausedMs: ms('2026-11-21T09:30:00Z'), cursor: tick('2026-11-21T08:00:00Z') };
-  const control = { declared: [declared('1.0')], audit: [{ atMs: record.pausedMs, by: 'anna at 10.0.0.9:80', change: 'paused' }] };
+  const control = {
+    declared: [declared('1.0')],
+    audit: [{ atMs: record.pausedMs, by: 'anna at 10.0.0.9:80', ...changeInWords('paused') }],
+  };
 
   it('names who paused it and since when, for a tick since', async () => {
     expect(await ask(TEN, { record, control })).toBe('Skipped: the job is paused by anna at 10.0.0.9:80 since 2026-11-21T09:30:00.000Z.');

@@ -7,7 +7,7 @@ import {
   MAX_CHANGE_LENGTH,
   MAX_CONTROL_BYTES,
 } from '../../../../src/zookeeper/jobs/record/control-codec.js';
-import { MAX_AUDIT, MAX_DECLARATIONS, type Declaration, type JobControl } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { MAX_AUDIT, MAX_DECLARATIONS, type Declaration, type JobControl } from '../../../../src/zookeeper/jobs/record/job-control.js';
 
 const declaration: Declaration = {
   version: '1.0.0',
@@ -29,7 +29,7 @@ const interval: Declaration = {
 const control: JobControl = {
   declared: [declaration, interval],
   inForce: { from: 'code', version: '1.0.0' },
-  audit: [{ atMs: 5, by: 'me:1 (Ann)', change: 'paused' }],
+  audit: [{ atMs: 5, by: 'me:1 (Ann)', kind: 'paused', change: 'paused' }],
 };
 
 describe('the control node of a job', () => {
@@ -55,17 +55,46 @@ describe('the control node of a job', () => {
   });
 
   it('keeps the newest audit entries, with long texts cut', () => {
-    const audit = Array.from({ length: MAX_AUDIT + 5 }, (_, n) => ({ atMs: n, by: 'b'.repeat(5_000), change: 'c'.repeat(5_000) }));
+    const audit = Array.from({ length: MAX_AUDIT + 5 }, (_, n) => ({
+      atMs: n,
+      by: 'b'.repeat(5_000),
+      kind: 'other' as const,
+      change: 'c'.repeat(5_000),
+    }));
     const bounded = boundControl({ ...control, audit }).audit;
     expect(bounded.map(({ atMs }) => atMs)).toEqual(audit.slice(5).map(({ atMs }) => atMs));
-    expect(bounded[0]).toEqual({ atMs: 5, by: `${'b'.repeat(MAX_BY_LENGTH - 1)}…`, change: `${'c'.repeat(MAX_CHANGE_LENGTH - 1)}…` });
+    expect(bounded[0]).toEqual({
+      atMs: 5,
+      by: `${'b'.repeat(MAX_BY_LENGTH - 1)}…`,
+      kind: 'other',
+      change: `${'c'.repeat(MAX_CHANGE_LENGTH - 1)}…`,
+    });
+  });
+
+  it.each([
+    ['paused', 'paused'],
+    ['resumed', 'resumed'],
+    ['rescheduled', 'rescheduled to "0 0 2 * * *" (UTC), before "0 0 * * * *" (UTC)'],
+    ['rescheduled', 'rescheduled to that of the code of version 1.0, "0 0 * * * *" (UTC), before "0 0 2 * * *" (UTC)'],
+    ['reset', 'claims reset: 1 running, 2 due, 0 triggers'],
+    ['in force', 'schedule of version 1.1 in force: "0 0 2 * * *" (UTC), before "0 0 * * * *" (UTC)'],
+    ['declared', 'declared anew by version 1.1: "0 0 2 * * *" (UTC), disabled, before "0 0 2 * * *" (UTC)'],
+    ['other', 'painted green'],
+  ])('knows an audit entry of kind "%s" by its words, which are all that is written: %s', (kind, change) => {
+    const data = Buffer.from(written.replace('[5,"me:1 (Ann)","paused"]', JSON.stringify([5, 'me:1 (Ann)', change])));
+    expect(decodeControl(data).control?.audit).toEqual([{ atMs: 5, by: 'me:1 (Ann)', kind, change }]);
   });
 
   it('stays far below the limit of a node with the longest texts', () => {
     const long = '\u0001'.repeat(256);
     const spec = { cronTime: long, timeZone: long.slice(0, 40) };
     const declared = Array.from({ length: 20 }, () => ({ ...declaration, version: long, election: long.repeat(3), schedule: spec }));
-    const audit = Array.from({ length: 100 }, () => ({ atMs: 1_790_000_000_000, by: long.repeat(9), change: long.repeat(9) }));
+    const audit = Array.from({ length: 100 }, () => ({
+      atMs: 1_790_000_000_000,
+      by: long.repeat(9),
+      kind: 'other' as const,
+      change: long.repeat(9),
+    }));
     const data = encodeControl({ declared, inForce: { from: 'code', version: long }, audit });
     expect(data.length).toBeLessThanOrEqual(MAX_CONTROL_BYTES);
     expect(decodeControl(data).problem).toBeUndefined();
