@@ -17,7 +17,7 @@ export const lostHooks = new Attached<Hook>();
 
 /**
  * The method is called when this replica becomes master of the election (default: the service's own), with an AbortSignal that aborts when
- * that is over, in doubt, or about to be given up. For what must live only on the master and is no job: a consumer, a poller.
+ * that is over, in doubt, or about to be given up. For what must live only on the master and is not a job: a consumer, a poller.
  *
  * A recovery from doubt calls it again, after "lost"; so does a hand-over that is taken back after the signal has aborted. What it throws is
  * logged. Until its promise settles it counts as work in progress, which a resignation waits for; it is not called again before its

@@ -55,7 +55,7 @@ export class BadCheckpointError extends ClusterCronError {
   }
 }
 
-/** `run.progress` was called with something that is no progress. Nothing was written. */
+/** `run.progress` was called with something else than a fraction from 0 to 1 and a note. Nothing was written. */
 export class BadProgressError extends ClusterCronError {
   constructor(job: string, why: string) {
     super('ZK_BAD_PROGRESS', `The progress of "${job}" was not noted: ${why}.`);

@@ -38,7 +38,10 @@ export class UnreadableJobError extends ClusterCronError {
   }
 }
 
-/** A job without slots (`@Interval`, `@Timeout`, `claim: 'none'`) has no schedule that could be changed. */
+/**
+ * The job has no slots, which are moments that all replicas have in common and that are handed out one by one: ticks
+ * with claims. `@Interval`, `@Timeout` and `claim: 'none'` have none, so there is no schedule that could be changed.
+ */
 export class NoSlotsError extends ClusterCronError {
   constructor(readonly job: string) {
     super(
