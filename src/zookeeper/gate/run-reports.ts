@@ -1,3 +1,4 @@
+import { unclaimedRunEnded } from '../jobs/record/verdict-builders.js';
 import { MAX_ERROR_LENGTH, type StoredVerdict } from '../jobs/record/verdict.js';
 import { messageOf, stackOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
@@ -21,22 +22,8 @@ function whyOf({ outcome, reason, thrown, run }: Pick<Execution, 'outcome' | 're
 /** The verdict of a run that had no claim. */
 export function verdictOf(execution: Execution, by: string): StoredVerdict {
   const { outcome, reason, attempt, startedMs, durationMs, run } = execution;
-  return {
-    outcome,
-    reason,
-    tick: undefined,
-    until: undefined,
-    count: 1,
-    trigger: undefined,
-    cause: run.cause,
-    attempt,
-    startedMs,
-    durationMs,
-    by,
-    token: run.fencingToken,
-    error: errorOf(execution),
-    explanation: undefined,
-  };
+  const error = errorOf(execution);
+  return unclaimedRunEnded({ outcome, reason, attempt, startedMs, durationMs, by, error, cause: run.cause, token: run.fencingToken });
 }
 
 /** A line for a run that failed, with its stack, or that was cut short. */

@@ -3,7 +3,8 @@ import type { JobIdentity } from '../jobs/job-identity.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
 import type { Plan, Situation } from '../jobs/record/plan.js';
 import { silentSinceMs } from '../jobs/record/silence.js';
-import { NO_RUN, type StoredVerdict } from '../jobs/record/verdict.js';
+import { clockOff } from '../jobs/record/verdict-builders.js';
+import type { StoredVerdict } from '../jobs/record/verdict.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import { endOf } from '../jobs/tick.js';
 import type { Clock } from '../support/clock.js';
@@ -100,7 +101,7 @@ export function reportClockOff(
   if (cron === undefined || rules.claim === 'none') return;
   const nowMs = clock.wallMs();
   const tick = parseSchedule(cron).last(endOf(nowMs - rules.misfireWindowMs), nowMs);
-  events.verdicts.tell(name, { ...NO_RUN, reason: 'clock', tick, by: address });
+  events.verdicts.tell(name, clockOff(tick, address));
 }
 
 /** A run that has been going on for long, and for which ticks of its job do not start. `where`: `host:port`. */

@@ -43,7 +43,9 @@ async function inMemory(): Promise<JobStore> {
 async function over(store: JobStore, id: string, state: 'ended' | 'refused' = 'ended', atMs = 5): Promise<void> {
   expect(await store.addTrigger(JOB, triggerOf(id, { atMs }))).toBe('added');
   const verdict =
-    state === 'ended' ? { ...verdictOf(1), tick: undefined, trigger: id } : { ...NO_RUN, reason: 'overlap' as const, trigger: id };
+    state === 'ended'
+      ? { ...verdictOf(1), tick: undefined, trigger: id }
+      : { ...NO_RUN, outcome: 'skipped' as const, reason: 'overlap' as const, trigger: id };
   const change = await changeOf(store, { triggers: [] }, { triggers: [{ id, state, verdict }] });
   expect((await store.write(JOB, change)).kind).toBe('written');
 }

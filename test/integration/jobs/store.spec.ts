@@ -103,7 +103,7 @@ function trigger(id: string, change: Partial<TriggerNode> = {}): TriggerNode {
 }
 
 function refusedOf(id: string): StoredVerdict {
-  return { ...NO_RUN, reason: 'reset', trigger: id };
+  return { ...NO_RUN, outcome: 'skipped', reason: 'reset', trigger: id };
 }
 
 function ending({ id }: TriggerNode): StoredVerdict {

@@ -5,7 +5,7 @@ import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
 import { EMPTY_RECORD, NOBODY, type JobRecord, type JobView, type RunEntry, type ScheduleInForce } from './job-record.js';
 import { hasRoomForRun, hasRoomForTrigger } from './room.js';
 import { passed, passedOver } from './undecided.js';
-import { runInterrupted, ticksPassed, triggerRefused } from './verdict-builders.js';
+import { runInterrupted, ticksPassed, triggerRefused, type Passing } from './verdict-builders.js';
 import type { StoredVerdict, VerdictReason } from './verdict.js';
 
 /*
@@ -67,11 +67,11 @@ export function end(record: JobRecord, old: RunEntry, verdict: StoredVerdict): C
 }
 
 /** The one verdict of ticks behind the cursor, none of which will run. */
-export function pass(record: JobRecord, ticks: TickRange, outcome: 'missed' | 'skipped', reason: VerdictReason, by: string): Changed {
+export function pass(record: JobRecord, ticks: TickRange, passing: Passing): Changed {
   invariant(ticks.count >= 1, 'a verdict was to be given about no tick');
   invariant(compareTicks(ticks.first, ticks.last) <= 0, 'a verdict was to be given about ticks in the wrong order');
   past(record, ticks.first);
-  return { record: { ...record, cursor: past(record, ticks.last) }, verdicts: [ticksPassed(ticks, outcome, reason, by)] };
+  return { record: { ...record, cursor: past(record, ticks.last) }, verdicts: [ticksPassed(ticks, passing)] };
 }
 
 /** Lets a trigger wait for its start. Undefined: as many wait as are allowed, or there is no room for its id. */
@@ -141,7 +141,7 @@ export function countFrom(replaced: Changed, sinceMs: number, own: Schedule, mea
   const range = rangeOfList(missed);
   return {
     record: { ...record, schedule: inForceSince(record.schedule, sinceMs) },
-    verdicts: range === undefined ? verdicts : [...verdicts, ticksPassed(range, 'missed', 'late', by)],
+    verdicts: range === undefined ? verdicts : [...verdicts, ticksPassed(range, { outcome: 'missed', reason: 'late', by })],
   };
 }
 

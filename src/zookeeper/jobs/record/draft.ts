@@ -138,9 +138,8 @@ export class Draft {
   /** The one verdict of ticks behind the cursor, none of which will run. */
   pass(ticks: TickRange, outcome: 'missed' | 'skipped', reason: VerdictReason): void {
     const { address, obstacles } = this.situation;
-    const { record, verdicts } = changes.pass(this.current, ticks, outcome, reason, address);
     const explanation = outcome === 'missed' ? explain(obstacles, ticks) : undefined;
-    this.apply({ record, verdicts: verdicts.map((verdict) => ({ ...verdict, explanation })) });
+    this.apply(changes.pass(this.current, ticks, { outcome, reason, by: address, explanation }));
   }
 
   /** Takes a trigger out of the line, unstarted. */

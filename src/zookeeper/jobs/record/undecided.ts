@@ -3,18 +3,13 @@ import { rangeOf } from '../schedule/tick-range.js';
 import { endOf, laterTick, type Tick } from '../tick.js';
 import { floorOf } from './floor.js';
 import type { JobView } from './job-record.js';
-import { ticksPassed } from './verdict-builders.js';
+import { ticksPassed, type Passing } from './verdict-builders.js';
 import type { StoredVerdict, VerdictReason } from './verdict.js';
 
 /** One verdict for all ticks after `after` and up to `untilMs`; none when there are no such ticks. */
-export function passed(
-  schedule: Schedule | undefined,
-  after: Tick,
-  untilMs: number,
-  { outcome, reason, by }: { readonly outcome: 'missed' | 'skipped'; readonly reason: VerdictReason; readonly by: string | undefined },
-): StoredVerdict[] {
+export function passed(schedule: Schedule | undefined, after: Tick, untilMs: number, passing: Passing): StoredVerdict[] {
   const range = rangeOf(schedule, after, untilMs);
-  return range === undefined ? [] : [ticksPassed(range, outcome, reason, by)];
+  return range === undefined ? [] : [ticksPassed(range, passing)];
 }
 
 /**

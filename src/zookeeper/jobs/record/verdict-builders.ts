@@ -3,14 +3,18 @@ import type { Tick } from '../tick.js';
 import type { RunEntry } from './job-record.js';
 import { NO_RUN, type StoredVerdict, type VerdictReason } from './verdict.js';
 
+/** What is said about ticks none of which runs. */
+export interface Passing {
+  readonly outcome: 'missed' | 'skipped';
+  readonly reason: VerdictReason;
+  readonly by: string | undefined;
+  /** Of missed ones: why nobody could run them in time, as far as that is known. */
+  readonly explanation?: string | undefined;
+}
+
 /** One verdict for a row of ticks, none of which runs. */
-export function ticksPassed(
-  { first, last, count }: TickRange,
-  outcome: 'missed' | 'skipped',
-  reason: VerdictReason,
-  by: string | undefined,
-): StoredVerdict {
-  return { ...NO_RUN, outcome, reason, tick: first, until: count === 1 ? undefined : last, count, by };
+export function ticksPassed({ first, last, count }: TickRange, passing: Passing): StoredVerdict {
+  return { ...NO_RUN, ...passing, explanation: passing.explanation, tick: first, until: count === 1 ? undefined : last, count };
 }
 
 /** Of a trigger that has not run, and will not unless it is asked for anew. */
@@ -39,6 +43,11 @@ export function runInterrupted(entry: RunEntry, { reason, by, error }: Pick<Stor
 export function unstartedPassed(entry: RunEntry, outcome: 'missed' | 'skipped', reason: VerdictReason, by: string): StoredVerdict {
   const { tick, trigger, cause } = entry;
   return { ...NO_RUN, outcome, reason, tick, trigger, cause, by };
+}
+
+/** Of a run that had no claim, as the replica knows that ran it. */
+export function unclaimedRunEnded(end: RunEnd & Pick<StoredVerdict, 'cause' | 'startedMs' | 'token'>): StoredVerdict {
+  return { ...NO_RUN, ...end };
 }
 
 /** A replica whose clock is off leaves a tick alone, which stays due. Told to listeners, never kept. */

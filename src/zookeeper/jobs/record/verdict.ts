@@ -62,9 +62,8 @@ export interface StoredVerdict {
   readonly explanation: string | undefined;
 }
 
-/** What a verdict says that is about no run. */
-export const NO_RUN: StoredVerdict = {
-  outcome: 'skipped',
+/** What every verdict says unless its builder says more (verdict-builders.ts). How it came out has no default. */
+export const NO_RUN: Omit<StoredVerdict, 'outcome'> = {
   reason: undefined,
   tick: undefined,
   until: undefined,

@@ -30,7 +30,7 @@ describe('list', () => {
     const running = [{ ...run, tick: tick('2026-11-21T09:00:00Z'), holder: heldBy(name) }];
     const problem =
       'Its ticks do not start, because the run of 2026-11-21T09:00:00.000Z has been going on since 2026-11-21T09:00:00.100Z on 10.0.0.1:10.';
-    const skipped = { ...NO_RUN, reason: 'overlap', tick: tick('2026-11-21T12:00:00Z') } as const;
+    const skipped = { ...NO_RUN, outcome: 'skipped', reason: 'overlap', tick: tick('2026-11-21T12:00:00Z') } as const;
     const record = { schedule: SCHEDULE, running, cursor: skipped.tick };
     store.put('payouts', { ...record, recent: [skipped] }, { declared: [declared('1.0')] }, CREATED_MS);
     expect(await list(store, new Set())).toMatchObject([{ problem }]);

@@ -9,6 +9,8 @@ import { CREATED_MS, emptyRecord, entry, Every, second, viewOf } from './situati
 const everySecond = new Every(1_000);
 const RAN = { outcome: 'ran', reason: undefined, attempt: 1, durationMs: 5, error: undefined, by: 'me:1' } as const;
 
+const LATE = { outcome: 'missed', reason: 'late', by: 'me:1' } as const;
+
 /** A record whose ticks up to the third are decided, with these changes. */
 function recordWith(change: Partial<JobRecord> = {}): JobRecord {
   return { ...emptyRecord, cursor: second(3), ...change };
@@ -35,15 +37,15 @@ describe('a tick', () => {
   });
 
   it('is passed over only from behind the cursor, with those up to the last of its row', () => {
-    const { record, verdicts } = changes.pass(recordWith(), rowOf(4, 6), 'missed', 'late', 'me:1');
+    const { record, verdicts } = changes.pass(recordWith(), rowOf(4, 6), LATE);
     expect(record.cursor).toEqual(second(6));
     expect(verdicts).toMatchObject([{ outcome: 'missed', reason: 'late', tick: second(4), until: second(6), count: 3, by: 'me:1' }]);
-    expect(changes.pass(recordWith(), rowOf(4, 4), 'missed', 'late', 'me:1').verdicts).toMatchObject([{ until: undefined, count: 1 }]);
+    expect(changes.pass(recordWith(), rowOf(4, 4), LATE).verdicts).toMatchObject([{ until: undefined, count: 1 }]);
     for (const [from, to] of [
       [3, 6],
       [2, 3],
     ] as const)
-      expect(() => changes.pass(recordWith(), rowOf(from, to), 'missed', 'late', 'me:1')).toThrow(InvariantError);
+      expect(() => changes.pass(recordWith(), rowOf(from, to), LATE)).toThrow(InvariantError);
   });
 
   it('is not passed over in a row that is none', () => {
@@ -51,7 +53,7 @@ describe('a tick', () => {
       { ...rowOf(4, 4), count: 0 },
       { first: second(6), last: second(5), count: 2 },
     ];
-    for (const row of [empty, reversed]) expect(() => changes.pass(recordWith(), row, 'missed', 'late', 'me:1')).toThrow(InvariantError);
+    for (const row of [empty, reversed]) expect(() => changes.pass(recordWith(), row, LATE)).toThrow(InvariantError);
   });
 });
 

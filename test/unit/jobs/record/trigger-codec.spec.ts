@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeTrigger, encodeTrigger, MAX_INPUT_BYTES, TriggerInputError } from '../../../../src/zookeeper/jobs/record/trigger-codec.js';
 import type { TriggerNode, TriggerState } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
-import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
+import { NO_RUN, type StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { verdicts } from './arbitraries.js';
+
+const skipped: StoredVerdict = { ...NO_RUN, outcome: 'skipped' };
 
 const trigger: TriggerNode = {
   id: 't1',
@@ -35,7 +37,7 @@ describe('the node of a trigger', () => {
 
   it('takes an input of 64 KiB, and a verdict beside it, and refuses a longer one', () => {
     const input = 'x'.repeat(MAX_INPUT_BYTES - 2);
-    const ended = { ...trigger, input, state: 'ended' as const, verdict: fc.sample(verdicts, 1)[0] ?? NO_RUN };
+    const ended = { ...trigger, input, state: 'ended' as const, verdict: fc.sample(verdicts, 1)[0] ?? skipped };
     expect(decodeTrigger(encodeTrigger(ended)).trigger).toEqual(ended);
     expect(() => encodeTrigger({ ...trigger, input: `${input}x` })).toThrow(TriggerInputError);
     expect(() => encodeTrigger({ ...trigger, input: 'ü'.repeat(MAX_INPUT_BYTES / 2) })).toThrow(
@@ -52,7 +54,7 @@ describe('the node of a trigger', () => {
   });
 
   const written = encodeTrigger(trigger).toString();
-  const refused = encodeTrigger({ ...trigger, state: 'refused', verdict: NO_RUN }).toString();
+  const refused = encodeTrigger({ ...trigger, state: 'refused', verdict: skipped }).toString();
   it.each([
     ['', 'it is empty'],
     ['x', 'JSON'],
