@@ -6,8 +6,8 @@ import { createRequire } from 'node:module';
 import { built, changed, figures, isMaster, ms, replica, table, withServer } from './support/library.mjs';
 
 const zookeeper = createRequire(import.meta.url)('node-zookeeper-client');
-const { ZookeeperJobStore } = built('zookeeper/jobs/record/zookeeper-store.js');
-const { encodeRecord } = built('zookeeper/jobs/record/record-codec.js');
+const { ZookeeperJobStore } = built('zookeeper/jobs/persistence/zookeeper-store.js');
+const { encodeRecord } = built('zookeeper/jobs/persistence/codec/record-codec.js');
 const { systemClock } = built('zookeeper/support/clock.js');
 const { silentObserver } = built('zookeeper/support/observer.js');
 
@@ -41,7 +41,11 @@ class Claims {
     const tick = { dueMs: this.#tickMs, nominalMs: this.#tickMs };
     const { ground, token } = this.tenure;
     const claim = { claim: randomUUID(), tick, trigger: undefined, cause: 'schedule', starts: 1, startedMs: this.#tickMs, token };
-    return { ...this.view.record, cursor: tick, running: [{ ...claim, member: ground.member, election: 'YmVuY2hiZW5j' }] };
+    return {
+      ...this.view.record,
+      cursor: tick,
+      running: [{ ...claim, holder: { kind: 'replica', member: ground.member }, election: 'YmVuY2hiZW5j' }],
+    };
   }
 
   async next() {

@@ -5,9 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { built, changed, isMaster, replica, table, withServer } from './support/library.mjs';
 
-const { ZookeeperJobStore } = built('zookeeper/jobs/record/zookeeper-store.js');
+const { ZookeeperJobStore } = built('zookeeper/jobs/persistence/zookeeper-store.js');
 const { EMPTY_RECORD } = built('zookeeper/jobs/record/job-record.js');
-const { EMPTY_CONTROL } = built('zookeeper/jobs/record/job-store.js');
+const { EMPTY_CONTROL } = built('zookeeper/jobs/record/job-control.js');
 const { NO_RUN } = built('zookeeper/jobs/record/verdict.js');
 const { systemClock } = built('zookeeper/support/clock.js');
 const { silentObserver } = built('zookeeper/support/observer.js');
@@ -40,7 +40,10 @@ async function measure(server, store, tenure, job, errorOf) {
     const dueMs = startMs + run * 1_000;
     const tick = { dueMs, nominalMs: dueMs };
     const entry = { claim: randomUUID(), tick, trigger: undefined, cause: 'schedule', starts: 1, startedMs: dueMs + 3, token };
-    await write({ cursor: tick, running: [{ ...entry, member: ground.member, election: 'YmVuY2hiZW5j' }] }, []);
+    await write(
+      { cursor: tick, running: [{ ...entry, holder: { kind: 'replica', member: ground.member }, election: 'YmVuY2hiZW5j' }] },
+      [],
+    );
     const error = errorOf(run);
     const outcome = error === undefined ? 'ran' : 'failed';
     const told = { tick, outcome, error, cause: 'schedule', attempt: 1, startedMs: dueMs + 3, durationMs: 80, by: ADDRESS, token };

@@ -6,8 +6,8 @@ export { type ZookeeperAuthOptions, type ZookeeperModuleOptions, ZookeeperOption
 
 export { MasterOnly } from './zookeeper/decorators/master-only.js';
 export type { MasterOnlyOptions } from './zookeeper/decorators/guarded.js';
-export type { JobOptions } from './zookeeper/jobs/job-options.js';
-export type { InterruptedPolicy, MisfirePolicy, OverlapPolicy, RetryOptions } from './zookeeper/jobs/job-rules.js';
+export type { JobOptions } from './zookeeper/jobs/run/job-options.js';
+export type { InterruptedPolicy, MisfirePolicy, OverlapPolicy, RetryOptions } from './zookeeper/jobs/run/job-rules.js';
 export { OnMasterElected, OnMasterLost } from './zookeeper/decorators/on-master.js';
 export { ClusterCronExceptionFilter } from './zookeeper/decorators/cluster-cron.filter.js';
 export { ClusterJobsAdminModule } from './zookeeper/decorators/jobs-admin.module.js';
@@ -17,8 +17,8 @@ export { MasterElection } from './zookeeper/decorators/master-election.js';
 export { ClusterJobs } from './zookeeper/decorators/cluster-jobs.js';
 export type { AddedJobOptions } from './zookeeper/decorators/added-job.js';
 
-export { JobRun, type RunCause } from './zookeeper/jobs/job-run.js';
-export type { Checkpoint } from './zookeeper/jobs/checkpoint.js';
+export { JobRun, type RunCause } from './zookeeper/jobs/run/job-run.js';
+export type { Checkpoint } from './zookeeper/jobs/run/checkpoint.js';
 export {
   BadCheckpointError,
   BadProgressError,
@@ -30,16 +30,16 @@ export {
   RunTimeoutError,
   UnboundError,
   UnfinishedResultError,
-} from './zookeeper/jobs/errors.js';
+} from './zookeeper/jobs/run/errors.js';
 
-export type { JobProgress } from './zookeeper/jobs/progress.js';
+export type { JobProgress } from './zookeeper/jobs/run/progress.js';
 export type { JobChange } from './zookeeper/jobs/control/history.js';
 export type { JobStatus, RunningJob } from './zookeeper/jobs/control/list.js';
 export type { MonitorOptions, OrderOptions, VerdictsOptions, WaitOptions } from './zookeeper/jobs/control/order-options.js';
 export type { NewSchedule } from './zookeeper/jobs/control/reschedule.js';
 export type { Triggered, TriggerOptions } from './zookeeper/jobs/control/trigger.js';
 export type { JobVerdict } from './zookeeper/jobs/control/verdicts.js';
-export type { SilenceAlarm } from './zookeeper/jobs/job-events.js';
+export type { SilenceAlarm } from './zookeeper/jobs/record/job-events.js';
 export type { Outcome, VerdictReason } from './zookeeper/jobs/record/verdict.js';
 export type { ScheduleSpec } from './zookeeper/jobs/schedule/schedule.js';
 export {
@@ -60,7 +60,7 @@ export {
   UnknownJobError,
   UnreadableJobError,
 } from './zookeeper/jobs/control/errors.js';
-export { TriggerInputError } from './zookeeper/jobs/record/trigger-codec.js';
+export { TriggerInputError } from './zookeeper/jobs/persistence/codec/trigger-codec.js';
 export { BadScheduleError } from './zookeeper/jobs/schedule/parse.js';
 
 export type { Mastership, Tenure } from './zookeeper/mastership/mastership.state.js';

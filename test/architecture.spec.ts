@@ -36,6 +36,25 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
       ['src/zookeeper/zookeeper.module.ts', "import { x } from './decorators/guard.js'; import { y } from './zookeeper.options.js';"],
     ],
   },
+  'imports go down the listing inside a stage': {
+    refused: [
+      ['src/zookeeper/jobs/record/changes.ts', "import { decide } from '../decide/decide.js';"],
+      ['src/zookeeper/jobs/decide/draft.ts', "import type { Amendment } from '../control/amend.js';"],
+      ['src/zookeeper/jobs/record/room.ts', "import { encodeRecord } from '../persistence/codec/record-codec.js';"],
+      ['src/zookeeper/jobs/persistence/codec/record-codec.ts', "import { decide } from '../../decide/decide.js';"],
+      ['src/zookeeper/recipes/membership/membership.ts', "import { x } from '../line/line.js';"],
+      ['src/zookeeper/jobs/schedule/parse.ts', "import { x } from '../beside.js';"],
+    ],
+    allowed: [
+      ['src/zookeeper/jobs/decide/draft.ts', "import * as changes from '../record/changes.js'; import { x } from './plan.js';"],
+      [
+        'src/zookeeper/jobs/persistence/codec/record-codec.ts',
+        "import { x } from '../job-store.js'; import { y } from '../../schedule/tick.js';",
+      ],
+      ['src/zookeeper/jobs/beside.ts', "import { x } from './control/amend.js';"],
+      ['src/zookeeper/jobs/schedule/parse.ts', "import { x } from '../../session/session.js';"],
+    ],
+  },
   'the app stays outside': {
     refused: [
       ['src/app/app.module.ts', "import { x } from '../zookeeper/gate/gate.js';"],
@@ -143,7 +162,7 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
     refused: [
       ['src/zookeeper/jobs/control/pause.ts', 'const record = { ...view.record, pausedMs: nowMs };'],
       ['src/zookeeper/jobs/control/pause.ts', 'const next = { ...was, pausedMs: nowMs };'],
-      ['src/zookeeper/jobs/record/draft.ts', 'this.current = { ...this.current, cursor };'],
+      ['src/zookeeper/jobs/decide/draft.ts', 'this.current = { ...this.current, cursor };'],
       ['src/zookeeper/gate/job-loop.ts', 'const record = { ...record, running: [] };'],
       ['src/zookeeper/jobs/control/reset.ts', 'const record = { ...EMPTY_RECORD, schedule };'],
       ['src/zookeeper/jobs/control/reset.ts', 'const record = { schedule, cursor, running: [], triggers: [], pausedMs };'],

@@ -1,8 +1,8 @@
 import { guardedBehind } from '../zookeeper/decorators/master-only.js';
 import { identityOf } from '../zookeeper/decorators/identity.js';
-import { type Checkpoint, MemoryCheckpoint } from '../zookeeper/jobs/checkpoint.js';
-import { insideRun, JobRun, type RunCause } from '../zookeeper/jobs/job-run.js';
-import { RunSignal } from '../zookeeper/jobs/run-signal.js';
+import { type Checkpoint, MemoryCheckpoint } from '../zookeeper/jobs/run/checkpoint.js';
+import { insideRun, JobRun, type RunCause } from '../zookeeper/jobs/run/job-run.js';
+import { RunSignal } from '../zookeeper/jobs/run/run-signal.js';
 import type { HeldTenure } from '../zookeeper/mastership/election.js';
 import { MastershipLostError } from '../zookeeper/mastership/errors.js';
 import { systemClock } from '../zookeeper/support/clock.js';

@@ -3,7 +3,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { Explorer } from './decorators/explorer.js';
 import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './decorators/inject.js';
 import { Gate } from './gate/gate.js';
-import { JobSetupError } from './jobs/errors.js';
+import { JobSetupError } from './jobs/run/errors.js';
 import type { Elections } from './mastership/election.js';
 import { type Clock, systemClock, type Timer } from './support/clock.js';
 import { messageOf } from './support/errors.js';

@@ -6,7 +6,7 @@ import { CronExpressionParser } from 'cron-parser';
 import { Cron } from 'croner';
 import { describe, expect, it } from 'vitest';
 import { parseSchedule } from '../../src/zookeeper/jobs/schedule/parse.js';
-import { endOf } from '../../src/zookeeper/jobs/tick.js';
+import { endOf } from '../../src/zookeeper/jobs/schedule/tick.js';
 import { LocalTimes } from '../unit/jobs/schedule/oracle.js';
 import { ROOT } from './code-blocks.js';
 

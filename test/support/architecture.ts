@@ -85,6 +85,23 @@ const importsGoDown: Rule = (file) => {
   });
 };
 
+/** The room of a file inside its stage; '' for the files that stand beside the rooms. */
+function roomOf(path: string): string {
+  return /^src\/zookeeper\/[^/]+\/([^/]+)\//.exec(path)?.[1] ?? '';
+}
+
+/** Inside a stage, too: from room to room down the alphabetical listing, and from none to the files that stand beside them. */
+const roomsGoDown: Rule = (file) => {
+  const stage = stageOf(file.path);
+  const room = roomOf(file.path);
+  if (stage === undefined || stage === '' || stage === 'adapters' || room === '') return [];
+  return file.imports().flatMap(({ node, module }) => {
+    const target = file.resolve(module);
+    if (target === undefined || stageOf(target) !== stage || roomOf(target) >= room) return [];
+    return [`${file.at(node)}: ${stage}/${room} may not import ${target}: inside a stage imports go down the listing as well`];
+  });
+};
+
 const adapterOf = (path: string): string | undefined => path.split('/')[3];
 
 /** The library knows nothing of the app; the app only what a user would; `main.ts` only the app. */
@@ -213,7 +230,7 @@ const noBarrels: Rule = (file) => {
 const OF_JOBS = /^src\/zookeeper\/(?!mastership\/|session\/|wire\/|support\/|recipes\/)/;
 const CHANGES = 'src/zookeeper/jobs/record/changes.ts';
 /** Where a record is written down field by field: none decided about yet, and one that was read. */
-const WHOLE_RECORDS = ['src/zookeeper/jobs/record/job-record.ts', 'src/zookeeper/jobs/record/record-codec.ts'];
+const WHOLE_RECORDS = ['src/zookeeper/jobs/record/job-record.ts', 'src/zookeeper/jobs/persistence/codec/record-codec.ts'];
 /** Fields that nothing but a record has. */
 const RECORD_FIELDS = new Set(['cursor', 'pausedMs', 'resumedMs', 'recent', 'alarmedMs']);
 
@@ -243,6 +260,7 @@ const NEST_PLACES = [
 /** The rules, by what they promise. */
 export const RULES = {
   'imports go down the listing': importsGoDown,
+  'imports go down the listing inside a stage': roomsGoDown,
   'the app stays outside': appStaysOutside,
   'the test ZooKeeper stands alone': testZookeeperStandsAlone,
   'Nest only in app, adapters, decorators, the module and the testing kit': packageOnlyIn(/^@nestjs\//, ...NEST_PLACES),

@@ -1,8 +1,8 @@
 import { isObject, received } from '../support/checks.js';
 import { electionNameProblem, nameProblem } from '../support/names.js';
-import { JobSetupError } from '../jobs/errors.js';
-import type { JobIdentity } from '../jobs/job-identity.js';
-import { JOB_OPTIONS, jobOptionProblem, rulesOf } from '../jobs/job-options.js';
+import { JobSetupError } from '../jobs/run/errors.js';
+import type { JobIdentity } from '../jobs/run/job-identity.js';
+import { JOB_OPTIONS, jobOptionProblem, rulesOf } from '../jobs/run/job-options.js';
 import { parseSchedule, scheduleSpecOf } from '../jobs/schedule/parse.js';
 import type { MasterOnlyOptions } from './guarded.js';
 

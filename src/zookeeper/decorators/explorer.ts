@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import { Gate } from '../gate/gate.js';
 import type { GatedJob } from '../gate/gated-job.js';
-import { JobSetupError } from '../jobs/errors.js';
+import { JobSetupError } from '../jobs/run/errors.js';
 import type { Elections } from '../mastership/election.js';
 import type { Observer } from '../support/observer.js';
 import { reportBoot } from './boot-report.js';

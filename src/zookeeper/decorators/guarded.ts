@@ -1,6 +1,6 @@
 import type { GatedJob, Method } from '../gate/gated-job.js';
-import { JobSetupError } from '../jobs/errors.js';
-import type { JobOptions } from '../jobs/job-options.js';
+import { JobSetupError } from '../jobs/run/errors.js';
+import type { JobOptions } from '../jobs/run/job-options.js';
 import { Attached } from './attached.js';
 
 /**

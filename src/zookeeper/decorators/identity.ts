@@ -1,5 +1,5 @@
-import type { JobIdentity } from '../jobs/job-identity.js';
-import { rulesOf } from '../jobs/job-options.js';
+import type { JobIdentity } from '../jobs/run/job-identity.js';
+import { rulesOf } from '../jobs/run/job-options.js';
 import { parseSchedule, scheduleSpecOf } from '../jobs/schedule/parse.js';
 import type { ScheduleSpec } from '../jobs/schedule/schedule.js';
 import type { Guarded } from './guarded.js';

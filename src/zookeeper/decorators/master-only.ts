@@ -2,9 +2,9 @@
 import { types } from 'node:util';
 import 'reflect-metadata';
 import type { GatedJob, Method } from '../gate/gated-job.js';
-import { JobSetupError, UnboundError } from '../jobs/errors.js';
+import { JobSetupError, UnboundError } from '../jobs/run/errors.js';
 import { electionNameProblem, nameProblem } from '../support/names.js';
-import { JOB_OPTIONS, jobOptionProblem, type JobOptions } from '../jobs/job-options.js';
+import { JOB_OPTIONS, jobOptionProblem, type JobOptions } from '../jobs/run/job-options.js';
 import { gateOf, makeBindable } from './binding.js';
 import { guarded, type Guarded, type MasterOnlyOptions, refuseStandardDecorators } from './guarded.js';
 import { identityOf } from './identity.js';

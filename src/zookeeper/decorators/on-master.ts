@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { JobSetupError } from '../jobs/errors.js';
+import { JobSetupError } from '../jobs/run/errors.js';
 import { electionNameProblem } from '../support/names.js';
 import { Attached } from './attached.js';
 import { makeBindable } from './binding.js';

@@ -1,7 +1,7 @@
-import type { JobOptions } from '../jobs/job-options.js';
-import { JobRun } from '../jobs/job-run.js';
+import type { JobOptions } from '../jobs/run/job-options.js';
+import { JobRun } from '../jobs/run/job-run.js';
 import type { Guarded } from './guarded.js';
-import type { JobIdentity, ScheduleKind } from '../jobs/job-identity.js';
+import type { JobIdentity, ScheduleKind } from '../jobs/run/job-identity.js';
 import { received } from '../support/checks.js';
 import { messageOf } from '../support/errors.js';
 import { cronSpecOf } from './identity.js';

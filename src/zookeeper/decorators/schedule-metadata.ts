@@ -1,4 +1,4 @@
-import type { ScheduleKind } from '../jobs/job-identity.js';
+import type { ScheduleKind } from '../jobs/run/job-identity.js';
 
 // What @nestjs/schedule 6 and 12 keep on a scheduled method (schedule.constants.ts, scheduler-type.enum.ts). It does not export these names;
 // test/integration/nest/ground.spec.ts pins them.

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { ModulesContainer } from '@nestjs/core';
 import { outerRun } from '../gate/execution.js';
 import type { GatedJob, Method } from '../gate/gated-job.js';
-import type { JobIdentity } from '../jobs/job-identity.js';
-import type { JobRun } from '../jobs/job-run.js';
+import type { JobIdentity } from '../jobs/run/job-identity.js';
+import type { JobRun } from '../jobs/run/job-run.js';
 import { imitate } from './master-only.js';
 import { markAsCron } from './schedule-metadata.js';
 

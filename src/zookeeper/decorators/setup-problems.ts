@@ -1,5 +1,5 @@
 import type { GatedJob } from '../gate/gated-job.js';
-import { looksMinified, type ScheduleKind } from '../jobs/job-identity.js';
+import { looksMinified, type ScheduleKind } from '../jobs/run/job-identity.js';
 import { nameProblem } from '../support/names.js';
 import { classNameOf } from './identity.js';
 import type { Guarded } from './guarded.js';

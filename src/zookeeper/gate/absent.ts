@@ -1,5 +1,5 @@
 import { isHeld, type RunEntry } from '../jobs/record/job-record.js';
-import type { JobStore, MemberView } from '../jobs/record/job-store.js';
+import type { MemberDirectory, MemberView } from '../jobs/persistence/job-store.js';
 import type { Clock } from '../support/clock.js';
 import type { Ground } from '../mastership/election.js';
 import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../session/lease-length.js';
@@ -47,7 +47,7 @@ export class Absent {
   private asked = 0;
 
   constructor(
-    private readonly store: JobStore,
+    private readonly store: MemberDirectory,
     private readonly clock: Clock,
   ) {}
 

@@ -1,4 +1,4 @@
-import type { Obstacle } from '../jobs/record/obstacle.js';
+import type { Obstacle } from '../jobs/decide/obstacle.js';
 import type { Mastership } from '../mastership/mastership.state.js';
 import type { Clock } from '../support/clock.js';
 

@@ -1,6 +1,6 @@
 import type { RunEntry } from '../jobs/record/job-record.js';
-import type { WriteResult } from '../jobs/record/job-store.js';
-import type { Finished, Plan, Situation } from '../jobs/record/plan.js';
+import type { WriteResult } from '../jobs/persistence/job-store.js';
+import type { Finished, Plan, Situation } from '../jobs/decide/plan.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { changeOf, NOT_STARTED, type LoopParts } from './loop-parts.js';
 import type { OwnRuns } from './own-runs.js';

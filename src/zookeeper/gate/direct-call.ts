@@ -1,4 +1,4 @@
-import { insideRun, type JobRun } from '../jobs/job-run.js';
+import { insideRun, type JobRun } from '../jobs/run/job-run.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { beginWork, makeRun, type Execution, type ExecutionParts, type Order } from './execution.js';
 import { isThenable } from './outcome.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { RunAbortedError } from '../jobs/errors.js';
-import type { JobEvents } from '../jobs/job-events.js';
-import type { JobStore } from '../jobs/record/job-store.js';
+import { RunAbortedError } from '../jobs/run/errors.js';
+import type { JobEvents } from '../jobs/record/job-events.js';
+import type { JobStore } from '../jobs/persistence/job-store.js';
 import type { Election, HeldTenure } from '../mastership/election.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';

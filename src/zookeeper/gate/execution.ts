@@ -1,11 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
-import { NotCalledError, RunAbortedError } from '../jobs/errors.js';
-import { insideRun, JobRun } from '../jobs/job-run.js';
-import type { Checkpoint } from '../jobs/checkpoint.js';
-import type { JobRules } from '../jobs/job-rules.js';
-import type { RunCause } from '../jobs/run-cause.js';
+import { NotCalledError, RunAbortedError } from '../jobs/run/errors.js';
+import { insideRun, JobRun } from '../jobs/run/job-run.js';
+import type { Checkpoint } from '../jobs/run/checkpoint.js';
+import type { JobRules } from '../jobs/run/job-rules.js';
+import type { RunCause } from '../jobs/run/run-cause.js';
 import type { Outcome, VerdictReason } from '../jobs/record/verdict.js';
-import { RunSignal } from '../jobs/run-signal.js';
+import { RunSignal } from '../jobs/run/run-signal.js';
 import type { HeldTenure } from '../mastership/election.js';
 import { MastershipLostError } from '../mastership/errors.js';
 import type { Clock } from '../support/clock.js';

@@ -1,4 +1,4 @@
-import type { JobIdentity } from '../jobs/job-identity.js';
+import type { JobIdentity } from '../jobs/run/job-identity.js';
 import type { KnownDecisions } from '../jobs/record/changes.js';
 import { livingVersions } from '../jobs/control/in-force.js';
 import { register, type Registered } from '../jobs/control/registration.js';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { decide } from '../jobs/record/decide.js';
+import { decide } from '../jobs/decide/decide.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
-import { viewIn, type WriteResult } from '../jobs/record/job-store.js';
-import type { Situation } from '../jobs/record/plan.js';
+import { viewIn, type WriteResult } from '../jobs/persistence/job-store.js';
+import type { Situation } from '../jobs/decide/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election.js';

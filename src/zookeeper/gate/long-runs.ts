@@ -1,7 +1,7 @@
 import type { HeldRun } from '../jobs/record/job-record.js';
-import type { JobIdentity } from '../jobs/job-identity.js';
+import type { JobIdentity } from '../jobs/run/job-identity.js';
 import { hasDueSince, LONG_RUN_MS, longRuns } from '../jobs/record/long-run.js';
-import type { Plan, Situation } from '../jobs/record/plan.js';
+import type { Plan, Situation } from '../jobs/decide/plan.js';
 import type { LoopParts } from './loop-parts.js';
 import { reportLongRun } from './tick-reports.js';
 

@@ -1,9 +1,9 @@
-import type { JobEvents } from '../jobs/job-events.js';
-import type { JobIdentity } from '../jobs/job-identity.js';
+import type { JobEvents } from '../jobs/record/job-events.js';
+import type { JobIdentity } from '../jobs/run/job-identity.js';
 import type { KnownDecisions } from '../jobs/record/changes.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
-import type { Change, JobStore, WriteResult } from '../jobs/record/job-store.js';
-import type { Finished, Plan } from '../jobs/record/plan.js';
+import type { Change, JobStore, WriteResult, TriggerStore } from '../jobs/persistence/job-store.js';
+import type { Finished, Plan } from '../jobs/decide/plan.js';
 import { endsBy } from '../jobs/record/trigger.state.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election.js';
@@ -80,7 +80,7 @@ export const UNREAD = Symbol('the input of a trigger could not be read');
 export const GONE = Symbol('the trigger is gone');
 
 /** What a trigger carries; `UNREAD` or `GONE` when that cannot be read, so that the run does not start without it. */
-export async function inputOf(store: JobStore, job: string, trigger: string): Promise<unknown> {
+export async function inputOf(store: TriggerStore, job: string, trigger: string): Promise<unknown> {
   try {
     const node = await store.loadTrigger(job, trigger);
     return node === undefined ? GONE : node.input;

@@ -1,5 +1,5 @@
-import { HookStoppedError } from '../jobs/errors.js';
-import { RunSignal } from '../jobs/run-signal.js';
+import { HookStoppedError } from '../jobs/run/errors.js';
+import { RunSignal } from '../jobs/run/run-signal.js';
 import type { Election, HeldTenure } from '../mastership/election.js';
 import { MastershipLostError } from '../mastership/errors.js';
 import type { Clock } from '../support/clock.js';

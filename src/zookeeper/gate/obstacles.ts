@@ -1,5 +1,5 @@
-import { ON_TIME_MS } from '../jobs/job-rules.js';
-import type { Obstacle } from '../jobs/record/obstacle.js';
+import { ON_TIME_MS } from '../jobs/run/job-rules.js';
+import type { Obstacle } from '../jobs/decide/obstacle.js';
 import type { Clock } from '../support/clock.js';
 import { stoodStill, type Availability } from './availability.js';
 

@@ -1,4 +1,4 @@
-import { UnfinishedResultError } from '../jobs/errors.js';
+import { UnfinishedResultError } from '../jobs/run/errors.js';
 
 /** True for anything that `await` would wait for. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,6 +1,6 @@
 import type { KnownRun } from '../jobs/record/changes.js';
 import type { RunEntry } from '../jobs/record/job-record.js';
-import type { Finished, Situation, Span } from '../jobs/record/plan.js';
+import type { Finished, Situation, Span } from '../jobs/decide/plan.js';
 import { MAX_VERDICTS, type StoredVerdict } from '../jobs/record/verdict.js';
 import type { Clock } from '../support/clock.js';
 

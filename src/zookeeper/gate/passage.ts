@@ -1,4 +1,4 @@
-import type { JobRun } from '../jobs/job-run.js';
+import type { JobRun } from '../jobs/run/job-run.js';
 import type { AttemptsResult } from './attempts.js';
 import { isPromise, settle } from './outcome.js';
 

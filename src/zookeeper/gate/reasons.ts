@@ -1,4 +1,4 @@
-import type { Plan } from '../jobs/record/plan.js';
+import type { Plan } from '../jobs/decide/plan.js';
 import type { Timer } from '../support/clock.js';
 import type { Absence } from './absent.js';
 import type { LoopParts } from './loop-parts.js';

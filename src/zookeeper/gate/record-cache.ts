@@ -1,5 +1,5 @@
 import type { JobView } from '../jobs/record/job-record.js';
-import { laterTick, type Tick } from '../jobs/tick.js';
+import { laterTick, type Tick } from '../jobs/schedule/tick.js';
 
 /**
  * The job's record as this master knows it. What is cached needs not be right: every write is conditional on it. But an operator's order must not go unnoticed: when

@@ -1,7 +1,7 @@
-import type { JobIdentity } from '../jobs/job-identity.js';
+import type { JobIdentity } from '../jobs/run/job-identity.js';
 import type { JobView } from '../jobs/record/job-record.js';
 import { isSameSchedule } from '../jobs/schedule/schedule.js';
-import { compareTicks, type Tick } from '../jobs/tick.js';
+import { compareTicks, type Tick } from '../jobs/schedule/tick.js';
 import type { Clock } from '../support/clock.js';
 import type { LoopJob } from './loop-parts.js';
 

@@ -1,7 +1,7 @@
-import { MemoryCheckpoint, StoredCheckpoint, type Checkpoint } from '../jobs/checkpoint.js';
-import type { JobIdentity } from '../jobs/job-identity.js';
-import { checkProgress, Progress } from '../jobs/progress.js';
-import type { RunSignal } from '../jobs/run-signal.js';
+import { MemoryCheckpoint, StoredCheckpoint, type Checkpoint } from '../jobs/run/checkpoint.js';
+import type { JobIdentity } from '../jobs/run/job-identity.js';
+import { checkProgress, Progress } from '../jobs/run/progress.js';
+import type { RunSignal } from '../jobs/run/run-signal.js';
 import type { HeldTenure } from '../mastership/election.js';
 import type { ElectionGate, GateParts } from './election-gate.js';
 import type { ExecutionParts, Order } from './execution.js';

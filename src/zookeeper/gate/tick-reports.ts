@@ -1,12 +1,12 @@
-import type { JobEvents } from '../jobs/job-events.js';
-import type { JobIdentity } from '../jobs/job-identity.js';
+import type { JobEvents } from '../jobs/record/job-events.js';
+import type { JobIdentity } from '../jobs/run/job-identity.js';
 import type { JobView, RunEntry } from '../jobs/record/job-record.js';
-import type { Plan, Situation } from '../jobs/record/plan.js';
+import type { Plan, Situation } from '../jobs/decide/plan.js';
 import { silentSinceMs } from '../jobs/record/silence.js';
 import { clockOff } from '../jobs/record/verdict-builders.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
-import { endOf } from '../jobs/tick.js';
+import { endOf } from '../jobs/schedule/tick.js';
 import type { Clock } from '../support/clock.js';
 import { ClusterCronError, messageOf, stackOf } from '../support/errors.js';
 import type { Observation, Observer } from '../support/observer.js';

@@ -1,5 +1,5 @@
 import { hasJob } from '../jobs/control/members.js';
-import type { JobStore } from '../jobs/record/job-store.js';
+import type { MemberDirectory } from '../jobs/persistence/job-store.js';
 import type { Clock, Timer } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import type { GatedJob } from './gated-job.js';
@@ -10,7 +10,7 @@ const SETTLED_MS = 10_000;
 const MAX_NAMES = 10;
 
 export interface UncoveredJobsParts {
-  readonly store: Pick<JobStore, 'members'>;
+  readonly store: Pick<MemberDirectory, 'members'>;
   readonly clock: Clock;
   readonly observer: Observer;
   /** The jobs of this replica. */

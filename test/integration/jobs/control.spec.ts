@@ -1,4 +1,4 @@
-import { viewIn } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn } from '../../../src/zookeeper/jobs/persistence/job-store.js';
 import { heldBy } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +9,7 @@ import { resetClaim } from '../../../src/zookeeper/jobs/control/reset.js';
 import { trigger } from '../../../src/zookeeper/jobs/control/trigger.js';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
 import { why } from '../../../src/zookeeper/jobs/control/why.js';
-import { endOf } from '../../../src/zookeeper/jobs/tick.js';
+import { endOf } from '../../../src/zookeeper/jobs/schedule/tick.js';
 import { type Admin, startAdmin } from '../../support/admin.js';
 import { eventually, failureOf } from '../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { trigger } from '../../../src/zookeeper/jobs/control/trigger.js';
-import { viewIn, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
-import { MemoryJobStore } from '../../../src/zookeeper/jobs/record/memory-store.js';
-import { encodeTrigger } from '../../../src/zookeeper/jobs/record/trigger-codec.js';
+import { viewIn, type JobStore } from '../../../src/zookeeper/jobs/persistence/job-store.js';
+import { MemoryJobStore } from '../../../src/zookeeper/jobs/persistence/memory-store.js';
+import { encodeTrigger } from '../../../src/zookeeper/jobs/persistence/codec/trigger-codec.js';
 import { NO_RUN } from '../../../src/zookeeper/jobs/record/verdict.js';
-import { MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/record/zookeeper-triggers.js';
-import { MAX_KEYS_PER_BUCKET } from '../../../src/zookeeper/jobs/record/zookeeper-keys.js';
+import { MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/persistence/zookeeper-triggers.js';
+import { MAX_KEYS_PER_BUCKET } from '../../../src/zookeeper/jobs/persistence/zookeeper-keys.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { deferred, eventually } from '../../support/eventually.js';

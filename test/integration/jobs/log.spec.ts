@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeLog } from '../../../src/zookeeper/jobs/record/verdict-log.js';
+import { encodeLog } from '../../../src/zookeeper/jobs/persistence/verdict-log.js';
 import { MAX_VERDICTS } from '../../../src/zookeeper/jobs/record/verdict.js';
-import { SEGMENT_BYTES } from '../../../src/zookeeper/jobs/record/zookeeper-log.js';
+import { SEGMENT_BYTES } from '../../../src/zookeeper/jobs/persistence/zookeeper-log.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { changeOf, CONTROL, EMPTY, entryOf, JOB, openStore, tickAt, verdictOf, type StoreScene } from './scene.js';
 

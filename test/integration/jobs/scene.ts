@@ -1,10 +1,10 @@
 import { heldBy, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
-import { jobZnodes } from '../../../src/zookeeper/jobs/record/job.znodes.js';
-import { viewIn, type Change, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { jobZnodes } from '../../../src/zookeeper/jobs/persistence/job.znodes.js';
+import { viewIn, type Change, type JobStore } from '../../../src/zookeeper/jobs/persistence/job-store.js';
 import type { JobControl } from '../../../src/zookeeper/jobs/record/job-control.js';
 import type { TriggerNode } from '../../../src/zookeeper/jobs/record/trigger.state.js';
 import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
-import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
+import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/persistence/zookeeper-store.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import type { Op } from '../../../src/zookeeper/wire/operations.js';

@@ -1,12 +1,17 @@
 import { heldBy } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resetClaim } from '../../../src/zookeeper/jobs/control/reset.js';
-import { encodeControl, MAX_BY_LENGTH, MAX_CHANGE_LENGTH, MAX_CONTROL_BYTES } from '../../../src/zookeeper/jobs/record/control-codec.js';
-import { viewIn } from '../../../src/zookeeper/jobs/record/job-store.js';
+import {
+  encodeControl,
+  MAX_BY_LENGTH,
+  MAX_CHANGE_LENGTH,
+  MAX_CONTROL_BYTES,
+} from '../../../src/zookeeper/jobs/persistence/codec/control-codec.js';
+import { viewIn } from '../../../src/zookeeper/jobs/persistence/job-store.js';
 import type { JobControl } from '../../../src/zookeeper/jobs/record/job-control.js';
-import { encodeLog } from '../../../src/zookeeper/jobs/record/verdict-log.js';
+import { encodeLog } from '../../../src/zookeeper/jobs/persistence/verdict-log.js';
 import { MAX_LOG_BYTES } from '../../../src/zookeeper/jobs/record/verdict.js';
-import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
+import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/persistence/zookeeper-store.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import type { Op, OpResult, Stat } from '../../../src/zookeeper/wire/operations.js';

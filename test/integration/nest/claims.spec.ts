@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ClusterJobs, type JobRun, type JobVerdict, MasterOnly, ZookeeperModule, type ZookeeperModuleOptions } from '../../../src/index.js';
 import { ZookeeperTestingModule } from '../../../src/testing.js';
 import { JOB_STORE } from '../../../src/zookeeper/decorators/inject.js';
-import { viewIn, type JobStore } from '../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn, type JobStore } from '../../../src/zookeeper/jobs/persistence/job-store.js';
 import { eventually } from '../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { boot, closeAll, fire, type Running } from './app.js';

@@ -5,7 +5,7 @@ import { JobRun, JobSetupError, MasterOnly, type MasterOnlyOptions } from '../..
 import { ZookeeperTestingModule } from '../../../src/testing.js';
 import { GATE } from '../../../src/zookeeper/decorators/inject.js';
 import type { Gate } from '../../../src/zookeeper/gate/gate.js';
-import type { JobIdentity } from '../../../src/zookeeper/jobs/job-identity.js';
+import type { JobIdentity } from '../../../src/zookeeper/jobs/run/job-identity.js';
 import { boot, closeAll } from './app.js';
 
 afterEach(closeAll);

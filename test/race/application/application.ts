@@ -1,10 +1,10 @@
 import { Gate } from '../../../src/zookeeper/gate/gate.js';
 import type { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
-import type { JobIdentity } from '../../../src/zookeeper/jobs/job-identity.js';
-import { JobEvents } from '../../../src/zookeeper/jobs/job-events.js';
-import { DEFAULT_RULES } from '../../../src/zookeeper/jobs/job-rules.js';
-import type { JobRun } from '../../../src/zookeeper/jobs/job-run.js';
-import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/record/zookeeper-store.js';
+import type { JobIdentity } from '../../../src/zookeeper/jobs/run/job-identity.js';
+import { JobEvents } from '../../../src/zookeeper/jobs/record/job-events.js';
+import { DEFAULT_RULES } from '../../../src/zookeeper/jobs/run/job-rules.js';
+import type { JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
+import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/persistence/zookeeper-store.js';
 import type { Elections } from '../../../src/zookeeper/mastership/election.js';
 import { ROOT, SERVICE, VERSION, type Replica } from '../model/replica.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Limit, runAttempts, type AttemptsParts, type AttemptsResult } from '../../../src/zookeeper/gate/attempts.js';
-import { RunAbortedError, RunTimeoutError } from '../../../src/zookeeper/jobs/errors.js';
-import { RunSignal } from '../../../src/zookeeper/jobs/run-signal.js';
+import { RunAbortedError, RunTimeoutError } from '../../../src/zookeeper/jobs/run/errors.js';
+import { RunSignal } from '../../../src/zookeeper/jobs/run/run-signal.js';
 import type { HeldTenure } from '../../../src/zookeeper/mastership/election.js';
 import { HandClock } from '../mastership/hand-clock.js';
 

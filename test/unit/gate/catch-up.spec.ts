@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Gate } from '../../../src/zookeeper/gate/gate.js';
 import { MAX_CATCHING_UP, PLACE_MS } from '../../../src/zookeeper/gate/pace.js';
-import { JobEvents } from '../../../src/zookeeper/jobs/job-events.js';
-import { DEFAULT_RULES, type JobRules } from '../../../src/zookeeper/jobs/job-rules.js';
-import type { JobRun } from '../../../src/zookeeper/jobs/job-run.js';
+import { JobEvents } from '../../../src/zookeeper/jobs/record/job-events.js';
+import { DEFAULT_RULES, type JobRules } from '../../../src/zookeeper/jobs/run/job-rules.js';
+import type { JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
 import { EMPTY_RECORD } from '../../../src/zookeeper/jobs/record/job-record.js';
 import type { StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
 import { StandaloneElections } from '../../../src/zookeeper/mastership/standalone.js';

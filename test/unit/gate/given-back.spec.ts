@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
-import type { JobRules } from '../../../src/zookeeper/jobs/job-rules.js';
+import type { JobRules } from '../../../src/zookeeper/jobs/run/job-rules.js';
 import { heldBy, NOBODY, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { HandClock } from '../mastership/hand-clock.js';
 import { EVERY_HOUR, JOB, LoneReplica, LoneStore, settle, type ReplicaOptions } from './lone-replica.js';

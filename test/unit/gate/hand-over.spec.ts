@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
 import { execute, type Order, runBehind } from '../../../src/zookeeper/gate/execution.js';
-import { JobEvents } from '../../../src/zookeeper/jobs/job-events.js';
-import type { JobRun } from '../../../src/zookeeper/jobs/job-run.js';
+import { JobEvents } from '../../../src/zookeeper/jobs/record/job-events.js';
+import type { JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
 import { Belief } from '../../../src/zookeeper/mastership/belief.js';
 import type { Drain, Election } from '../../../src/zookeeper/mastership/election.js';
 import { Leaving } from '../../../src/zookeeper/mastership/leaving.js';

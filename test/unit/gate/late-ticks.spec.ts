@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Availability } from '../../../src/zookeeper/gate/availability.js';
 import { Obstacles } from '../../../src/zookeeper/gate/obstacles.js';
-import { explain } from '../../../src/zookeeper/jobs/record/obstacle.js';
+import { explain } from '../../../src/zookeeper/jobs/decide/obstacle.js';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
 import { why } from '../../../src/zookeeper/jobs/control/why.js';
-import { endOf } from '../../../src/zookeeper/jobs/tick.js';
+import { endOf } from '../../../src/zookeeper/jobs/schedule/tick.js';
 import type { Mastership } from '../../../src/zookeeper/mastership/mastership.state.js';
 import type { Lease } from '../../../src/zookeeper/session/lease.js';
 import { HandClock } from '../mastership/hand-clock.js';

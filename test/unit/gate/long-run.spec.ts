@@ -1,7 +1,7 @@
 import { heldBy } from '../../../src/zookeeper/jobs/record/job-record.js';
 import { describe, expect, it } from 'vitest';
 import { LONG_RUN_MS } from '../../../src/zookeeper/jobs/record/long-run.js';
-import type { JobRules } from '../../../src/zookeeper/jobs/job-rules.js';
+import type { JobRules } from '../../../src/zookeeper/jobs/run/job-rules.js';
 import type { ScheduleSpec } from '../../../src/zookeeper/jobs/schedule/schedule.js';
 import { LoneReplica, type ReplicaOptions } from './lone-replica.js';
 

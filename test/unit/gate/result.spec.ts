@@ -1,7 +1,7 @@
 import { of } from 'rxjs';
 import { expect, it } from 'vitest';
-import type { JobRules } from '../../../src/zookeeper/jobs/job-rules.js';
-import type { KeptResult } from '../../../src/zookeeper/jobs/record/result-codec.js';
+import type { JobRules } from '../../../src/zookeeper/jobs/run/job-rules.js';
+import type { KeptResult } from '../../../src/zookeeper/jobs/run/run-result.js';
 import { EVERY_HOUR, JOB, LoneReplica, type ReplicaOptions } from './lone-replica.js';
 
 /** What is kept of a triggered run that returns this. */

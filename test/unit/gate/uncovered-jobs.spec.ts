@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { GatedJob } from '../../../src/zookeeper/gate/gated-job.js';
 import { UncoveredJobs } from '../../../src/zookeeper/gate/uncovered-jobs.js';
-import type { MemberView } from '../../../src/zookeeper/jobs/record/job-store.js';
+import type { MemberView } from '../../../src/zookeeper/jobs/persistence/job-store.js';
 import type { Observation } from '../../../src/zookeeper/support/observer.js';
 import { member } from '../jobs/control/kept-store.js';
 import { HandClock } from '../mastership/hand-clock.js';

@@ -1,7 +1,7 @@
 import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
 import type { JobView } from '../record/job-record.js';
-import type { Change, JobStore } from '../record/job-store.js';
+import type { Change, RecordStore } from '../persistence/job-store.js';
 import { audited, EMPTY_CONTROL, type AuditEntry, type ControlView, type JobControl } from '../record/job-control.js';
 import { JobContendedError, OrderNotSentError, UnknownJobError, UnreadableJobError } from './errors.js';
 import { livingFor } from './in-force.js';
@@ -53,7 +53,7 @@ export async function amend(
     const view = await loadExisting(parts.store, job);
     const control = await controlOf(parts.store, job, view);
     if (control === undefined) continue;
-    const nowMs = Math.round(await parts.store.nowMs());
+    const nowMs = Math.round(await parts.store.ensembleMs());
     const living = await livingFor(parts.store, control.control);
     const amendment = await decide({ view, control: control.control, nowMs, living });
     if (amendment === undefined) return false;
@@ -67,7 +67,7 @@ export async function amend(
 
 /** True when it was written, false when the record has moved. */
 async function write(
-  store: JobStore,
+  store: RecordStore,
   job: string,
   view: JobView,
   control: ControlView,
@@ -89,21 +89,21 @@ async function write(
 }
 
 /** The control node; undefined when it had to be made first, as it was deleted by hand. */
-async function controlOf(store: JobStore, job: string, view: JobView): Promise<ControlView | undefined> {
+async function controlOf(store: RecordStore, job: string, view: JobView): Promise<ControlView | undefined> {
   const control = await store.loadControl(job);
   if (control === undefined) await store.create(job, view.record, EMPTY_CONTROL);
   return control;
 }
 
 /** The record of a job that must exist. */
-export async function loadExisting(store: JobStore, job: string): Promise<JobView> {
+export async function loadExisting(store: RecordStore, job: string): Promise<JobView> {
   const loaded = await store.load(job);
   if (loaded.kind === 'unreadable') throw new UnreadableJobError(job, loaded.problem);
   if (loaded.kind === 'missing') throw await unknownJob(store, job);
   return loaded.view;
 }
 
-export async function unknownJob(store: JobStore, job: string): Promise<UnknownJobError> {
+export async function unknownJob(store: RecordStore, job: string): Promise<UnknownJobError> {
   return new UnknownJobError(job, similarTo(job, await store.jobs()));
 }
 

@@ -1,4 +1,4 @@
-import type { JobStore } from '../record/job-store.js';
+import type { RecordStore, TriggerStore } from '../persistence/job-store.js';
 import { MAX_AUDIT } from '../record/job-control.js';
 import { unknownJob } from './amend.js';
 import { askedFor } from './told.js';
@@ -20,7 +20,7 @@ export interface JobChange {
  * nodes: noted among the changes, they would push those out.
  * @throws {UnknownJobError}
  */
-export async function history(store: JobStore, job: string): Promise<JobChange[]> {
+export async function history(store: RecordStore & TriggerStore, job: string): Promise<JobChange[]> {
   const [{ kind }, control, triggers] = await Promise.all([store.load(job), store.loadControl(job), store.triggers(job, MAX_TRIGGERS)]);
   if (kind === 'missing') throw await unknownJob(store, job);
   const asked = triggers.map(({ id, atMs, by }) => ({ atMs, by, change: askedFor(id) }));

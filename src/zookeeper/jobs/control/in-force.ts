@@ -1,5 +1,5 @@
 import type { JobRecord } from '../record/job-record.js';
-import type { JobStore, MemberView } from '../record/job-store.js';
+import type { MemberDirectory, MemberView } from '../persistence/job-store.js';
 import type { Declaration, JobControl } from '../record/job-control.js';
 import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
@@ -22,7 +22,7 @@ export function isDisabled(control: JobControl, living?: ReadonlySet<string>): b
 }
 
 /** The living versions where it may matter which of them speaks for the job; they need not be read else. */
-export async function livingFor(store: Pick<JobStore, 'members'>, { declared }: JobControl): Promise<ReadonlySet<string> | undefined> {
+export async function livingFor(store: MemberDirectory, { declared }: JobControl): Promise<ReadonlySet<string> | undefined> {
   return declared.some(({ disabled }) => disabled) ? livingVersions(await store.members()) : undefined;
 }
 

@@ -1,12 +1,13 @@
-import { readProgress, type JobProgress } from '../progress.js';
+import type { NoteStore } from '../run/note-store.js';
+import { readProgress, type JobProgress } from '../run/progress.js';
 import type { JobView, RunEntry } from '../record/job-record.js';
 import { heldUpBy } from '../record/long-run.js';
-import type { JobStore, MemberView } from '../record/job-store.js';
+import type { MemberView, RecordStore, MemberDirectory } from '../persistence/job-store.js';
 import { EMPTY_CONTROL, type Declaration, type JobControl } from '../record/job-control.js';
-import { UnreadableNodeError } from '../record/zookeeper-store.js';
+import { UnreadableNodeError } from '../persistence/zookeeper-store.js';
 import { keptSchedule } from '../schedule/kept.js';
 import { isSameSchedule, type Schedule, type ScheduleSpec } from '../schedule/schedule.js';
-import { endOf, type Tick } from '../tick.js';
+import { endOf, type Tick } from '../schedule/tick.js';
 import { declarationOf, livingVersions } from './in-force.js';
 import { electionsOf, hasJob } from './members.js';
 import { pausedBy } from './pause.js';
@@ -71,9 +72,12 @@ export interface RunningJob {
 const READING = 32;
 const NEXT_TIMES = 5;
 
+/** What a list is read from. */
+type JobReader = RecordStore & MemberDirectory & NoteStore;
+
 /** Every job that has a record, by name. `own`: the jobs in the code of this replica, whose member node need not tell of them yet. */
-export async function list(store: JobStore, own: ReadonlySet<string>, masterOf: MasterOf = unknownMaster): Promise<JobStatus[]> {
-  const [jobs, members, nowMs] = await Promise.all([store.jobs(), store.members(), store.nowMs()]);
+export async function list(store: JobReader, own: ReadonlySet<string>, masterOf: MasterOf = unknownMaster): Promise<JobStatus[]> {
+  const [jobs, members, nowMs] = await Promise.all([store.jobs(), store.members(), store.ensembleMs()]);
   const waiting = [...jobs].sort();
   const asked = once(masterOf);
   const found: JobStatus[] = [];
@@ -107,7 +111,7 @@ function once(masterOf: MasterOf): MasterOf {
 const unknownMaster: MasterOf = () => Promise.resolve('unknown');
 
 /** Undefined for a job that was removed meanwhile. */
-async function statusOf(store: JobStore, job: string, scene: Scene): Promise<JobStatus | undefined> {
+async function statusOf(store: JobReader, job: string, scene: Scene): Promise<JobStatus | undefined> {
   const [loaded, loadedControl] = await Promise.all([store.load(job), store.loadControl(job)]);
   const orphaned = isOrphaned(job, scene);
   if (loaded.kind === 'unreadable') return { ...UNKNOWN, job, orphaned, problem: loaded.problem };
@@ -149,7 +153,7 @@ async function statusOf(store: JobStore, job: string, scene: Scene): Promise<Job
 }
 
 /** What somebody has written over is no progress, and hides nothing else. */
-function progressOf(store: JobStore, job: string): Promise<JobProgress | undefined> {
+function progressOf(store: NoteStore, job: string): Promise<JobProgress | undefined> {
   return store.loadNote(job, 'progress').then(readProgress, (thrown: unknown) => {
     if (thrown instanceof UnreadableNodeError) return undefined;
     throw thrown;

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../support/clock.js';
-import type { SilenceAlarm } from '../job-events.js';
-import { viewIn, type JobStore } from '../record/job-store.js';
+import type { SilenceAlarm } from '../record/job-events.js';
+import { viewIn, type JobStore, type RecordStore, type MemberDirectory } from '../persistence/job-store.js';
 import { silenceEndsMs, silentSinceMs } from '../record/silence.js';
 import { declarationOf, livingVersions } from './in-force.js';
 import { list, type JobStatus } from './list.js';
@@ -56,8 +56,8 @@ export function watchJobs(
   });
 }
 
-async function silentJobs(store: JobStore): Promise<Map<string, SilenceAlarm>> {
-  const [jobs, members, nowMs] = await Promise.all([store.jobs(), store.members(), store.nowMs()]);
+async function silentJobs(store: RecordStore & MemberDirectory): Promise<Map<string, SilenceAlarm>> {
+  const [jobs, members, nowMs] = await Promise.all([store.jobs(), store.members(), store.ensembleMs()]);
   const living = livingVersions(members);
   const silent = new Map<string, SilenceAlarm>();
   const waiting = [...jobs];
@@ -71,7 +71,7 @@ async function silentJobs(store: JobStore): Promise<Map<string, SilenceAlarm>> {
   return silent;
 }
 
-async function alarmOf(store: JobStore, job: string, nowMs: number, living: ReadonlySet<string>): Promise<SilenceAlarm | undefined> {
+async function alarmOf(store: RecordStore, job: string, nowMs: number, living: ReadonlySet<string>): Promise<SilenceAlarm | undefined> {
   const [loaded, control] = await Promise.all([store.load(job), store.loadControl(job)]);
   const declaration = control && declarationOf(control.control, living);
   const maxSilenceMs = declaration?.maxSilenceMs;

@@ -1,6 +1,6 @@
 import type { Clock } from '../../support/clock.js';
 import type { JobView } from '../record/job-record.js';
-import type { JobStore, MemberView } from '../record/job-store.js';
+import type { JobStore, MemberView } from '../persistence/job-store.js';
 import type { JobControl } from '../record/job-control.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import type { Schedule } from '../schedule/schedule.js';

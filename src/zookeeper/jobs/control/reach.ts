@@ -2,7 +2,7 @@ import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
 import type { Clock } from '../../support/clock.js';
 import { NotConnectedError, type Waiting } from '../../session/connected.js';
-import type { JobStore } from '../record/job-store.js';
+import type { JobStore } from '../persistence/job-store.js';
 import { OrderNotSentError } from './errors.js';
 
 /** What is waited for before the cluster is asked or told something. */

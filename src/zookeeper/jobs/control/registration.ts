@@ -1,6 +1,6 @@
 import { countFrom, newRecord, replaceSchedule, restore, type Changed, type KnownDecisions } from '../record/changes.js';
 import type { JobRecord, JobView } from '../record/job-record.js';
-import { viewIn, type JobStore } from '../record/job-store.js';
+import { viewIn, type RecordStore, type MemberDirectory } from '../persistence/job-store.js';
 import {
   audited,
   changeInWords,
@@ -67,7 +67,7 @@ export const PROVISIONAL_MS = 3_600_000;
  * the job disabled. The same schedule under another version changes nothing for its ticks. Safe to repeat; each replica does it once, and again when it becomes master.
  * @throws {JobContendedError} {OrderNotSentError} and what reading rejects with.
  */
-export async function register(store: JobStore, job: string, registration: Registration): Promise<Registered> {
+export async function register(store: RecordStore & MemberDirectory, job: string, registration: Registration): Promise<Registered> {
   let made = false;
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const loaded = await store.load(job);
@@ -104,7 +104,13 @@ interface Step {
   readonly registered: Registered;
 }
 
-async function stepOf(store: JobStore, job: string, view: JobView, controlView: ControlView, registration: Registration): Promise<Step> {
+async function stepOf(
+  store: RecordStore & MemberDirectory,
+  job: string,
+  view: JobView,
+  controlView: ControlView,
+  registration: Registration,
+): Promise<Step> {
   const { declaration, by } = registration;
   const { known } = registration;
   // Thousands of jobs are declared at once, of which nothing is known: their schedules need not be read for it.
@@ -129,7 +135,7 @@ async function stepOf(store: JobStore, job: string, view: JobView, controlView: 
       registered: isNoted && registered.change === 'none' ? { ...registered, change: 'declared' } : registered,
     };
   }
-  const nowMs = Math.round(await store.nowMs());
+  const nowMs = Math.round(await store.ensembleMs());
   const ticks = ticksOf(base.record, controlView.control, living);
   // Masters of a version that has it enabled go on beside one that disables it, so what nobody has decided fell due for them: it is not dropped in silence.
   const [isEnabled, isBack] = [takesOver && !declaration.disabled, isReturn(controlView.control, declaration)];
@@ -190,7 +196,11 @@ function isNews({ declared }: JobControl, { version, schedule }: Declaration): b
 }
 
 /** Asks only where it can matter: thousands of jobs are declared at once, and each member's node may name all of them. */
-async function livingBeside(store: JobStore, control: JobControl, { declaration, living }: Registration): Promise<ReadonlySet<string>> {
+async function livingBeside(
+  store: RecordStore & MemberDirectory,
+  control: JobControl,
+  { declaration, living }: Registration,
+): Promise<ReadonlySet<string>> {
   const { declared, inForce } = control;
   const canMatter =
     declared.some(({ disabled }) => disabled) ||

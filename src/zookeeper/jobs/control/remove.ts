@@ -1,4 +1,4 @@
-import type { JobStore, MemberView } from '../record/job-store.js';
+import type { MemberView, RecordStore, MemberDirectory } from '../persistence/job-store.js';
 import { JobInUseError } from './errors.js';
 import { hasJob } from './members.js';
 import { unknownJob } from './amend.js';
@@ -19,7 +19,11 @@ export interface Remover {
  * told; it does not count. A replica that has taken the job out has told so before it asks here, so of several that do at once the last one finds no other.
  * @throws {JobInUseError} {UnknownJobError}
  */
-export async function removeRecord(store: JobStore, job: string, { isAdded, isOwn, address, version }: Remover): Promise<boolean> {
+export async function removeRecord(
+  store: RecordStore & MemberDirectory,
+  job: string,
+  { isAdded, isOwn, address, version }: Remover,
+): Promise<boolean> {
   if (isOwn) throw new JobInUseError(job, [`${address} (${version}, this replica)`], 'code');
   const holders = (await store.members('latest')).filter((member) => hasJob(member, job));
   const self = isAdded ? holders.find((member) => member.address === address && member.version === version) : undefined;
@@ -42,7 +46,7 @@ export async function removeRecord(store: JobStore, job: string, { isAdded, isOw
 }
 
 /** Whether all that is known of how these replicas have the job is that they have added it. */
-async function isAddedOn(store: JobStore, job: string, holders: readonly MemberView[]): Promise<boolean> {
+async function isAddedOn(store: RecordStore, job: string, holders: readonly MemberView[]): Promise<boolean> {
   const loaded = await store.loadControl(job);
   const versions = new Set(holders.map(({ version }) => version));
   const declared = loaded?.control.declared.filter(({ version }) => versions.has(version)) ?? [];

@@ -39,7 +39,7 @@ function reset({ address }: ControlParts, { view, control, nowMs, living }: Subj
 /** Nothing can be told of what ran and what was due: ticks count from now. Answers whose schedule is in force now. */
 async function repair({ store, address }: ControlParts, job: string): Promise<Declaration | undefined> {
   const control = await store.loadControl(job);
-  const nowMs = Math.round(await store.nowMs());
+  const nowMs = Math.round(await store.ensembleMs());
   const code = control && codeSchedule(control.control, livingVersions(await store.members()));
   const paused = control && pauseInForce(control.control);
   await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, nowMs, paused?.atMs), (open) => lost(open, address));

@@ -7,9 +7,9 @@ import { nameProblem } from '../../support/names.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { addTrigger, refuseTrigger } from '../record/changes.js';
 import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
-import type { Change } from '../record/job-store.js';
+import type { Change } from '../persistence/job-store.js';
 import { NotConnectedError } from '../../session/connected.js';
-import type { KeptResult } from '../record/result-codec.js';
+import type { KeptResult } from '../run/run-result.js';
 import { MAX_TRIGGER_BYTES } from '../record/room.js';
 import { endsBy, hasNotRun, isAnswered, isForgotten, isOpen, type TriggerNode } from '../record/trigger.state.js';
 import { loadExisting, signature, unknownJob, type ControlParts } from './amend.js';
@@ -115,7 +115,7 @@ function idOf(key: string | undefined): string {
 }
 
 async function ask({ store, address, changed }: ControlParts, job: string, id: string, { input, by }: TriggerOptions): Promise<void> {
-  const atMs = Math.round(await store.nowMs());
+  const atMs = Math.round(await store.ensembleMs());
   const node: TriggerNode = { id, input, by: signature(address, by), atMs, state: 'waiting' };
   const tell = (): void => changed?.(job, { atMs, by: node.by, change: askedFor(id) });
   const added = await store.addTrigger(job, node);

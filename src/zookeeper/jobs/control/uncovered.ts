@@ -1,4 +1,4 @@
-import type { MemberView } from '../record/job-store.js';
+import type { MemberView } from '../persistence/job-store.js';
 import type { JobControl } from '../record/job-control.js';
 import { electionsOf, hasJob } from './members.js';
 

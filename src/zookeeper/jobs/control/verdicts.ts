@@ -1,13 +1,13 @@
 import { floorOf } from '../record/floor.js';
 import type { JobRecord } from '../record/job-record.js';
-import type { JobStore } from '../record/job-store.js';
+import type { RecordStore, TriggerStore, MemberDirectory } from '../persistence/job-store.js';
 import type { JobControl } from '../record/job-control.js';
 import { passed } from '../record/undecided.js';
 import { identityOf, MAX_VERDICTS, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
-import type { RunCause } from '../run-cause.js';
+import type { RunCause } from '../run/run-cause.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { keptSchedule } from '../schedule/kept.js';
-import { endOf, laterTick } from '../tick.js';
+import { endOf, laterTick } from '../schedule/tick.js';
 import { loadExisting, type Subject } from './amend.js';
 import { livingFor, ticksOf } from './in-force.js';
 import { pausedBy } from './pause.js';
@@ -100,8 +100,12 @@ export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule
  * The newest verdicts of a job, oldest first. The present pause stands at the end, as one entry that grows.
  * @throws {UnknownJobError} {UnreadableJobError}
  */
-export async function verdicts(store: JobStore, job: string, limit = MAX_VERDICTS): Promise<JobVerdict[]> {
-  const [view, control, nowMs] = await Promise.all([loadExisting(store, job), store.loadControl(job), store.nowMs()]);
+export async function verdicts(
+  store: RecordStore & TriggerStore & MemberDirectory,
+  job: string,
+  limit = MAX_VERDICTS,
+): Promise<JobVerdict[]> {
+  const [view, control, nowMs] = await Promise.all([loadExisting(store, job), store.loadControl(job), store.ensembleMs()]);
   const living = control && (await livingFor(store, control.control));
   const pause = presentPause({ view, control: control?.control, nowMs, living });
   const kept = [...(await keptVerdicts(store, job, view.record)), ...pause].slice(-limit);
@@ -114,7 +118,7 @@ export async function verdicts(store: JobStore, job: string, limit = MAX_VERDICT
  * Who asked for what was triggered: the request tells, not the verdict. One that was refused may have been asked for anew since, by somebody else; so a verdict is
  * looked up only if it is the latest about its trigger, and the request tells of the same.
  */
-async function askersOf(store: JobStore, job: string, kept: readonly StoredVerdict[]): Promise<ReadonlyMap<StoredVerdict, string>> {
+async function askersOf(store: TriggerStore, job: string, kept: readonly StoredVerdict[]): Promise<ReadonlyMap<StoredVerdict, string>> {
   const latest = new Map(kept.flatMap((verdict) => (verdict.trigger === undefined ? [] : [[verdict.trigger, verdict] as const])));
   const askers = [...latest].map(async ([id, verdict]) => {
     const node = await store.loadTrigger(job, id);
@@ -128,7 +132,7 @@ async function askersOf(store: JobStore, job: string, kept: readonly StoredVerdi
  * Log and record. Verdicts move from the record to the log in one transaction: read in this order, record first, none is left out; those that
  * moved in between are counted once.
  */
-export async function keptVerdicts(store: JobStore, job: string, record: JobRecord): Promise<readonly StoredVerdict[]> {
+export async function keptVerdicts(store: RecordStore, job: string, record: JobRecord): Promise<readonly StoredVerdict[]> {
   const log = await store.loadLog(job);
   const known = new Set(log.map(identityOf));
   return [...log, ...record.recent.filter((verdict) => !known.has(identityOf(verdict)))];

@@ -1,6 +1,6 @@
-import { ON_TIME_MS } from '../job-rules.js';
+import { ON_TIME_MS } from '../run/job-rules.js';
 import { isHeld } from '../record/job-record.js';
-import { viewIn, type MemberView } from '../record/job-store.js';
+import { viewIn, type MemberView } from '../persistence/job-store.js';
 import { runningOf } from './list.js';
 import { electionsOf, hasJob } from './members.js';
 import type { Question, WhyParts } from './question.js';

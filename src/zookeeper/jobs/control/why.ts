@@ -3,7 +3,7 @@ import { EMPTY_CONTROL, type JobControl } from '../record/job-control.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { keptSchedule } from '../schedule/kept.js';
 import type { Schedule } from '../schedule/schedule.js';
-import { endOf, type Tick } from '../tick.js';
+import { endOf, type Tick } from '../schedule/tick.js';
 import { isDisabled, livingVersions, scheduleInWords } from './in-force.js';
 import { instantOf } from './instant.js';
 import { runningOf } from './list.js';
@@ -31,7 +31,7 @@ export async function why(parts: WhyParts, job: string, tick: Date | string | nu
     store.loadControl(job).then((found) => found?.control ?? EMPTY_CONTROL),
     keptVerdicts(store, job, view.record),
     store.members(),
-    store.nowMs(),
+    store.ensembleMs(),
   ]);
   const spec = view.record.schedule;
   if (spec === undefined) return noSlotsInWords(job, instantOf(tick, undefined), view, control, kept);

@@ -1,7 +1,7 @@
 import { invariant } from '../../support/invariant.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { rangeOfList, type TickRange } from '../schedule/tick-range.js';
-import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
+import { compareTicks, endOf, laterTick, type Tick } from '../schedule/tick.js';
 import { EMPTY_RECORD, NOBODY, type JobRecord, type JobView, type RunEntry, type ScheduleInForce } from './job-record.js';
 import { hasRoomForRun, hasRoomForTrigger } from './room.js';
 import { passed, passedOver } from './undecided.js';

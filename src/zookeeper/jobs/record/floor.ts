@@ -1,4 +1,4 @@
-import { endOf, laterTick, type Tick } from '../tick.js';
+import { endOf, laterTick, type Tick } from '../schedule/tick.js';
 import type { JobView } from './job-record.js';
 
 /**

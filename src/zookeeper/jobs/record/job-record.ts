@@ -1,7 +1,7 @@
-import type { JobRules } from '../job-rules.js';
-import type { RunCause } from '../run-cause.js';
+import type { JobRules } from '../run/job-rules.js';
+import type { RunCause } from '../run/run-cause.js';
 import type { ScheduleSpec } from '../schedule/schedule.js';
-import type { Tick } from '../tick.js';
+import type { Tick } from '../schedule/tick.js';
 import type { StoredVerdict } from './verdict.js';
 
 /** Which replica has a run: it goes on there, as far as anybody knows. Or nobody: it was given back without having ended, and is free to be taken. */

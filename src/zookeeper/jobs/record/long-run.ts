@@ -1,4 +1,4 @@
-import { endOf } from '../tick.js';
+import { endOf } from '../schedule/tick.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { floorOf } from './floor.js';
 import { isHeld, type HeldRun, type JobRecord, type JobView, type RunEntry } from './job-record.js';

@@ -1,6 +1,6 @@
 import { invariant } from '../../support/invariant.js';
-import { endOf, type Tick } from '../tick.js';
-import type { RunCause } from '../run-cause.js';
+import { endOf, type Tick } from '../schedule/tick.js';
+import type { RunCause } from '../run/run-cause.js';
 import { heldBy, isHeld, NOBODY, type RunEntry, type RunWork } from './job-record.js';
 
 /**

@@ -1,6 +1,6 @@
 import { unreachable } from '../../support/invariant.js';
 import type { JobRecord, JobView } from './job-record.js';
-import type { RunResult } from './result-codec.js';
+import type { RunResult } from '../run/run-result.js';
 import type { StoredVerdict } from './verdict.js';
 
 /** What was asked for with a trigger. */

@@ -1,6 +1,6 @@
 import type { Schedule } from '../schedule/schedule.js';
 import { rangeOf } from '../schedule/tick-range.js';
-import { endOf, laterTick, type Tick } from '../tick.js';
+import { endOf, laterTick, type Tick } from '../schedule/tick.js';
 import { floorOf } from './floor.js';
 import type { JobView } from './job-record.js';
 import { ticksPassed, type Passing } from './verdict-builders.js';

@@ -1,5 +1,5 @@
 import type { TickRange } from '../schedule/tick-range.js';
-import type { Tick } from '../tick.js';
+import type { Tick } from '../schedule/tick.js';
 import type { RunEntry } from './job-record.js';
 import { NO_RUN, type StoredVerdict, type VerdictReason } from './verdict.js';
 

@@ -1,5 +1,5 @@
-import type { Tick } from '../tick.js';
-import type { RunCause } from '../run-cause.js';
+import type { Tick } from '../schedule/tick.js';
+import type { RunCause } from '../run/run-cause.js';
 
 /** What became of a tick or a trigger. */
 export type Outcome = 'ran' | 'failed' | 'skipped' | 'missed' | 'interrupted';

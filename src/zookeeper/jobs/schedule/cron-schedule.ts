@@ -1,4 +1,4 @@
-import { compareTicks, endOf, laterTick, type Tick } from '../tick.js';
+import { compareTicks, endOf, laterTick, type Tick } from './tick.js';
 import type { Calendar } from './calendar.js';
 import type { Schedule, ScheduleSpec } from './schedule.js';
 import type { Segment, Zone } from './zone.js';

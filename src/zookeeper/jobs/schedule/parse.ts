@@ -1,6 +1,6 @@
 import { CronTime } from 'cron';
 import { ClusterCronError, messageOf } from '../../support/errors.js';
-import { endOf } from '../tick.js';
+import { endOf } from './tick.js';
 import { Calendar, type CronFields } from './calendar.js';
 import { CronSchedule, OnceSchedule } from './cron-schedule.js';
 import { offsetName, processZone } from './process-zone.js';

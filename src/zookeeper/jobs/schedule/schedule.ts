@@ -1,4 +1,4 @@
-import type { Tick } from '../tick.js';
+import type { Tick } from './tick.js';
 
 /** A schedule as it is written down and stored. */
 export interface ScheduleSpec {

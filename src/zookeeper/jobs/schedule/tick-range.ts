@@ -1,4 +1,4 @@
-import type { Tick } from '../tick.js';
+import type { Tick } from './tick.js';
 import type { Schedule } from './schedule.js';
 
 /** A row of ticks of one schedule, none left out. */

@@ -1,9 +1,10 @@
 import { addTrigger } from '../../../../src/zookeeper/jobs/record/changes.js';
 import type { JobRecord, JobView } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import type { Change, JobStore, LoadedRecord, MemberView, WriteResult } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import type { Change, JobStore, LoadedRecord, MemberView, WriteResult } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import type { ControlView, Declaration, JobControl } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { NotConnectedError } from '../../../../src/zookeeper/session/connected.js';
-import { decodeResult, encodeResult, type KeptResult, type RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
+import { decodeResult, encodeResult } from '../../../../src/zookeeper/jobs/persistence/codec/result-codec.js';
+import type { KeptResult, RunResult } from '../../../../src/zookeeper/jobs/run/run-result.js';
 import { endBy, isOpen, next, type Standing, type TriggerNode } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
 import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { Listeners } from '../../../../src/zookeeper/support/listeners.js';
@@ -173,7 +174,7 @@ export class KeptStore implements JobStore {
     return Promise.resolve('repaired');
   }
 
-  nowMs(): Promise<number> {
+  ensembleMs(): Promise<number> {
     return Promise.resolve(this.clockMs);
   }
 

@@ -1,7 +1,7 @@
 import { changeInWords } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { heldBy } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { describe, expect, it } from 'vitest';
-import type { SilenceAlarm } from '../../../../src/zookeeper/jobs/job-events.js';
+import type { SilenceAlarm } from '../../../../src/zookeeper/jobs/record/job-events.js';
 import { list, type JobStatus } from '../../../../src/zookeeper/jobs/control/list.js';
 import { watchAlarms, watchJobs } from '../../../../src/zookeeper/jobs/control/monitor.js';
 import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterJobs } from '../../../../src/zookeeper/decorators/cluster-jobs.js';
 import { BadOrderError } from '../../../../src/zookeeper/jobs/control/errors.js';
-import type { JobStore } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import type { JobStore } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import { Application, withStore } from './application.js';
 
 /** Whatever is asked of it: it must not have come so far. */

@@ -4,7 +4,7 @@ import { pause, resume } from '../../../../src/zookeeper/jobs/control/pause.js';
 import { resetClaim } from '../../../../src/zookeeper/jobs/control/reset.js';
 import { removeRecord } from '../../../../src/zookeeper/jobs/control/remove.js';
 import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
-import { endOf } from '../../../../src/zookeeper/jobs/tick.js';
+import { endOf } from '../../../../src/zookeeper/jobs/schedule/tick.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
 import { declared, HOURLY, member, ms, tick } from './kept-store.js';
 import { NOON, said, scene } from './payouts.js';

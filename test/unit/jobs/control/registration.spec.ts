@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { register, type Registered } from '../../../../src/zookeeper/jobs/control/registration.js';
 import type { KnownRun } from '../../../../src/zookeeper/jobs/record/changes.js';
 import { heldBy } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import { viewIn } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import { viewIn } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import { changeInWords, MAX_DECLARATIONS, type Declaration } from '../../../../src/zookeeper/jobs/record/job-control.js';
-import type { Tick } from '../../../../src/zookeeper/jobs/tick.js';
+import type { Tick } from '../../../../src/zookeeper/jobs/schedule/tick.js';
 import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
 
 const NOON = ms('2026-11-21T12:00:30Z');

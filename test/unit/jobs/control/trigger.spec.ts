@@ -8,7 +8,7 @@ import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { heldBy, MAX_WAITING_TRIGGERS, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { MAX_AUDIT } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { endBy } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
-import type { RunResult } from '../../../../src/zookeeper/jobs/record/result-codec.js';
+import type { RunResult } from '../../../../src/zookeeper/jobs/run/run-result.js';
 import { systemClock, type Clock } from '../../../../src/zookeeper/support/clock.js';
 import { eventually, failureOf } from '../../../support/eventually.js';
 import { ManualClock } from '../../wire/manual-clock.js';

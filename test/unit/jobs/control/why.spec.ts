@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { heldBy, NOBODY, type JobRecord, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import type { MemberView } from '../../../../src/zookeeper/jobs/record/job-store.js';
+import type { MemberView } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import { changeInWords, type JobControl } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { verdictOf } from '../../../../src/zookeeper/jobs/control/verdicts.js';

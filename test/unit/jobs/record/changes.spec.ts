@@ -3,8 +3,8 @@ import * as changes from '../../../../src/zookeeper/jobs/record/changes.js';
 import { NOBODY, type JobRecord, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { runEnded, triggerRefused } from '../../../../src/zookeeper/jobs/record/verdict-builders.js';
 import { InvariantError } from '../../../../src/zookeeper/support/invariant.js';
-import { compareTicks, endOf } from '../../../../src/zookeeper/jobs/tick.js';
-import { CREATED_MS, emptyRecord, entry, Every, second, viewOf } from './situations.js';
+import { compareTicks, endOf } from '../../../../src/zookeeper/jobs/schedule/tick.js';
+import { CREATED_MS, emptyRecord, entry, Every, second, viewOf } from '../decide/situations.js';
 
 const everySecond = new Every(1_000);
 const RAN = { outcome: 'ran', reason: undefined, attempt: 1, durationMs: 5, error: undefined, by: 'me:1' } as const;

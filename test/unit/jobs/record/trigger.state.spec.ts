@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { endsBy, hasNotRun, isForgotten, next, toKeepOf, type TriggerNode } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
 import { NO_RUN, type StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
-import { emptyRecord, entry } from './situations.js';
+import { emptyRecord, entry } from '../decide/situations.js';
 
 const request = { id: 't1', input: { day: 1 }, by: 'anna', atMs: 5 };
 const ran: StoredVerdict = { ...NO_RUN, outcome: 'ran', trigger: 't1' };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_CHECKPOINT_BYTES, MemoryCheckpoint, StoredCheckpoint } from '../../../../src/zookeeper/jobs/checkpoint.js';
-import { checkProgress, Progress } from '../../../../src/zookeeper/jobs/progress.js';
-import type { JobStore } from '../../../../src/zookeeper/jobs/record/job-store.js';
-import { RunSignal } from '../../../../src/zookeeper/jobs/run-signal.js';
+import { MAX_CHECKPOINT_BYTES, MemoryCheckpoint, StoredCheckpoint } from '../../../../src/zookeeper/jobs/run/checkpoint.js';
+import { checkProgress, Progress } from '../../../../src/zookeeper/jobs/run/progress.js';
+import type { JobStore } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
+import { RunSignal } from '../../../../src/zookeeper/jobs/run/run-signal.js';
 import type { Ground, HeldTenure } from '../../../../src/zookeeper/mastership/election.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
 import { silentObserver } from '../../../../src/zookeeper/support/observer.js';

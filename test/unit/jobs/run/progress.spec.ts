@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Progress, PROGRESS_PERIOD_MS } from '../../../../src/zookeeper/jobs/progress.js';
-import { MemoryJobStore } from '../../../../src/zookeeper/jobs/record/memory-store.js';
+import { Progress, PROGRESS_PERIOD_MS } from '../../../../src/zookeeper/jobs/run/progress.js';
+import { MemoryJobStore } from '../../../../src/zookeeper/jobs/persistence/memory-store.js';
 import type { Ground, HeldTenure } from '../../../../src/zookeeper/mastership/election.js';
 import type { Observation } from '../../../../src/zookeeper/support/observer.js';
 import { ZooKeeperError } from '../../../../src/zookeeper/wire/errors.js';

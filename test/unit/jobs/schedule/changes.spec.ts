@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseSchedule } from '../../../../src/zookeeper/jobs/schedule/parse.js';
 import type { Schedule } from '../../../../src/zookeeper/jobs/schedule/schedule.js';
-import { endOf, type Tick } from '../../../../src/zookeeper/jobs/tick.js';
+import { endOf, type Tick } from '../../../../src/zookeeper/jobs/schedule/tick.js';
 import { changesOf, expectedRuns, LocalTimes, type Simple } from './oracle.js';
 
 const HOUR_MS = 3_600_000;

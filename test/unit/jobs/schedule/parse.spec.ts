@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { CronTime } from 'cron';
 import { describe, expect, it } from 'vitest';
 import { BadScheduleError, parseSchedule, scheduleSpecOf } from '../../../../src/zookeeper/jobs/schedule/parse.js';
-import { endOf, type Tick } from '../../../../src/zookeeper/jobs/tick.js';
+import { endOf, type Tick } from '../../../../src/zookeeper/jobs/schedule/tick.js';
 
 const UTC = 'UTC';
 const START_MS = Date.UTC(2026, 10, 21, 12, 34, 56, 789);

@@ -1,0 +1,46 @@
+import type { Session } from '../../session/session.js';
+import { compareAndSet } from '../../wire/compare-and-set.js';
+import { isZooKeeperError } from '../../wire/errors.js';
+import { ANY_VERSION, type Op } from '../../wire/operations.js';
+import type { JobZnodes } from './job.znodes.js';
+import type { JobRecord } from '../record/job-record.js';
+import { decodeRecord, encodeRecord } from './codec/record-codec.js';
+import { decodeTrigger, encodeTrigger } from './codec/trigger-codec.js';
+import { endBy, isOpen, next, type TriggerNode } from '../record/trigger.state.js';
+import type { StoredVerdict } from '../record/verdict.js';
+import { childrenOf, getOrUndefined } from '../../session/nodes.js';
+
+/**
+ * Puts `record` in place of one that cannot be read. The triggers below it that wait or run are ended before: as long as the record cannot be read nobody
+ * else adds, starts or ends one, and each of these changes is refused when that is no longer so.
+ */
+export async function repair(
+  session: Session,
+  znodes: JobZnodes,
+  job: string,
+  record: JobRecord,
+  end: (open: TriggerNode) => StoredVerdict,
+): Promise<'repaired' | 'readable'> {
+  const path = znodes.record(job);
+  const read = await getOrUndefined(session, path);
+  if (read === undefined || decodeRecord(read.data).record !== undefined) return 'readable';
+  const { version } = read.stat;
+  try {
+    for (const id of await childrenOf(session, znodes.triggers(job)))
+      await endTrigger(session, znodes.trigger(job, id), { kind: 'check', path, version }, end);
+    await session.multi(compareAndSet(path, encodeRecord(record), version));
+    return 'repaired';
+  } catch (thrown) {
+    if (isZooKeeperError(thrown, 'bad-version', 'no-node')) return 'readable';
+    throw thrown;
+  }
+}
+
+/** Each in a transaction of its own: all of them with their inputs might be more than ZooKeeper takes at once. */
+async function endTrigger(session: Session, path: string, stillUnreadable: Op, end: (open: TriggerNode) => StoredVerdict): Promise<void> {
+  const read = await getOrUndefined(session, path);
+  const { trigger } = read === undefined ? { trigger: undefined } : decodeTrigger(read.data);
+  if (trigger === undefined || !isOpen(trigger)) return;
+  const data = encodeTrigger(next(trigger, endBy(trigger.id, end(trigger))));
+  await session.multi([stillUnreadable, { kind: 'set', path, data, version: ANY_VERSION }]);
+}

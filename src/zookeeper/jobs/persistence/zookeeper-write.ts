@@ -1,0 +1,166 @@
+import type { Session, Sessions } from '../../session/session.js';
+import { isZooKeeperError } from '../../wire/errors.js';
+import { compareAndSet, versionAfter } from '../../wire/compare-and-set.js';
+import type { Op } from '../../wire/operations.js';
+import { encodeControl } from './codec/control-codec.js';
+import type { JobZnodes } from './job.znodes.js';
+import type { JobRecord, JobView } from '../record/job-record.js';
+import type { Change, WriteResult } from './job-store.js';
+import { connected, NotConnectedError, reattached } from '../../session/connected.js';
+import { encodeRecord } from './codec/record-codec.js';
+import { decodeTrigger, encodeTrigger } from './codec/trigger-codec.js';
+import { next } from '../record/trigger.state.js';
+import { place } from './verdict-log.js';
+import type { StoredVerdict } from '../record/verdict.js';
+import { logOperations } from './zookeeper-log.js';
+import { resultOperations } from './zookeeper-results.js';
+import { getOrUndefined } from '../../session/nodes.js';
+
+/** How often a write is made anew because something beside the record (its log, a trigger's node) has moved. */
+const MAX_ROUNDS = 10;
+/** Bytes of triggers in one transaction beyond which those that end in it lose their input. */
+const MAX_ENDED_INPUTS = 131_072;
+const UNKNOWN = { kind: 'unknown' } as const;
+
+/** What every write needs. */
+export interface WriteParts {
+  readonly sessions: Sessions;
+  readonly znodes: JobZnodes;
+  /** Told when a log cannot be read and is begun anew. */
+  readonly logLost: (job: string, problem: string) => void;
+}
+
+interface Prepared {
+  readonly operations: readonly Op[];
+  /** Those before are the checks of the tenure. */
+  readonly recordFrom: number;
+  /** Up to here it is the record that is written; the last of these answers with its stat. */
+  readonly recordTo: number;
+  /** And up to here the control node that goes with it. */
+  readonly controlTo: number;
+}
+
+/**
+ * One change of a job's record as one transaction: the checks of the tenure, the record, and whatever else moves with it. Answers exactly what became of it.
+ *
+ * When the reply is lost the same transaction is sent again on the same session, once that is attached. A first attempt that is still in flight could commit
+ * after a read that did not see it, but not after a repeat that the leader has processed. If the repeat is refused, the record is read: ours is recognized by its bytes
+ * and its version, since what it replaced is named in every write, and claims have random names. If somebody has moved it on since, or the session ends before
+ * it is known, the answer is `'unknown'`: the caller reads the record again and gives back its claim if that is in it.
+ */
+export class RecordWriter {
+  constructor(private readonly parts: WriteParts) {}
+
+  async write(job: string, change: Change, signal?: AbortSignal): Promise<WriteResult> {
+    const session = await this.sessionFor(change, signal);
+    if (session === undefined) return { kind: 'unsent' };
+    const { record, moved } = place(change.record, change.verdicts);
+    let replyLost = false;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      let prepared: Prepared | undefined;
+      try {
+        prepared = await this.prepare(session, job, change, record, moved);
+        if (prepared === undefined) return replyLost ? UNKNOWN : { kind: 'moved' };
+        const result = (await session.multi(prepared.operations))[prepared.recordTo - 1];
+        if (result?.kind !== 'set') throw new TypeError('a transaction answered without the stat of the record');
+        const { stat } = result;
+        return { kind: 'written', view: { record, version: stat.version, createdMs: stat.ctimeMs, czxid: stat.czxid } };
+      } catch (thrown) {
+        if (isZooKeeperError(thrown, 'session-expired', 'session-moved')) return replyLost ? UNKNOWN : { kind: 'unsent' };
+        if (isZooKeeperError(thrown, 'connection-loss', 'operation-timeout')) {
+          const wasSent = thrown.outcomeUnknown && thrown.details.operation === 'multi';
+          if (!wasSent && !replyLost) return { kind: 'unsent' };
+          replyLost = true;
+          if (!(await reattached(session, signal))) return UNKNOWN;
+          continue;
+        }
+        const refused = refusalOf(thrown, prepared);
+        if (refused === 'beside') continue;
+        if (!replyLost) return { kind: refused };
+        return (await this.find(session, job, change.view, record)) ?? { kind: refused };
+      }
+    }
+    return replyLost ? UNKNOWN : { kind: 'moved' };
+  }
+
+  private async sessionFor({ ground }: Change, signal?: AbortSignal): Promise<Session | undefined> {
+    if (ground !== undefined) return ground.session.ended.aborted ? undefined : ground.session;
+    try {
+      return await connected(this.parts.sessions, signal);
+    } catch (thrown) {
+      if (thrown instanceof NotConnectedError) return undefined;
+      throw thrown;
+    }
+  }
+
+  private async prepare(
+    session: Session,
+    job: string,
+    change: Change,
+    record: JobRecord,
+    moved: readonly StoredVerdict[],
+  ): Promise<Prepared | undefined> {
+    const { znodes } = this.parts;
+    const checks = change.ground?.startChecks() ?? [];
+    const { view, control } = change;
+    const operations: Op[] = [...checks, ...compareAndSet(znodes.record(job), encodeRecord(record), view.version)];
+    const recordTo = operations.length;
+    if (control !== undefined) operations.push(...compareAndSet(znodes.control(job), encodeControl(control.control), control.view.version));
+    const controlTo = operations.length;
+    if (moved.length > 0) operations.push(...(await logOperations(session, this.parts, job, moved, record)));
+    const triggers = await this.triggerOperations(session, job, change.triggers);
+    if (triggers === undefined) return undefined;
+    const results = await resultOperations(session, znodes, job, change.triggers);
+    return { operations: [...operations, ...triggers, ...results], recordFrom: checks.length, recordTo, controlTo };
+  }
+
+  /**
+   * A trigger whose node is gone, or was written over by hand, has nobody left to be told; but it cannot be made to wait again (undefined). Together they stay far below
+   * what ZooKeeper takes in one request, 1 MiB: of those that have ended the inputs, which nobody reads any more, go when they are much.
+   */
+  private async triggerOperations(session: Session, job: string, changes: Change['triggers']): Promise<readonly Op[] | undefined> {
+    const operations: Op[] = [];
+    let inputs = 0;
+    for (const change of changes) {
+      const { state } = change;
+      const path = this.parts.znodes.trigger(job, change.id);
+      const read = await getOrUndefined(session, path);
+      const { trigger } = read === undefined ? { trigger: undefined } : decodeTrigger(read.data);
+      if (read === undefined || trigger === undefined) {
+        if (state === 'waiting') return undefined;
+        continue;
+      }
+      inputs += read.data.length;
+      const input = state === 'ended' && inputs > MAX_ENDED_INPUTS ? undefined : trigger.input;
+      operations.push(...compareAndSet(path, encodeTrigger(next({ ...trigger, input }, change)), read.stat.version));
+    }
+    return operations;
+  }
+
+  /** What became of a write whose reply was lost; undefined: it did not happen. */
+  private async find(session: Session, job: string, view: JobView, record: JobRecord): Promise<WriteResult | undefined> {
+    try {
+      const path = this.parts.znodes.record(job);
+      await session.sync(path);
+      const read = await getOrUndefined(session, path);
+      if (read === undefined || read.stat.czxid !== view.czxid) return undefined;
+      const { version, ctimeMs, czxid } = read.stat;
+      if (version === view.version) return undefined;
+      if (version !== versionAfter(view.version)) return UNKNOWN;
+      if (!read.data.equals(encodeRecord(record))) return undefined;
+      return { kind: 'written', view: { record, version, createdMs: ctimeMs, czxid } };
+    } catch (thrown) {
+      if (!isZooKeeperError(thrown)) throw thrown;
+      return UNKNOWN;
+    }
+  }
+}
+
+/** What the refusal of a transaction says: the tenure, the record (or the control node that goes with it), or something beside them. */
+function refusalOf(thrown: unknown, prepared: Prepared | undefined): 'refused' | 'moved' | 'beside' {
+  if (!isZooKeeperError(thrown, 'no-node', 'bad-version', 'node-exists') || prepared === undefined) throw thrown;
+  const at = thrown.details.opIndex;
+  if (at === undefined) throw thrown;
+  if (at < prepared.recordFrom) return 'refused';
+  return at < prepared.controlTo ? 'moved' : 'beside';
+}
