@@ -111,6 +111,26 @@ describe('what the elections of former versions have left', () => {
     }
   });
 
+  it('stays as long as a member of theirs lives that stands in no line, or one that does not tell its version', async () => {
+    const rootPath = `/prune-${++roots}`;
+    await (await deploy(rootPath, 'a1')).elections.stop(10_000);
+    const young = await deploy(rootPath, 'b2');
+    try {
+      const pruner = prunerOf(young, rootPath, 'b2');
+      const members = `${rootPath}/members/Bank`;
+      for (const data of ['{"version":"a1"}', 'something else']) {
+        const member = await admin.create(`${members}/member`, data);
+        for (let look = 0; look < 3; look += 1) await pruner.look();
+        expect(await electionsIn(rootPath)).toEqual(['Bank:a1', 'Bank:b2']);
+        await admin.delete(member);
+      }
+      for (let look = 0; look < 2; look += 1) await pruner.look();
+      expect(await electionsIn(rootPath)).toEqual(['Bank:b2']);
+    } finally {
+      await young.elections.stop(10_000);
+    }
+  });
+
   it('stays when anything has happened to it since the look before', async () => {
     const rootPath = `/prune-${++roots}`;
     await (await deploy(rootPath, 'a1')).elections.stop(10_000);
