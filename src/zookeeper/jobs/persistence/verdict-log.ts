@@ -1,6 +1,5 @@
 import { messageOf } from '../../support/errors.js';
 import { keptSchedule } from '../schedule/kept.js';
-import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { compareTicks, endOf } from '../schedule/tick.js';
 import { withRecent } from '../record/changes.js';
 import type { JobRecord, RunEntry } from '../record/job-record.js';
@@ -142,21 +141,8 @@ function rowOfFailures(last: StoredVerdict, next: StoredVerdict, { schedule }: P
     const hasNoTicks = last.tick === undefined && next.tick === undefined && next.startedMs !== undefined;
     return hasNoTicks ? { ...grown, until: endOf(Math.round(next.startedMs)) } : undefined;
   }
-  const following = schedule && parsed(schedule)?.next(last.until ?? last.tick);
+  const following = keptSchedule(schedule).schedule?.next(last.until ?? last.tick);
   return following !== undefined && compareTicks(following, next.tick) === 0 ? { ...grown, until: next.tick } : undefined;
-}
-
-/** Schedules are read once, not for each failure; a process has as many as it has jobs. */
-const schedules = new Map<string, Schedule | undefined>();
-const MAX_SCHEDULES = 1_000;
-
-function parsed(spec: ScheduleSpec): Schedule | undefined {
-  const key = JSON.stringify([spec.cronTime, spec.timeZone]);
-  if (!schedules.has(key)) {
-    if (schedules.size >= MAX_SCHEDULES) schedules.clear();
-    schedules.set(key, keptSchedule(spec).schedule);
-  }
-  return schedules.get(key);
 }
 
 function isToldAlike(a: StoredVerdict, b: StoredVerdict): boolean {

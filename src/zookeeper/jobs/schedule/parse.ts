@@ -23,11 +23,27 @@ function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value.length > 300 ? `${value.slice(0, 300)}...` : value) : `(${typeof value})`;
 }
 
+/** So many schedules are kept as read; the one read first is forgotten first. A process has as many as its jobs differ in. */
+const MAX_KEPT = 2_000;
+const kept = new Map<string, Schedule>();
+
 /**
- * Reads a schedule. Accepts what `@Cron` accepts, since the `cron` package reads the expression; which instants it means is worked out here.
+ * Reads a schedule. Accepts what `@Cron` accepts, since the `cron` package reads the expression; which instants it means is worked out here. The same text and zone give
+ * the same schedule, which never changes: thousands of jobs may have one, and each is asked about in several places.
  * @throws {BadScheduleError} that says what is wrong with it.
  */
 export function parseSchedule(spec: ScheduleSpec): Schedule {
+  const key = JSON.stringify([spec.cronTime, spec.timeZone]);
+  const known = kept.get(key);
+  if (known !== undefined) return known;
+  const schedule = readSchedule(spec);
+  kept.set(key, schedule);
+  const [oldest] = kept.keys();
+  if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+  return schedule;
+}
+
+function readSchedule(spec: ScheduleSpec): Schedule {
   const { cronTime, timeZone } = spec;
   if (typeof cronTime !== 'string' || cronTime.trim() === '')
     throw new BadScheduleError(spec, 'expected a cron expression of 5 or 6 fields');

@@ -148,3 +148,22 @@ describe('any schedule', () => {
     expect(everySecond.count(endOf(START_MS), START_MS + 365 * 86_400_000)).toBe(365 * 86_400);
   });
 });
+
+describe('schedules of thousands of jobs', () => {
+  it('are read once for each text and zone', () => {
+    const [first, ...others] = Array.from({ length: 1_000 }, () => parseSchedule({ cronTime: '0 17 3 * * *', timeZone: 'Europe/Berlin' }));
+    expect(new Set(others)).toEqual(new Set([first]));
+    expect(parseSchedule({ cronTime: '0 17 3 * * *', timeZone: 'Europe/Paris' })).not.toBe(first);
+    expect(parseSchedule({ cronTime: '0 17 4 * * *', timeZone: 'Europe/Berlin' })).not.toBe(first);
+  });
+
+  it('are forgotten when there are too many, the one that was read first at the beginning', () => {
+    const old = parseSchedule({ cronTime: '0 18 3 * * *', timeZone: UTC });
+    for (let n = 0; n < 2_000; n += 1) parseSchedule({ cronTime: `${n % 60} ${Math.floor(n / 60)} 5 * * *`, timeZone: UTC });
+    expect(parseSchedule({ cronTime: '0 18 3 * * *', timeZone: UTC })).not.toBe(old);
+  });
+
+  it('that cannot be used are refused each time', () => {
+    for (let time = 0; time < 2; time += 1) expect(() => parseSchedule({ cronTime: '* * *', timeZone: UTC })).toThrow(BadScheduleError);
+  });
+});
