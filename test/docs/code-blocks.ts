@@ -17,7 +17,9 @@ export interface CodeBlock {
 /** The pages whose code and links are held to account. */
 export function pages(): readonly string[] {
   const docs = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'));
-  const examples = readdirSync(join(ROOT, 'examples')).map((name) => `examples/${name}/README.md`);
+  const examples = readdirSync(join(ROOT, 'examples')).map((name) =>
+    name === 'README.md' ? 'examples/README.md' : `examples/${name}/README.md`,
+  );
   return ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...docs.map((name) => `docs/${name}`), ...examples];
 }
 

@@ -94,7 +94,8 @@ describe('invoices', () => {
       for (const replica of replicas) replica.signal('SIGTERM');
       await Promise.all(replicas.map((replica) => within(replica.exited, 'it to end')));
     }
-    const written = replicas.flatMap(periodsOf).toSorted();
+    // A replica that is killed after its last line, and before its verdict, has its run started again.
+    const written = [...new Set(replicas.flatMap(periodsOf))].toSorted();
     const rows = await audit(env);
     const complete = rows.filter(({ period }) => written.includes(period));
     // Each period once, with all of its invoices. The shutdown may have left the last one in its midst.

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory } from '../../../scripts/support/guard.mjs';
 import { ROOT, startProgram, type TestProcess } from '../../support/process.js';
@@ -13,7 +13,7 @@ interface ExampleManifest extends Manifest {
 /** The examples that are applications with a package.json of their own, and what each asks for. */
 export const EXAMPLE_MANIFESTS: ReadonlyMap<string, ExampleManifest> = new Map(
   readdirSync(EXAMPLES)
-    .filter((name) => readdirSync(join(EXAMPLES, name)).includes('package.json'))
+    .filter((name) => existsSync(join(EXAMPLES, name, 'package.json')))
     .map((name) => [name, JSON.parse(readFileSync(join(EXAMPLES, name, 'package.json'), 'utf8')) as ExampleManifest]),
 );
 
