@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { startTestZookeeper } from '../../src/testing/zookeeper/start.js';
 import { creation, RawClient } from '../support/raw-client.js';
-import { startServer } from '../support/zookeeper.js';
+import { startRealServer } from '../support/zookeeper.js';
 import { PROTOCOL_STATEMENTS } from './protocol.suite.js';
 import type { Server } from './real.subject.js';
 
 const SERVERS: Readonly<Record<string, () => Promise<Server>>> = {
-  'a real ZooKeeper server': () => startServer(),
+  'a real ZooKeeper server': () => startRealServer(),
   'the test ZooKeeper': () => startTestZookeeper({ tickTimeMs: 500, maxSessionTimeoutMs: 10_000 }),
 };
 

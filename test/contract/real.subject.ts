@@ -6,7 +6,7 @@ import { startAdmin, type Admin } from '../support/admin.js';
 import { eventually, within } from '../support/eventually.js';
 import { WRITES } from '../support/frames.js';
 import { startProxy, type FaultProxy } from '../support/proxy.js';
-import { startServer } from '../support/zookeeper.js';
+import { startRealServer } from '../support/zookeeper.js';
 import { createContainer } from './container.js';
 import type { Client, Subject } from './subject.js';
 
@@ -28,7 +28,7 @@ export class RealSubject implements Subject {
     private readonly admin: Admin,
   ) {}
 
-  static async start(start: () => Promise<Server> = startServer): Promise<RealSubject> {
+  static async start(start: () => Promise<Server> = startRealServer): Promise<RealSubject> {
     const server = await start();
     return new RealSubject(server, await startAdmin(server.connectString));
   }

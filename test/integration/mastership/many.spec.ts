@@ -11,13 +11,13 @@ import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { silentObserver } from '../../../src/zookeeper/support/observer.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
 import { eventually } from '../../support/eventually.js';
-import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
+import { startRealServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 
 let server: ZooKeeperServer;
 let admin: Admin;
 
 beforeAll(async () => {
-  server = await startServer();
+  server = await startRealServer();
   admin = await startAdmin(server.connectString);
 });
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startTestZookeeper } from '../../../src/testing/zookeeper/start.js';
 import { startProgram, type Message } from '../../support/process.js';
-import { startServer } from '../../support/zookeeper.js';
+import { startRealServer } from '../../support/zookeeper.js';
 
 /** What kazoo makes of a server. */
 async function tour(connectString: string): Promise<readonly Message[]> {
@@ -14,7 +14,7 @@ async function tour(connectString: string): Promise<readonly Message[]> {
 }
 
 it('is a ZooKeeper to kazoo: nodes, transactions, rights, watches, recipes and sessions as at the real server', async () => {
-  await using real = await startServer();
+  await using real = await startRealServer();
   await using embedded = await startTestZookeeper();
   const [theirs, ours] = await Promise.all([tour(real.connectString), tour(embedded.connectString)]);
   expect(ours.at(-1)).toEqual({ what: 'done', value: true });

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { provisionZooKeeper } from '../../../scripts/zookeeper/install.mjs';
 import { startTestZookeeper } from '../../../src/testing/zookeeper/start.js';
 import { startProgram } from '../../support/process.js';
-import { startServer } from '../../support/zookeeper.js';
+import { startRealServer } from '../../support/zookeeper.js';
 
 const COMMANDS = [
   'create /a one',
@@ -47,7 +47,7 @@ async function session(server: {
 }
 
 it('is a ZooKeeper to its own shell: every command answers as at the real server', async () => {
-  await using real = await startServer();
+  await using real = await startRealServer();
   await using embedded = await startTestZookeeper();
   const [theirs, ours] = await Promise.all([session(real), session(embedded)]);
   expect(ours).toEqual(theirs);

@@ -50,6 +50,8 @@ export interface CoreOptions {
   readonly wallMs: () => number;
   /** Called with each change before anybody hears of it. What it throws refuses the change. */
   readonly onChange: (change: Change) => void;
+  /** Called when a session has come whose timeout may end before those of all others. */
+  readonly onTimeout: () => void;
 }
 
 const NO_SESSION = { id: 0n, timeoutMs: 0, password: Buffer.alloc(16) };
@@ -102,6 +104,7 @@ export class Core {
     }
     const client: Client = { peer, session, identities: [{ scheme: 'ip', id: peer.address }] };
     session.client = client;
+    this.options.onTimeout();
     peer.send(connectReply(session, withReadOnly));
     return client;
   }

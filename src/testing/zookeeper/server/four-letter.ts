@@ -1,4 +1,4 @@
-import type { Core } from './core.js';
+import type { Client, Core } from './core.js';
 
 /** What the four-letter words are answered from. */
 export interface Status {
@@ -28,6 +28,7 @@ const WORDS = {
   cons: (status) => `${status.connections.map(connectionLine).join('')}\n`,
   dump: (status) => dump(status),
   wchs: ({ core }) => `Total watches:${core.watches.count()}\n`,
+  wchp: ({ core }) => [...core.watches.all()].map(([path, by]) => `${path}\n${[...by].map(watcher).join('')}`).join(''),
   conf: (status) =>
     [
       `clientPort=${status.port}`,
@@ -52,6 +53,10 @@ export const FOUR_LETTERS: ReadonlySet<string> = new Set(Object.keys(WORDS));
 
 export function answerFourLetters(word: string, status: Status): string {
   return (WORDS as Record<string, (status: Status) => string>)[word]?.(status) ?? '';
+}
+
+function watcher({ session }: Client): string {
+  return `\t0x${session.id.toString(16)}\n`;
 }
 
 function about(status: Status): string {

@@ -41,7 +41,7 @@ export class EmbeddedServer implements Host {
   private port: number;
   /** What it goes on with at its next start. */
   private kept: Image | undefined;
-  private expiry: Timer | undefined;
+  private expiry: { readonly dueMs: number; readonly timer: Timer } | undefined;
   private sweep: Timer | undefined;
 
   constructor(
@@ -89,7 +89,8 @@ export class EmbeddedServer implements Host {
   /** Closes all connections and the port. Sessions and nodes are kept for the next start. */
   async stop(): Promise<void> {
     const { listener, core } = this;
-    this.expiry?.cancel();
+    this.expiry?.timer.cancel();
+    this.expiry = undefined;
     this.sweep?.cancel();
     this.core = undefined;
     this.listener = undefined;
@@ -115,7 +116,7 @@ export class EmbeddedServer implements Host {
 
   pause(): void {
     this.paused = true;
-    this.expiry?.cancel();
+    this.expiry?.timer.cancel();
     this.expiry = undefined;
     this.reviewAll();
   }
@@ -178,10 +179,8 @@ export class EmbeddedServer implements Host {
       ...{ tickTimeMs, minSessionTimeoutMs, maxSessionTimeoutMs },
       monotonicMs: () => this.time.monotonicMs(),
       wallMs: () => this.time.wallMs(),
-      onChange: (change) => {
-        this.storage?.append(change, () => this.core?.handOver());
-        if (change.opened !== undefined) this.watchExpiry();
-      },
+      onChange: (change) => this.storage?.append(change, () => this.core?.handOver()),
+      onTimeout: () => this.watchExpiry(),
     };
   }
 
@@ -208,23 +207,24 @@ export class EmbeddedServer implements Host {
     for (const connection of this.connections) connection.review();
   }
 
+  /** Wakes when the next session would end; sooner than was meant when one has come whose timeout is shorter. */
   private watchExpiry(): void {
-    const { core } = this;
-    if (this.settings.manualTime || this.paused || this.expiry !== undefined || core === undefined) return;
-    const dueMs = core.sessions.nextDueMs();
-    if (dueMs === undefined) return;
-    const again = (lookMs: number): void => {
-      this.expiry = this.clock.after(lookMs, () => {
-        this.expiry = undefined;
-        this.expireOverdue();
-        this.watchExpiry();
-      });
+    const { core, settings } = this;
+    const dueMs = core?.sessions.nextDueMs();
+    if (settings.manualTime || this.paused || dueMs === undefined || dueMs >= (this.expiry?.dueMs ?? Infinity)) return;
+    this.expiry?.timer.cancel();
+    const wake = (inMs: number, run: () => void): void => {
+      this.expiry = { dueMs, timer: this.clock.after(Math.max(0, inMs), run) };
     };
-    const nowMs = this.time.monotonicMs();
-    this.expiry = this.clock.after(Math.max(0, dueMs - nowMs), () => {
+    const look = (): void => {
+      this.expiry = undefined;
+      this.expireOverdue();
+      this.watchExpiry();
+    };
+    wake(dueMs - this.time.monotonicMs(), () => {
       const lateMs = this.time.monotonicMs() - dueMs;
       // A process that stood still has kept its clients from their pings too, where they live in it.
-      again(lateMs > this.settings.tickTimeMs ? this.settings.tickTimeMs : SECOND_LOOK_MS);
+      wake(lateMs > settings.tickTimeMs ? settings.tickTimeMs : SECOND_LOOK_MS, look);
     });
   }
 

@@ -60,6 +60,14 @@ export class Watches<W> {
     if (held !== undefined) for (const kind of KINDS) for (const path of held[kind]) this.remove(kind, path, by);
   }
 
+  /** Who watches what, path by path. */
+  all(): Map<string, Set<W>> {
+    const found = new Map<string, Set<W>>();
+    for (const [watcher, held] of this.byWatcher)
+      for (const kind of KINDS) for (const path of held[kind]) found.set(path, (found.get(path) ?? new Set()).add(watcher));
+    return found;
+  }
+
   /** How many watches there are. */
   count(): number {
     let count = 0;
