@@ -143,7 +143,7 @@ export class JobLoop {
       return this.reasons.pause(MAX_SLEEP_MS);
     }
     if (this.registrar.isDue(this.cache.view, this.cache.cursorSeen))
-      await this.registrar.register({ cursor: this.cache.cursorSeen, running: this.runs.live });
+      await this.registrar.register({ cursor: this.cache.cursorSeen, running: this.runs.live, pause: this.cache.pause });
     const { epoch } = this.cache;
     const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
@@ -168,7 +168,7 @@ export class JobLoop {
   private enter(tenure: HeldTenure): void {
     this.leave();
     this.held = tenure;
-    this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, () => (this.registrar.doubt(), this.outdated())));
+    this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, () => (this.registrar.doubt(), this.reasons.readAgain())));
     if (tenure.ground !== undefined) this.unwatch.push(tenure.ground.session.onAttached(this.outdated));
   }
 

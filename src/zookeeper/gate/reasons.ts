@@ -7,9 +7,13 @@ import type { Waiter } from './pace.js';
 /** A job is looked at at least this often, so that a clock that was set, or a machine that slept, is noticed. */
 export const MAX_SLEEP_MS = 10_000;
 
+/** Whoever deletes the nodes of a job deletes those below the record first, and the record within this time. */
+const DELETING_MS = 5_000;
+
 /** Sees to it that one job is looked at again: at a time, when it is its turn in catching up, or when another replica's run is out of the way. */
 export class Reasons {
   private timer: Timer | undefined;
+  private second: Timer | undefined;
   private readonly watches: (() => void)[] = [];
 
   constructor(
@@ -40,6 +44,13 @@ export class Reasons {
     this.sleep(delayMs);
   }
 
+  /** What lies below the record has changed or gone: the record is read now, and once more later, when it may be gone as well. Nobody watches the record itself. */
+  readAgain(): void {
+    this.second?.cancel();
+    this.second = this.parts.clock.after(DELETING_MS, this.outdated, { keepAlive: false });
+    this.outdated();
+  }
+
   private sleep(delayMs: number): void {
     this.timer?.cancel();
     // Keeps the process alive, as the timers of @nestjs/schedule do: without ZooKeeper, and without a server, nothing else does.
@@ -49,6 +60,7 @@ export class Reasons {
   /** From now on nothing here is a reason. */
   clear(): void {
     this.timer?.cancel();
+    this.second?.cancel();
     this.parts.pace.leave(this.waiter);
     this.unwatch();
   }

@@ -1,8 +1,9 @@
 import type { JobView } from '../jobs/record/job-record.js';
+import type { KnownPause } from '../jobs/record/changes.js';
 import { laterTick, type Tick } from '../jobs/schedule/tick.js';
 
 /**
- * The job's record as this master knows it. What is cached needs not be right: every write is conditional on it. But an operator's order must not go unnoticed: when
+ * The job's record as this master knows it. What is cached need not be right: every write is conditional on it. But an operator's order must not go unnoticed: when
  * the record was declared out of date while a read or write was under way, the outcome of that is not kept.
  */
 export class RecordCache {
@@ -32,6 +33,12 @@ export class RecordCache {
   /** As last read, also while that is out of date: for questions that need no proof. */
   get isPaused(): boolean {
     return this.lastRead?.record.pausedMs !== undefined;
+  }
+
+  /** As `isPaused`, and in which record. */
+  get pause(): KnownPause | undefined {
+    const { record, czxid } = this.lastRead ?? {};
+    return record?.pausedMs === undefined || czxid === undefined ? undefined : { sinceMs: record.pausedMs, czxid };
   }
 
   /** The highest tick that this process has seen decided. */

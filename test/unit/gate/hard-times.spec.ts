@@ -338,6 +338,37 @@ describe('a job that was removed', () => {
   });
 });
 
+describe('a record that is deleted', () => {
+  it('is made anew also where it goes last, just after it was read, and nothing is to be written', async () => {
+    const replica = new LoneReplica({ cron: EVERY_HOUR });
+    const { store } = replica;
+    await replica.pass(1);
+    store.controlChanged();
+    await settle();
+    await store.remove(JOB);
+    await replica.pass(6);
+    expect((await store.record()).schedule).toMatchObject(EVERY_HOUR);
+  });
+
+  it('does not let a job start that was paused', async () => {
+    const replica = new LoneReplica();
+    const { store } = replica;
+    await replica.pass(2);
+    await pause({ store, clock: replica.clock, address: 'a:1' }, JOB);
+    await replica.pass(2);
+    const [runs, since] = [replica.runs.length, (await store.record()).pausedMs];
+    expect(since).toEqual(expect.any(Number));
+    await store.remove(JOB);
+    store.controlChanged();
+    await replica.pass(30);
+    expect((await store.record()).pausedMs).toBe(since);
+    expect(replica.runs).toHaveLength(runs);
+    await resume({ store, clock: replica.clock, address: 'a:1' }, JOB);
+    await replica.pass(2);
+    expect(replica.runs.length).toBeGreaterThan(runs);
+  });
+});
+
 describe('a record that is deleted while a trigger runs that no tick has gone before', () => {
   it('comes back with that run, so that nothing starts beside it', async () => {
     const ends: (() => void)[] = [];

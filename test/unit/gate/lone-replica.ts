@@ -26,6 +26,8 @@ export class LoneStore extends MemoryJobStore {
   refusal: Error | undefined;
   /** The next write is made, its answer lost, and the record moved on since. */
   loseAnswer = false;
+  /** Tells who watches the control node last that it has changed, or gone. */
+  controlChanged: () => void = () => undefined;
   private silent = false;
   private held: { readonly reached: () => void; readonly go: Promise<void> } | undefined;
 
@@ -47,6 +49,7 @@ export class LoneStore extends MemoryJobStore {
   }
 
   override watchControl(job: string, listener: () => void): () => void {
+    this.controlChanged = listener;
     return super.watchControl(job, () => {
       if (!this.silent) listener();
     });

@@ -114,7 +114,7 @@ async function stepOf(
   const { declaration, by } = registration;
   const { known } = registration;
   // Thousands of jobs are declared at once, of which nothing is known: their schedules need not be read for it.
-  const isKnown = known.cursor !== undefined || known.running.length > 0;
+  const isKnown = known.cursor !== undefined || known.running.length > 0 || known.pause !== undefined;
   const restored = isKnown ? restore(view, ticksOf(view.record, controlView.control), known, by) : undefined;
   const living = await livingBeside(store, controlView.control, registration);
   const takesOver = mayPutInForce(controlView.control, declaration, living);

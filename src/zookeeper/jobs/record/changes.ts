@@ -151,16 +151,24 @@ export interface KnownRun {
   readonly czxid: bigint;
 }
 
-/** What a replica knows of a record that may be gone since: the highest tick that it has seen decided, and its runs. */
+/** A pause, and the record in which it was last seen. */
+export interface KnownPause {
+  readonly sinceMs: number;
+  readonly czxid: bigint;
+}
+
+/** What a replica knows of a record that may be gone since: the highest tick that it has seen decided, its runs, and whether the job was paused. */
 export interface KnownDecisions {
   readonly cursor: Tick | undefined;
   readonly running: readonly KnownRun[];
+  readonly pause?: KnownPause | undefined;
 }
 
 /**
  * Puts back what a replica knows and the record does not: it was deleted, and made again by somebody who knew less. The ticks since the last known one up to
  * when it was made are reported, because nobody can say any more whether they ran. A run that was claimed in another record is put back also where no tick tells that
- * this one is new, so that nothing starts beside it; one that was claimed in this record, and does not stand in it any more, was decided about.
+ * this one is new, so that nothing starts beside it; one that was claimed in this record, and does not stand in it any more, was decided about. A pause of another
+ * record goes on, unless somebody has resumed the job in this one.
  * Undefined: the record knows as much.
  */
 export function restore(
@@ -173,8 +181,11 @@ export function restore(
   const isCursorLost = known.cursor !== undefined && (record.cursor === undefined || compareTicks(record.cursor, known.cursor) < 0);
   const claims = new Set(record.running.map((entry) => entry.claim));
   const lost = known.running.filter((run) => !claims.has(run.entry.claim) && (isCursorLost || run.czxid !== czxid));
-  if (!isCursorLost && lost.length === 0) return undefined;
-  const withRuns = lost.reduce((grown, { entry }) => (hasRoomForRun(grown, entry) ? withRun(grown, entry) : grown), record);
+  const { pause } = known;
+  const isPauseLost = pause !== undefined && pause.czxid !== czxid && record.pausedMs === undefined && record.resumedMs === undefined;
+  if (!isCursorLost && !isPauseLost && lost.length === 0) return undefined;
+  const paused = isPauseLost ? { ...record, pausedMs: pause.sinceMs } : record;
+  const withRuns = lost.reduce((grown, { entry }) => (hasRoomForRun(grown, entry) ? withRun(grown, entry) : grown), paused);
   if (!isCursorLost || known.cursor === undefined) return { record: withRuns, verdicts: [] };
   const untilMs = record.cursor === undefined ? createdMs : known.cursor.dueMs;
   const verdicts = passed(ticks, known.cursor, untilMs, { outcome: 'missed', reason: 'record lost', by });

@@ -209,6 +209,16 @@ describe('what a replica knows of a record that is gone', () => {
     expect(restore(GONE)).toEqual({ record: { ...view.record, running: [asked] }, verdicts: [] });
     expect(restore(view.czxid)).toBeUndefined();
   });
+
+  it('keeps the job paused that was paused in another record, until somebody has resumed it', () => {
+    const restore = (view: ReturnType<typeof viewOf>, czxid: bigint): unknown =>
+      changes.restore(view, everySecond, { cursor: undefined, running: [], pause: { sinceMs: 7, czxid } }, 'me:1');
+    const view = viewOf({ cursor: undefined });
+    expect(restore(view, GONE)).toEqual({ record: { ...view.record, pausedMs: 7 }, verdicts: [] });
+    expect(restore(view, view.czxid)).toBeUndefined();
+    expect(restore(viewOf({ resumedMs: 8 }), GONE)).toBeUndefined();
+    expect(restore(viewOf({ pausedMs: 8 }), GONE)).toBeUndefined();
+  });
 });
 
 it('a success is noted unless a later one is, and an alarm by the whole millisecond', () => {
