@@ -1,7 +1,7 @@
 // The public API, in the order of the flow: the module, what is attached to methods, what a run sees, who is master,
 // what can go wrong.
 export { ZookeeperModule, type ZookeeperModuleAsyncOptions, type ZookeeperOptionsFactory } from './zookeeper/zookeeper.module.js';
-export type { RunLogging } from './zookeeper/gate/run-log.js';
+export type { RunLogging } from './zookeeper/execution/run-log.js';
 export { type ZookeeperAuthOptions, type ZookeeperModuleOptions, ZookeeperOptionsError } from './zookeeper/zookeeper.options.js';
 
 export { MasterOnly } from './zookeeper/decorators/master-only.js';
@@ -9,13 +9,13 @@ export type { MasterOnlyOptions } from './zookeeper/decorators/guarded.js';
 export type { JobOptions } from './zookeeper/jobs/run/job-options.js';
 export type { InterruptedPolicy, MisfirePolicy, OverlapPolicy, RetryOptions } from './zookeeper/jobs/run/job-rules.js';
 export { OnMasterElected, OnMasterLost } from './zookeeper/decorators/on-master.js';
-export { ClusterCronExceptionFilter } from './zookeeper/decorators/cluster-cron.filter.js';
-export { ClusterJobsAdminModule } from './zookeeper/decorators/jobs-admin.module.js';
-export type { AdminAccess, ClusterJobsAdminOptions } from './zookeeper/decorators/jobs-admin.options.js';
-export { MasterGuard, type MasterGuardOptions } from './zookeeper/decorators/master.guard.js';
-export { MasterElection } from './zookeeper/decorators/master-election.js';
-export { ClusterJobs } from './zookeeper/decorators/cluster-jobs.js';
-export type { AddedJobOptions } from './zookeeper/decorators/added-job.js';
+export { ClusterCronExceptionFilter } from './zookeeper/api/cluster-cron.filter.js';
+export { ClusterJobsAdminModule } from './zookeeper/api/jobs-admin.module.js';
+export type { AdminAccess, ClusterJobsAdminOptions } from './zookeeper/api/jobs-admin.options.js';
+export { MasterGuard, type MasterGuardOptions } from './zookeeper/api/master.guard.js';
+export { MasterElection } from './zookeeper/api/master-election.js';
+export { ClusterJobs } from './zookeeper/api/cluster-jobs.js';
+export type { AddedJobOptions } from './zookeeper/api/added-job.js';
 
 export { JobRun, type RunCause } from './zookeeper/jobs/run/job-run.js';
 export type { Checkpoint } from './zookeeper/jobs/run/checkpoint.js';

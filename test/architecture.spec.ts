@@ -59,7 +59,7 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
     refused: [
       ['src/app/app.module.ts', "import { x } from '../zookeeper/gate/gate.js';"],
       ['src/main.ts', "import { x } from './index.js';"],
-      ['src/zookeeper/gate/gate.ts', "import { x } from '../../app/app.config.js';"],
+      ['src/zookeeper/dispatch/dispatcher.ts', "import { x } from '../../app/app.config.js';"],
       ['src/index.ts', "import { x } from './app/app.config.js';"],
     ],
     allowed: [
@@ -87,14 +87,14 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
     ],
   },
   'Nest only in app, adapters, decorators, the module and the testing kit': {
-    refused: [['src/zookeeper/gate/gate.ts', "import { Injectable } from '@nestjs/common';"]],
+    refused: [['src/zookeeper/dispatch/dispatcher.ts', "import { Injectable } from '@nestjs/common';"]],
     allowed: [['src/zookeeper/decorators/guard.ts', "import { Injectable } from '@nestjs/common';"]],
   },
   'rxjs only where an Observable is handed out': {
     refused: [
-      ['src/zookeeper/gate/gate.ts', "import { Subject } from 'rxjs'; export const s = new Subject();"],
+      ['src/zookeeper/dispatch/dispatcher.ts', "import { Subject } from 'rxjs'; export const s = new Subject();"],
       [
-        'src/zookeeper/gate/gate.ts',
+        'src/zookeeper/dispatch/dispatcher.ts',
         "import { Observable } from 'rxjs'; export class A { private x: Observable<number>; #y: Observable<number>; }",
       ],
     ],
@@ -163,7 +163,7 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
       ['src/zookeeper/jobs/control/pause.ts', 'const record = { ...view.record, pausedMs: nowMs };'],
       ['src/zookeeper/jobs/control/pause.ts', 'const next = { ...was, pausedMs: nowMs };'],
       ['src/zookeeper/jobs/decide/draft.ts', 'this.current = { ...this.current, cursor };'],
-      ['src/zookeeper/gate/job-loop.ts', 'const record = { ...record, running: [] };'],
+      ['src/zookeeper/dispatch/job-loop.ts', 'const record = { ...record, running: [] };'],
       ['src/zookeeper/jobs/control/reset.ts', 'const record = { ...EMPTY_RECORD, schedule };'],
       ['src/zookeeper/jobs/control/reset.ts', 'const record = { schedule, cursor, running: [], triggers: [], pausedMs };'],
     ],

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { Explorer } from './decorators/explorer.js';
+import { Explorer } from './boot/explorer.js';
 import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './decorators/inject.js';
-import { Gate } from './gate/gate.js';
+import { Dispatcher } from './dispatch/dispatcher.js';
 import { JobSetupError } from './jobs/run/errors.js';
 import type { Elections } from './mastership/election.js';
 import { type Clock, systemClock, type Timer } from './support/clock.js';
@@ -42,7 +42,7 @@ export class ZookeeperLifecycle implements OnApplicationBootstrap, OnModuleDestr
   constructor(
     modules: ModulesContainer,
     private readonly explorer: Explorer,
-    @Inject(GATE) private readonly gate: Gate,
+    @Inject(GATE) private readonly gate: Dispatcher,
     @Inject(ELECTIONS) private readonly elections: Elections,
     @Inject(SETTINGS) private readonly settings: ZookeeperSettings,
     @Inject(OBSERVER) private readonly observer: Observer,

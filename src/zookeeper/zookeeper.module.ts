@@ -8,11 +8,11 @@ import {
   type Type,
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { Explorer } from './decorators/explorer.js';
-import { ClusterJobs } from './decorators/cluster-jobs.js';
+import { Explorer } from './boot/explorer.js';
+import { ClusterJobs } from './api/cluster-jobs.js';
 import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, OBSERVER, SETTINGS } from './decorators/inject.js';
-import { MasterElection } from './decorators/master-election.js';
-import { Gate } from './gate/gate.js';
+import { MasterElection } from './api/master-election.js';
+import { Dispatcher } from './dispatch/dispatcher.js';
 import { JobEvents } from './jobs/record/job-events.js';
 import type { JobStore } from './jobs/persistence/job-store.js';
 import { MemoryJobStore } from './jobs/persistence/memory-store.js';
@@ -127,7 +127,7 @@ export const COMMON: Provider[] = [
       store: JobStore | undefined,
       events: JobEvents,
     ) =>
-      new Gate(elections, {
+      new Dispatcher(elections, {
         observer,
         clock: systemClock,
         drainTimeoutMs,

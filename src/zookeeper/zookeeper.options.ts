@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import type { RunLogging } from './gate/run-log.js';
+import type { RunLogging } from './execution/run-log.js';
 import type { ConnectionOptions } from 'node:tls';
 import { ClusterCronError } from './support/errors.js';
 import { problemsOf } from './zookeeper.options.check.js';

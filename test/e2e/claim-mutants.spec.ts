@@ -24,7 +24,7 @@ it.concurrent('with all guards, ticks are started once, only by a master, by a r
 
 it.concurrent('ticks are started twice when a run does not wait for its claim', async () => {
   using mutant = await mutantOf({
-    file: 'gate/job-loop.js',
+    file: 'dispatch/job-loop.js',
     guard: 'if (result !== undefined && !(await this.meet(result, epoch, tenure)))',
     instead: 'if (result !== undefined && (await this.meet(result, epoch, tenure), false))',
   });
@@ -58,7 +58,7 @@ it.concurrent('ticks are lost in a stall when only those count that are due just
 
 it.concurrent('a replica whose clock is a year ahead uses up the ticks of a year when nothing bounds its clock', async () => {
   using mutant = await mutantOf({
-    file: 'gate/clock-guard.js',
+    file: 'dispatch/clock-guard.js',
     guard: "return Math.abs(offMs) <= this.maxClockSkewMs ? GOOD : { kind: 'off', offMs };",
     instead: 'return GOOD;',
   });

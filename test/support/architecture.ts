@@ -250,6 +250,8 @@ const recordChangesInOnePlace: Rule = (file) => {
 const NEST_PLACES = [
   'src/app/',
   'src/zookeeper/adapters/',
+  'src/zookeeper/api/',
+  'src/zookeeper/boot/',
   'src/zookeeper/decorators/',
   'src/zookeeper/zookeeper.module.ts',
   'src/zookeeper/zookeeper.lifecycle.ts',

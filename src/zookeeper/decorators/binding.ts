@@ -1,12 +1,12 @@
 import { Inject } from '@nestjs/common';
-import { Gate } from '../gate/gate.js';
+import { Dispatcher } from '../dispatch/dispatcher.js';
 import { GATE } from './inject.js';
 
 /** Which application's gate an instance belongs to. */
-const gates = new WeakMap<object, Gate>();
+const gates = new WeakMap<object, Dispatcher>();
 
 /** Who wants to hear of instances that Nest makes after boot. */
-const strays = new WeakMap<Gate, (instance: object) => void>();
+const strays = new WeakMap<Dispatcher, (instance: object) => void>();
 
 const SLOT = Symbol('the gate, injected by Nest');
 const BIND = Symbol('bind this instance to a gate');
@@ -27,7 +27,7 @@ export function makeBindable(prototype: object): void {
       return gates.get(this);
     },
     set(this: object, gate: unknown) {
-      if (!(gate instanceof Gate)) return;
+      if (!(gate instanceof Dispatcher)) return;
       gates.set(this, gate);
       strays.get(gate)?.(this);
     },
@@ -35,25 +35,25 @@ export function makeBindable(prototype: object): void {
   Object.defineProperty(prototype, BIND, {
     configurable: true,
     value(this: object, gate: unknown) {
-      if (gate instanceof Gate) gates.set(this, gate);
+      if (gate instanceof Dispatcher) gates.set(this, gate);
     },
   });
   Inject(GATE)(prototype, SLOT);
 }
 
 /** Binds an instance, whoever made it. Of a proxy that hands out methods bound to its target, the target too. */
-export function bindInstance(instance: object, gate: Gate): void {
+export function bindInstance(instance: object, gate: Dispatcher): void {
   gates.set(instance, gate);
   const bind = (instance as Bindable)[BIND];
   if (typeof bind === 'function') bind.call(instance, gate);
 }
 
 /** The gate that an instance is bound to. A mock in its place counts as none. */
-export function gateOf(instance: unknown): Gate | undefined {
+export function gateOf(instance: unknown): Dispatcher | undefined {
   return typeof instance === 'object' && instance !== null ? gates.get(instance) : undefined;
 }
 
 /** Calls `tell` with each instance that Nest constructs from now on and injects this gate into. */
-export function onStray(gate: Gate, tell: (instance: object) => void): void {
+export function onStray(gate: Dispatcher, tell: (instance: object) => void): void {
   strays.set(gate, tell);
 }

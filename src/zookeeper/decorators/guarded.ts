@@ -1,4 +1,4 @@
-import type { GatedJob, Method } from '../gate/gated-job.js';
+import type { GatedJob, Method } from '../dispatch/gated-job.js';
 import { JobSetupError } from '../jobs/run/errors.js';
 import type { JobOptions } from '../jobs/run/job-options.js';
 import { Attached } from './attached.js';

@@ -1,7 +1,7 @@
 // Reflect.getMetadata and its kin, which @nestjs/schedule and Nest itself use, too.
 import { types } from 'node:util';
 import 'reflect-metadata';
-import type { GatedJob, Method } from '../gate/gated-job.js';
+import type { GatedJob, Method } from '../dispatch/gated-job.js';
 import { JobSetupError, UnboundError } from '../jobs/run/errors.js';
 import { electionNameProblem, nameProblem } from '../support/names.js';
 import { JOB_OPTIONS, jobOptionProblem, type JobOptions } from '../jobs/run/job-options.js';

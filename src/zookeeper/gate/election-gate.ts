@@ -1,14 +1,11 @@
 import { createHash } from 'node:crypto';
 import { RunAbortedError } from '../jobs/run/errors.js';
-import type { JobEvents } from '../jobs/record/job-events.js';
-import type { JobStore } from '../jobs/persistence/job-store.js';
 import type { Election, HeldTenure } from '../mastership/election.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { Availability } from './availability.js';
 import { InProgress } from './in-progress.js';
 import { MasterHooks } from './master-hooks.js';
-import type { RunLogging } from './run-log.js';
 
 /** How long a run, or a hook, may go on after it was told to stop. */
 export const ABORT_GRACE_MS = 2_000;
@@ -18,26 +15,14 @@ const NOT_RESIGNED = 'the node is not resigned, it stays until this process and 
 /** How long a drain waits, when the runs are over, for their verdicts to be written. */
 const FLUSH_MS = 2_000;
 
+/** What a gate needs of its application. */
 export interface GateParts {
   readonly observer: Observer;
   readonly clock: Clock;
   /** How long a drain waits for runs before it aborts them. */
   readonly drainTimeoutMs: number;
-  /** Which runs' starts and successes are logged at LOG. */
-  readonly logRuns: RunLogging;
-  /** A replica whose clock is further off the ensemble's decides about no tick. */
-  readonly maxClockSkewMs: number;
   /** `host:port` of this replica. */
   readonly address: string;
-  /** False: never becomes master, and declares no jobs. */
-  readonly candidate: boolean;
-  readonly service: string;
-  readonly version: string;
-  /** Of schedules that name no time zone; undefined: that of the process. */
-  readonly timeZone?: string | undefined;
-  /** Where ticks are claimed; undefined: nowhere, every fire on the master runs. */
-  readonly store: JobStore | undefined;
-  readonly events: JobEvents;
 }
 
 /** Writes down what became of runs. */

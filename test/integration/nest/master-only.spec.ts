@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { JobRun, MasterOnly, NotMasterError, OnMasterElected, UnboundError, ZookeeperModule } from '../../../src/index.js';
 import { ELECTIONS, runJob, TestElections, ZookeeperTestingModule } from '../../../src/testing.js';
 import { GATE } from '../../../src/zookeeper/decorators/inject.js';
-import type { Gate } from '../../../src/zookeeper/gate/gate.js';
+import type { Dispatcher } from '../../../src/zookeeper/dispatch/dispatcher.js';
 import { eventually } from '../../support/eventually.js';
 import { boot, closeAll, fire } from './app.js';
 
@@ -51,7 +51,7 @@ describe.each([
     expect(log.with('error')).toEqual([]);
     expect(
       app
-        .get<Gate>(GATE)
+        .get<Dispatcher>(GATE)
         .list()
         .map(({ identity, counts }) => [identity.name, counts]),
     ).toEqual([['job', { started: 0, failed: 0, skipped: 1, held: 0, refused: 0 }]]);
@@ -97,7 +97,7 @@ describe('@MasterOnly with @Interval and @Timeout', () => {
     const { app } = await boot({ ...standby, providers: [Jobs] });
     const skipped = (): number[] =>
       app
-        .get<Gate>(GATE)
+        .get<Dispatcher>(GATE)
         .list()
         .map(({ counts }) => counts.skipped);
     await eventually(() => expect(skipped().every((count) => count > 0)).toBe(true), { what: 'a tick of each' });
@@ -284,7 +284,7 @@ describe('inheritance', () => {
     const { app } = await boot({ ...master, providers: [Letters, Parcels] });
     expect(
       app
-        .get<Gate>(GATE)
+        .get<Dispatcher>(GATE)
         .list()
         .map(({ identity }) => identity.name),
     ).toEqual(['Letters.send', 'Parcels.send']);
@@ -299,7 +299,7 @@ describe('inheritance', () => {
     expect(app.get(Loud).seen).toEqual(['loud', 'base loud']);
     expect(
       app
-        .get<Gate>(GATE)
+        .get<Dispatcher>(GATE)
         .list()
         .map(({ identity, counts }) => [identity.name, counts.started]),
     ).toEqual([['loud', 1]]);
@@ -613,7 +613,7 @@ describe('plain methods on request-scoped providers', () => {
     app.get(TestElections).setMaster(false);
     expect(() => one.work()).toThrow(NotMasterError);
     await app.resolve(PerRequest);
-    expect(app.get<Gate>(GATE).list()).toHaveLength(1);
+    expect(app.get<Dispatcher>(GATE).list()).toHaveLength(1);
   });
 });
 

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { JobRun, JobSetupError, MasterOnly, type MasterOnlyOptions } from '../../../src/index.js';
 import { ZookeeperTestingModule } from '../../../src/testing.js';
 import { GATE } from '../../../src/zookeeper/decorators/inject.js';
-import type { Gate } from '../../../src/zookeeper/gate/gate.js';
+import type { Dispatcher } from '../../../src/zookeeper/dispatch/dispatcher.js';
 import type { JobIdentity } from '../../../src/zookeeper/jobs/run/job-identity.js';
 import { boot, closeAll } from './app.js';
 
@@ -29,7 +29,7 @@ function jobs(...decorators: readonly MethodDecorator[]): new () => object {
 
 async function identityOf(...decorators: readonly MethodDecorator[]): Promise<JobIdentity> {
   const { app } = await boot({ imports, providers: [jobs(...decorators)] });
-  const [job] = app.get<Gate>(GATE).list();
+  const [job] = app.get<Dispatcher>(GATE).list();
   return (job as NonNullable<typeof job>).identity;
 }
 

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ClusterJobs, JobRun, type JobVerdict, MasterOnly, ZookeeperModule } from '../../../src/index.js';
 import { ZookeeperTestingModule } from '../../../src/testing.js';
 import { GATE } from '../../../src/zookeeper/decorators/inject.js';
-import type { Gate } from '../../../src/zookeeper/gate/gate.js';
+import type { Dispatcher } from '../../../src/zookeeper/dispatch/dispatcher.js';
 import { eventually } from '../../support/eventually.js';
 import { boot, closeAll, fire } from './app.js';
 
@@ -110,7 +110,7 @@ describe('handles of the scheduler library', () => {
     const { app } = await boot({ imports: [ScheduleModule.forRoot(), kit(false)], providers: [Jobs] });
     const skipped = (name: string): number =>
       app
-        .get<Gate>(GATE)
+        .get<Dispatcher>(GATE)
         .list()
         .find(({ identity }) => identity.name === name)?.counts.skipped ?? 0;
     await eventually(() => expect(skipped('often')).toBeGreaterThan(1), { what: 'fires of the interval' });
@@ -146,8 +146,8 @@ describe('an instance that was made after boot', () => {
     expect(log.with('event=job.stray')).toEqual([expect.stringMatching(/^error Payout\.pay has @Cron.*schedule never fires/u)]);
     expect(await payout.pay()).toBe('paid');
     expect(Payout.runs).toHaveLength(1);
-    const { list } = app.get<Gate>(GATE);
-    expect(list.call(app.get<Gate>(GATE)).filter(({ loop }) => loop !== undefined)).toEqual([]);
+    const { list } = app.get<Dispatcher>(GATE);
+    expect(list.call(app.get<Dispatcher>(GATE)).filter(({ loop }) => loop !== undefined)).toEqual([]);
     expect(await app.get(ClusterJobs).list()).toEqual([]);
     expect(verdicts).toEqual([]);
   });

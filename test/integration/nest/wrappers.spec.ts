@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ClusterJobs, JobRun, type JobVerdict, MasterOnly, ZookeeperModule } from '../../../src/index.js';
 import { ZookeeperTestingModule } from '../../../src/testing.js';
 import { GATE } from '../../../src/zookeeper/decorators/inject.js';
-import type { Gate } from '../../../src/zookeeper/gate/gate.js';
+import type { Dispatcher } from '../../../src/zookeeper/dispatch/dispatcher.js';
 import { eventually } from '../../support/eventually.js';
 import { boot, closeAll, fire } from './app.js';
 
@@ -180,7 +180,7 @@ const standalone = (candidate = true) =>
 
 function countsOf(app: INestApplication): { readonly started: number; readonly skipped: number } {
   const counts = app
-    .get<Gate>(GATE)
+    .get<Dispatcher>(GATE)
     .list()
     .map((job) => job.counts);
   return { started: counts.reduce((sum, { started }) => sum + started, 0), skipped: counts.reduce((sum, { skipped }) => sum + skipped, 0) };

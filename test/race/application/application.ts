@@ -1,4 +1,4 @@
-import { Gate } from '../../../src/zookeeper/gate/gate.js';
+import { Dispatcher } from '../../../src/zookeeper/dispatch/dispatcher.js';
 import type { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
 import type { JobIdentity } from '../../../src/zookeeper/jobs/run/job-identity.js';
 import { JobEvents } from '../../../src/zookeeper/jobs/record/job-events.js';
@@ -36,7 +36,7 @@ const identity: JobIdentity = {
 /** The library's own gate, hooks and job loops over one replica of the model, as an application has them. */
 export class Application {
   readonly store: ZookeeperJobStore;
-  readonly gate: Gate;
+  readonly gate: Dispatcher;
 
   constructor(
     readonly replica: Replica,
@@ -51,7 +51,7 @@ export class Application {
       },
     };
     this.store = new ZookeeperJobStore({ sessions, rootPath: ROOT, service: SERVICE, clock: process, observer });
-    this.gate = new Gate(seen(elections), {
+    this.gate = new Dispatcher(seen(elections), {
       ...{ observer, clock: process, drainTimeoutMs: DRAIN_TIMEOUT_MS, maxClockSkewMs: 30_000, address: options.address },
       ...{ candidate: true, service: SERVICE, version: VERSION, store: this.store, events: new JobEvents(() => undefined) },
       logRuns: 'seldom',

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
-import { execute, type Order, runBehind } from '../../../src/zookeeper/gate/execution.js';
-import { JobEvents } from '../../../src/zookeeper/jobs/record/job-events.js';
+import { execute, type Order, runBehind } from '../../../src/zookeeper/execution/execution.js';
 import type { JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
 import { Belief } from '../../../src/zookeeper/mastership/belief.js';
 import type { Drain, Election } from '../../../src/zookeeper/mastership/election.js';
@@ -10,7 +9,7 @@ import type { Mastership, Tenure } from '../../../src/zookeeper/mastership/maste
 import type { Lease } from '../../../src/zookeeper/session/lease.js';
 import { silentObserver } from '../../../src/zookeeper/support/observer.js';
 import { HandClock } from '../mastership/hand-clock.js';
-import { settle } from './lone-replica.js';
+import { settle } from '../dispatch/lone-replica.js';
 
 const DRAIN_TIMEOUT_MS = 10_000;
 const LEASE_MS = 100_000;
@@ -98,14 +97,7 @@ function setUp() {
     observer: { observe: ({ event }) => void (event.startsWith('drain.') && events.push(event)) },
     clock,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
-    maxClockSkewMs: 30_000,
-    logRuns: 'seldom',
     address: 'a:1',
-    candidate: true,
-    service: 'Bank',
-    version: '1',
-    store: undefined,
-    events: new JobEvents(() => undefined),
   });
   const outcomes: string[] = [];
   /** Starts a run that heeds its signal unless told otherwise. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Announcer } from '../../../../src/zookeeper/decorators/announcer.js';
+import { Announcer } from '../../../../src/zookeeper/api/announcer.js';
 import { HandClock } from '../../mastership/hand-clock.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,4 @@
-import { ClusterJobs } from '../../../../src/zookeeper/decorators/cluster-jobs.js';
+import { ClusterJobs } from '../../../../src/zookeeper/api/cluster-jobs.js';
 import type { JobIdentity } from '../../../../src/zookeeper/jobs/run/job-identity.js';
 import { JobEvents } from '../../../../src/zookeeper/jobs/record/job-events.js';
 import type { Elections } from '../../../../src/zookeeper/mastership/election.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ClusterJobs } from '../../../../src/zookeeper/decorators/cluster-jobs.js';
+import type { ClusterJobs } from '../../../../src/zookeeper/api/cluster-jobs.js';
 import { BadOrderError } from '../../../../src/zookeeper/jobs/control/errors.js';
 import type { JobStore } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import { Application, withStore } from './application.js';

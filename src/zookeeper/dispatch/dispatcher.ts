@@ -1,0 +1,264 @@
+import type { JobIdentity } from '../jobs/run/job-identity.js';
+import type { KnownDecisions } from '../jobs/record/changes.js';
+import { livingVersions } from '../jobs/control/in-force.js';
+import { register, type Registered } from '../jobs/control/registration.js';
+import type { CatchUp } from '../jobs/control/question.js';
+import type { Elections } from '../mastership/election.js';
+import type { Waiting } from '../session/connected.js';
+import { Absent } from './gone-replicas.js';
+import { ClockGuard } from './clock-guard.js';
+import { Declarations } from './declarations.js';
+import { ElectionGate } from '../gate/election-gate.js';
+import type { DispatchParts } from './dispatch-parts.js';
+import { GatedJob, type Bound, type Method } from './gated-job.js';
+import { JobLoop } from './job-loop.js';
+import type { LoopParts } from './loop-parts.js';
+import { OwnRuns } from './own-runs.js';
+import { Pace } from './catch-up-limit.js';
+import { Recent } from '../support/recent.js';
+import { UncoveredJobs } from './uncovered-jobs.js';
+
+/** A declaration that goes by an older list of members would at most leave a schedule in force, or take it back, so much later. */
+const LIVING_FOR_MS = 1_000;
+
+/** Decides for every job and hook of one application. Made once per application; two applications in one process have two. */
+export class Dispatcher {
+  private readonly gates = new Map<string, ElectionGate>();
+  private readonly jobs = new Map<string, GatedJob>();
+  /** The same jobs by their name, which a plain method may share. */
+  private readonly named = new Map<string, Set<GatedJob>>();
+  /** Of jobs that were taken out, and whose runs go on. */
+  private readonly retired = new Map<JobLoop, string>();
+  /** The runs of this process, by the name of their job: a job that is added again goes on with those of the one before. */
+  private readonly runs = new Map<string, OwnRuns>();
+  private readonly declarations: Declarations;
+  private readonly uncovered: UncoveredJobs | undefined;
+  /** The living versions, read once for thousands of jobs that are declared one after the other. */
+  private readonly living: Recent<ReadonlySet<string>>;
+  private readonly loopParts: LoopParts | undefined;
+  private readonly closing = new AbortController();
+  private started = false;
+
+  /** What the schedule of an added job would call, given what calls its function: with whatever monitors wrap around that. */
+  wrapAdded: (identity: JobIdentity, method: Method) => Method = (_, method) => method;
+
+  constructor(
+    private readonly elections: Elections,
+    private readonly parts: DispatchParts,
+  ) {
+    const { store, observer, clock, maxClockSkewMs } = parts;
+    this.living = new Recent(clock, LIVING_FOR_MS, async () => livingVersions((await store?.members()) ?? []));
+    const isShared = store !== undefined && elections.claims.kind === 'ensemble';
+    this.uncovered = isShared ? new UncoveredJobs({ store, clock, observer, jobs: () => this.list() }) : undefined;
+    this.declarations = new Declarations(elections, parts, (job) => this.register(job, { cursor: undefined, running: [] }));
+    this.loopParts = store && {
+      ...parts,
+      store,
+      clockGuard: new ClockGuard(clock, observer, maxClockSkewMs),
+      pace: new Pace(clock),
+      absent: new Absent(store, clock),
+    };
+  }
+
+  /** The time zone of schedules that name none; undefined: that of the process. */
+  get timeZone(): string | undefined {
+    return this.parts.timeZone;
+  }
+
+  /** True after `close`: nothing starts here any more. */
+  get isClosed(): boolean {
+    return this.closing.signal.aborted;
+  }
+
+  /** The gate of the election with this name (undefined: the service's own), made on first use. */
+  election(name: string | undefined): ElectionGate {
+    const found = this.gates.get(name ?? '');
+    if (found !== undefined) return found;
+    const made = new ElectionGate(this.elections.election(name), this.parts);
+    if (this.uncovered !== undefined) made.election.onChange(this.uncovered.soon);
+    if (this.isClosed) made.close();
+    this.gates.set(name ?? '', made);
+    return made;
+  }
+
+  /** The gated form of a job. Instances of one class share it. `bound`: how its runs come about, where that is known already. */
+  job(identity: JobIdentity, bound?: Bound): GatedJob {
+    const key = keyOf(identity);
+    const found = this.jobs.get(key);
+    if (found !== undefined) return found;
+    const job = new GatedJob(identity, this.election(identity.election), this.parts);
+    if (bound !== undefined) job.bind(bound);
+    this.jobs.set(key, job);
+    const namesakes = this.named.get(identity.name);
+    if (namesakes === undefined) this.named.set(identity.name, new Set([job]));
+    else namesakes.add(job);
+    if (this.started) this.takeUp([job]);
+    return job;
+  }
+
+  /** A job that is made at run time, and calls `method` for each run. */
+  add(identity: JobIdentity, method: Method): GatedJob {
+    let registered: Method | undefined;
+    const call: Method = (run) => job.around([run], () => job.enter(undefined, method, [run]));
+    // Not before it runs: monitors are in their places once the application has started.
+    const through: Bound['through'] = (run) => (registered ??= this.wrapAdded(identity, call))(run);
+    const job: GatedJob = this.job(identity, { instance: undefined, through });
+    return job;
+  }
+
+  /** The job of an instance that boot has not found: the one of its class where there is one, else only the gate, without a schedule. */
+  jobOfStray(identity: JobIdentity): GatedJob {
+    return this.jobs.get(keyOf(identity)) ?? this.job({ ...identity, schedule: undefined });
+  }
+
+  /** Every job made so far, with its counters. */
+  list(): readonly GatedJob[] {
+    return [...this.jobs.values()];
+  }
+
+  /** Whether this application has a job of that name. */
+  has(name: string): boolean {
+    return this.named.has(name);
+  }
+
+  /**
+   * Resolves when the cluster knows the job of that name, which is about to be declared by this replica; without a name, all of them. At once for any other, and
+   * where nothing is declared. Resolves as well when the wait is over.
+   * @throws the signal's reason.
+   */
+  declared(name: string | undefined, waiting: Waiting): Promise<void> {
+    return this.declarations.known(() => (name === undefined ? undefined : [...(this.named.get(name) ?? [])]), waiting);
+  }
+
+  /** What a job waits for in catching up; undefined: for nothing, or on another replica. */
+  catchUp(job: string): CatchUp | undefined {
+    return this.loopParts?.pace.waitOf(job);
+  }
+
+  /**
+   * Stops to decide about a job that was added at run time. What is in progress goes on, and gets its verdict. Resolves when nothing else that was
+   * under way for it can write any more.
+   */
+  async forget(identity: JobIdentity): Promise<void> {
+    const key = keyOf(identity);
+    const job = this.jobs.get(key);
+    if (job === undefined) return;
+    this.jobs.delete(key);
+    const namesakes = this.named.get(identity.name);
+    namesakes?.delete(job);
+    if (namesakes?.size === 0) this.named.delete(identity.name);
+    job.forgotten.abort();
+    const declared = this.declarations.forget(job);
+    this.uncovered?.forget(identity.name);
+    const { loop } = job;
+    if (loop === undefined) return;
+    loop.onClosed = () => this.dismiss(loop);
+    this.retired.set(loop, identity.name);
+    await Promise.all([loop.retire(), declared]);
+  }
+
+  /** Tells the hooks of elections that were decided before the application had started, and begins to decide about ticks. */
+  start(): void {
+    this.started = true;
+    for (const gate of this.gates.values()) gate.hooks.look();
+    this.takeUp([...this.jobs.values()]);
+  }
+
+  /** For good: nothing starts any more. What is in progress goes on. */
+  close(): void {
+    if (this.isClosed) return;
+    this.closing.abort();
+    this.declarations.close();
+    this.uncovered?.close();
+    for (const gate of this.gates.values()) gate.close();
+  }
+
+  /** What is still in progress where no mastership was left to be drained (lost or in doubt) is aborted and waited for. */
+  async abandon(why: string): Promise<'drained' | 'stuck'> {
+    const ends = await Promise.all([...this.gates.values()].map((gate) => gate.abandon(why)));
+    for (const { loop } of this.jobs.values()) loop?.close();
+    for (const loop of this.retired.keys()) loop.close();
+    return ends.includes('stuck') ? 'stuck' : 'drained';
+  }
+
+  /** Gives the scheduled ones among these jobs their loops, and declares them to the cluster, a few at a time. */
+  private takeUp(jobs: readonly GatedJob[]): void {
+    const { loopParts } = this;
+    if (loopParts === undefined || this.isClosed) return;
+    const scheduled = jobs.filter((job) => job.identity.schedule !== undefined && job.isBound && job.loop === undefined);
+    this.declarations.expect(scheduled);
+    for (const job of scheduled) job.loop = this.loopOf(job, loopParts);
+    if (this.elections.claims.kind === 'process') for (const job of scheduled) job.loop?.look();
+    else this.declarations.begin(scheduled);
+    if (scheduled.length > 0) this.uncovered?.soon();
+  }
+
+  private loopOf(job: GatedJob, loopParts: LoopParts): JobLoop {
+    const loop = new JobLoop(
+      {
+        identity: job.identity,
+        register: (known) => this.register(job, known),
+        start: (entry, tenure, schedule, input, ended) => job.start(entry, tenure, schedule, input, ended),
+      },
+      job.gate,
+      loopParts,
+      this.runsOf(job.identity.name),
+    );
+    loop.look();
+    return loop;
+  }
+
+  /** A loop that was taken out before hands over to the new one. */
+  private runsOf(name: string): OwnRuns {
+    for (const [loop, of] of this.retired) if (of === name) loop.close();
+    const runs = this.runs.get(name) ?? new OwnRuns();
+    this.runs.set(name, runs);
+    return runs;
+  }
+
+  private dismiss(loop: JobLoop): void {
+    const name = this.retired.get(loop);
+    this.retired.delete(loop);
+    if (name !== undefined && !this.has(name)) this.runs.delete(name);
+  }
+
+  private async register(job: GatedJob, known: KnownDecisions): Promise<'own' | 'other' | undefined> {
+    const { store, version, address } = this.parts;
+    if (store === undefined) return undefined;
+    const { identity } = job;
+    const registered = await register(store, identity.name, {
+      declaration: {
+        version,
+        schedule: identity.rules.claim === 'tick' ? identity.cron : undefined,
+        kind: identity.schedule ?? 'added',
+        claim: identity.rules.claim,
+        election: job.gate.election.key,
+        maxSilenceMs: identity.rules.maxSilenceMs,
+        disabled: identity.disabled,
+      },
+      by: address,
+      living: () => this.living.get(),
+      known,
+    });
+    this.declarations.made(job);
+    this.report(job, registered);
+    return registered.othersCode === true ? 'other' : 'own';
+  }
+
+  private report(job: GatedJob, { change, note, zonesDiffer }: Registered): void {
+    if (zonesDiffer !== undefined && zonesDiffer !== job.toldZones) this.tell('warn', 'job.zones-differ', zonesDiffer, job);
+    job.toldZones = zonesDiffer ?? job.toldZones;
+    // While another schedule is in force this is asked each minute.
+    if (note === undefined || note === job.toldNote) return;
+    job.toldNote = note;
+    this.tell(change === 'none' ? 'debug' : 'info', 'job.registered', note, job);
+  }
+
+  private tell(level: 'debug' | 'info' | 'warn', event: string, message: string, job: GatedJob): void {
+    this.parts.observer.observe({ level, event, message, fields: { job: job.identity.name } });
+  }
+}
+
+function keyOf(identity: JobIdentity): string {
+  return JSON.stringify([identity.name, identity.method, identity.election, identity.schedule]);
+}

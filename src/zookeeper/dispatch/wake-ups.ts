@@ -1,0 +1,71 @@
+import type { Plan } from '../jobs/decide/plan.js';
+import type { Timer } from '../support/clock.js';
+import type { Absence } from './gone-replicas.js';
+import type { LoopParts } from './loop-parts.js';
+import type { Waiter } from './catch-up-limit.js';
+
+/** A job is looked at at least this often, so that a clock that was set, or a machine that slept, is noticed. */
+export const MAX_SLEEP_MS = 10_000;
+
+/** Whoever deletes the nodes of a job deletes those below the record first, and the record within this time. */
+const DELETING_MS = 5_000;
+
+/** Sees to it that one job is looked at again: at a time, when it is its turn in catching up, or when another replica's run is out of the way. */
+export class Reasons {
+  private timer: Timer | undefined;
+  private second: Timer | undefined;
+  private readonly watches: (() => void)[] = [];
+
+  constructor(
+    private readonly parts: Pick<LoopParts, 'store' | 'clock' | 'pace'>,
+    private readonly waiter: Waiter,
+    /** As `look`, when the record has to be read again. */
+    private readonly outdated: () => void,
+  ) {}
+
+  /** What a plan that was carried out waits for. */
+  await(plan: Plan, { waiting, lookAgainInMs }: Absence): void {
+    const { store, clock, pace } = this.parts;
+    this.unwatch();
+    if (plan.waitsForPace) pace.wait(this.waiter);
+    else pace.leave(this.waiter);
+    if (plan.waitsFor.length > 0) {
+      const present = plan.waitsFor.filter((member) => !waiting.has(member));
+      this.watches.push(store.watchRecord(this.waiter.job, this.outdated));
+      if (present.length > 0) this.watches.push(store.watchMembers(present, this.outdated));
+    }
+    const untilTickMs = plan.wakeAtMs === undefined ? MAX_SLEEP_MS : plan.wakeAtMs - clock.wallMs();
+    this.sleep(Math.max(0, Math.min(untilTickMs, lookAgainInMs ?? MAX_SLEEP_MS)));
+  }
+
+  /** Nothing was decided: waits for this time alone, and in no line. The last order counts. */
+  pause(delayMs: number): void {
+    this.parts.pace.leave(this.waiter);
+    this.sleep(delayMs);
+  }
+
+  /** What lies below the record has changed or gone: the record is read now, and once more later, when it may be gone as well. Nobody watches the record itself. */
+  readAgain(): void {
+    this.second?.cancel();
+    this.second = this.parts.clock.after(DELETING_MS, this.outdated, { keepAlive: false });
+    this.outdated();
+  }
+
+  private sleep(delayMs: number): void {
+    this.timer?.cancel();
+    // Keeps the process alive, as the timers of @nestjs/schedule do: without ZooKeeper, and without a server, nothing else does.
+    this.timer = this.parts.clock.after(Math.min(delayMs, MAX_SLEEP_MS), this.waiter.look);
+  }
+
+  /** From now on nothing here is a reason. */
+  clear(): void {
+    this.timer?.cancel();
+    this.second?.cancel();
+    this.parts.pace.leave(this.waiter);
+    this.unwatch();
+  }
+
+  private unwatch(): void {
+    for (const release of this.watches.splice(0)) release();
+  }
+}
