@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from './code-blocks.js';
+import { pages, ROOT } from './code-blocks.js';
 
 const LIBRARY = join(ROOT, 'src', 'zookeeper');
 /** The first part of paths that are named in full; all others are below `src/zookeeper`. */
@@ -31,6 +31,11 @@ function missing(text: string): string[] {
       return `${path} does not exist${now.length === 0 ? '' : `; there is ${now.join(', ')}`}`;
     });
 }
+
+it.each(pages())('the paths of the repository that a page names exist: %s', (name) => {
+  const named = pathsIn(readFileSync(join(ROOT, name), 'utf8')).filter((path) => TOP.has(path.split('/')[0] ?? '') && path.includes('/'));
+  expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
 
 describe('the page on the architecture', () => {
   it('names only files and folders that exist', () => {
