@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ensureBuilt } from '../scripts/build.mjs';
 import { ParsedFile, RULES, tarballProblems } from './support/architecture.js';
+import { importCycles } from './support/import-cycles.js';
 import { ROOT } from './support/process.js';
 
 const files = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
@@ -26,6 +27,11 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
       ['src/zookeeper/gate/a.ts', "import { x } from '../zookeeper.options.js';"],
       ['src/zookeeper/gate/a.ts', "import { x } from '../../index.js';"],
       ['src/zookeeper/adapters/cli/a.ts', "import { x } from '../health/index.js';"],
+      ['src/zookeeper/gate/a.ts', "import type { X } from '../execution/execution.js';"],
+      ['src/zookeeper/execution/a.ts', "import type { X } from '../dispatch/gated-job.js';"],
+      ['src/zookeeper/dispatch/a.ts', "import { GATE } from '../decorators/inject.js';"],
+      ['src/zookeeper/decorators/a.ts', "import { x } from '../boot/explorer.js';"],
+      ['src/zookeeper/boot/a.ts', "import { x } from '../api/cluster-jobs.js';"],
     ],
     allowed: [
       [
@@ -194,6 +200,33 @@ describe.each(Object.entries(RULES))('%s', (name, rule) => {
 
   it('leaves alone what keeps to it', () => {
     expect(allowed.flatMap(([path, text]) => rule(new ParsedFile({ path, text })))).toEqual([]);
+  });
+});
+
+describe('import cycles', () => {
+  const parsed = (texts: Readonly<Record<string, string>>): ParsedFile[] =>
+    Object.entries(texts).map(([path, text]) => new ParsedFile({ path, text }));
+
+  it('are nowhere', () => {
+    expect(importCycles(files)).toEqual([]);
+  });
+
+  it('would be found, through however many files, also where only types are imported', () => {
+    const round = {
+      'src/a.ts': "import type { B } from './b.js';",
+      'src/b.ts': "export * from './c/c.js';",
+      'src/c/c.ts': "type A = import('../a.js').A;",
+    };
+    const beside = { 'src/d.ts': "import { a } from './a.js';", 'src/e.ts': "import { e } from './e.js';" };
+    expect(importCycles(parsed({ ...beside, ...round }))).toEqual([
+      'import each other in the end: src/a, src/b, src/c/c',
+      'import each other in the end: src/e',
+    ]);
+  });
+
+  it('are not where two ways lead to one file', () => {
+    const both = "import { b } from './b.js'; import { c } from './c.js';";
+    expect(importCycles(parsed({ 'src/a.ts': both, 'src/b.ts': "import { d } from './c.js';", 'src/c.ts': 'export {};' }))).toEqual([]);
   });
 });
 

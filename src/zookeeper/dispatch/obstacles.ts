@@ -1,7 +1,8 @@
 import { ON_TIME_MS } from '../jobs/run/job-rules.js';
 import type { Obstacle } from '../jobs/decide/obstacle.js';
 import type { Clock } from '../support/clock.js';
-import { stoodStill, type Availability } from '../gate/availability.js';
+import { standstillOfReplica } from '../support/standstill.js';
+import type { Availability } from '../gate/availability.js';
 
 const MAX_KEPT = 4;
 
@@ -54,7 +55,7 @@ export class Obstacles {
     const { dueMs, clock, address } = this;
     const nowMs = clock.wallMs();
     if (dueMs === undefined || nowMs - dueMs <= ON_TIME_MS) return undefined;
-    const why = `From ${at(dueMs)} to ${at(nowMs)} ${address}, the master, decided nothing about this job.${stoodStill(clock, nowMs - dueMs, 1)}`;
+    const why = `From ${at(dueMs)} to ${at(nowMs)} ${address}, the master, decided nothing about this job.${standstillOfReplica(clock, nowMs - dueMs, 1)}`;
     return { sinceMs: dueMs, untilMs: nowMs, why };
   }
 

@@ -1,6 +1,7 @@
 import type { Obstacle } from '../jobs/decide/obstacle.js';
 import type { Mastership } from '../mastership/mastership.state.js';
 import type { Clock } from '../support/clock.js';
+import { standstillOfReplica } from '../support/standstill.js';
 
 /** Obstacles that are remembered; a tick is hardly ever decided about later than after so many. */
 const MAX_KEPT = 8;
@@ -105,7 +106,7 @@ export class Availability {
 
   private afterDoubt(sentMs: number, state: Mastership, nowMs: number): void {
     const silentMs = nowMs - sentMs;
-    const stood = stoodStill(this.clock, silentMs, silentMs * A_GOOD_PART);
+    const stood = standstillOfReplica(this.clock, silentMs, silentMs * A_GOOD_PART);
     if (state.kind !== 'master' && state.kind !== 'draining') return this.lose(sentMs, state, stood);
     const silence = `From ${span(sentMs, nowMs)} ZooKeeper acknowledged nothing that ${this.address}, the master, sent.`;
     this.keep(sentMs, nowMs, `${silence}${stood}`);
@@ -115,16 +116,6 @@ export class Availability {
     this.kept.push({ sinceMs, untilMs, why });
     if (this.kept.length > MAX_KEPT) this.kept.shift();
   }
-}
-
-/**
- * A sentence, with a space before it, about this process's own standstill in the last `withinMs`, if it was `atLeastMs` long; else empty. Unlike that of the log it says
- * whose, because a verdict is read elsewhere.
- */
-export function stoodStill(clock: Clock, withinMs: number, atLeastMs: number): string {
-  const stoodMs = Math.round(clock.standstillMs(withinMs));
-  if (stoodMs === 0 || stoodMs < atLeastMs) return '';
-  return ` Its process stood still for at least ${stoodMs} ms (a blocked event loop, garbage collection, too little CPU or a frozen machine).`;
 }
 
 function at(ms: number): string {

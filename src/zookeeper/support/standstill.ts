@@ -1,5 +1,3 @@
-import type { Clock } from './clock.js';
-
 /** What is shorter happens to every process, and explains nothing. */
 const NOTED_MS = 100;
 const MAX_KEPT = 16;
@@ -25,12 +23,28 @@ export class Standstills {
   }
 }
 
+/** What a clock knows of the standstills of its process. */
+interface StandstillClock {
+  standstillMs(withinMs: number): number;
+}
+
 /**
- * A sentence, with a space before it, that names this process's own standstill in the last `withinMs`, if it was
+ * A sentence for this process's own log, with a space before it, that names its standstill in the last `withinMs`, if it was
  * `atLeastMs` long; else empty.
  */
-export function standstillInWords(clock: Clock, withinMs: number, atLeastMs: number): string {
+export function standstillInWords(clock: StandstillClock, withinMs: number, atLeastMs: number): string {
+  const stood = stoodStill(clock, withinMs, atLeastMs);
+  return stood === undefined ? '' : ` This process itself ${stood}, so look here first.`;
+}
+
+/** The same for readers elsewhere, after a sentence that names the replica. */
+export function standstillOfReplica(clock: StandstillClock, withinMs: number, atLeastMs: number): string {
+  const stood = stoodStill(clock, withinMs, atLeastMs);
+  return stood === undefined ? '' : ` Its process ${stood}.`;
+}
+
+function stoodStill(clock: StandstillClock, withinMs: number, atLeastMs: number): string | undefined {
   const stoodMs = Math.round(clock.standstillMs(withinMs));
-  if (stoodMs === 0 || stoodMs < atLeastMs) return '';
-  return ` This process itself stood still for at least ${stoodMs} ms (a blocked event loop, garbage collection, too little CPU or a frozen machine), so look here first.`;
+  if (stoodMs === 0 || stoodMs < atLeastMs) return undefined;
+  return `stood still for at least ${stoodMs} ms (a blocked event loop, garbage collection, too little CPU or a frozen machine)`;
 }
