@@ -29,6 +29,19 @@ describe('the documentation', () => {
     const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map((match) => match[1] ?? '');
     expect(targets.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([]);
   });
+
+  it.each(pages())('links only to headings that exist: %s', (page) => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    const targets = [...text.matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)].map(([, path = '', anchor = '']) => ({
+      path: path === '' ? page : join(dirname(page), path),
+      anchor,
+    }));
+    expect(targets.filter(({ path, anchor }) => !headingsOf(path).includes(anchor))).toEqual([]);
+  });
+
+  it('begins with a README of one sitting', () => {
+    expect(readFileSync(join(ROOT, 'README.md'), 'utf8').split('\n').length).toBeLessThanOrEqual(261);
+  });
 });
 
 describe('the quick start of the README', () => {
@@ -95,6 +108,17 @@ describe('the page on tests', () => {
     expect((await program.exited).code, program.output).toBe(0);
   });
 });
+
+/** The names by which GitHub links to the headings of a page. */
+function headingsOf(path: string): string[] {
+  const headings = readFileSync(join(ROOT, path), 'utf8').matchAll(/^#+ (.+)$/gm);
+  return [...headings].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
 
 /** Vitest's own environment is nobody else's business; neither is a ZooKeeper that other tests use. */
 const WITHOUT_VITEST = { NODE_OPTIONS: '', NODE_ENV: undefined, VITEST: undefined, ZOOKEEPER_CONNECT: undefined };
