@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory, undoAtEnd } from '../support/guard.mjs';
 import { reservePorts } from '../support/ports.mjs';
@@ -24,7 +25,10 @@ export class Cluster {
     this.onLine = onLine;
   }
 
-  /** Starts three servers, or uses those that ZOOKEEPER_CONNECT names, below a node that is removed at the end. */
+  /**
+   * Starts three servers, or one inside Node (`DEMO_ZOOKEEPER=embedded`), or uses those that ZOOKEEPER_CONNECT names, below a node that is
+   * removed at the end.
+   */
   async startEnsemble() {
     const given = process.env.ZOOKEEPER_CONNECT;
     if (given) {
@@ -37,6 +41,14 @@ export class Cluster {
         if (code === 0) release();
       });
       this.#env = { ZOOKEEPER_ROOT: root };
+      return;
+    }
+    if (process.env.DEMO_ZOOKEEPER === 'embedded') {
+      /** @type {typeof import('../../src/testing.js')} */
+      const { startTestZookeeper } = createRequire(import.meta.url)('../../dist/testing.js');
+      const server = await startTestZookeeper({ childProcess: true, tickTimeMs: 500 });
+      this.#undo.push(() => server.close());
+      this.connectString = server.connectString;
       return;
     }
     const ensemble = await startEnsemble(3);

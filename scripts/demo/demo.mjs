@@ -56,7 +56,7 @@ async function main() {
 async function run() {
   screen.tell('building the service, if it has changed');
   await ensureBuilt();
-  screen.tell(process.env.ZOOKEEPER_CONNECT ? `using ZooKeeper at ${process.env.ZOOKEEPER_CONNECT}` : 'starting 3 ZooKeeper servers');
+  screen.tell(ensembleInWords());
   await cluster.startEnsemble();
   interrupted.signal.throwIfAborted();
   screen.show(() => pictureOf(cluster, audit));
@@ -81,6 +81,14 @@ async function run() {
   screen.tell('SIGTERM to the replicas that are left');
   const exits = await Promise.all(alive().map((replica) => stop(replica)));
   return { killed, drained, exits, fromMs, toMs, verdicts };
+}
+
+function ensembleInWords() {
+  const { ZOOKEEPER_CONNECT: given, DEMO_ZOOKEEPER: kind } = process.env;
+  if (given) return `using ZooKeeper at ${given}`;
+  return kind === 'embedded'
+    ? 'starting the ZooKeeper for development that is inside the package: one server'
+    : 'starting 3 ZooKeeper servers';
 }
 
 /** What the cluster says of each tick up to a moment some seconds ago: by then every tick has its verdict. */
@@ -125,6 +133,8 @@ async function failOver(signal, withinMs) {
   );
   const firstRunMs = first.startMs - signalMs;
   screen.tell(`${next.name} is master ${seconds(electedMs)} after the signal; its first run started after ${seconds(firstRunMs)}`);
+  // `performance.now()` counts from the start of the command, the installation included.
+  if (signal === 'SIGKILL') screen.tell(`the first failover was over ${seconds(performance.now())} after the start of this command`);
   await Promise.race([old.closed, wait(30_000 * patience(), undefined, { ref: false })]);
   const lastEndMs = Math.max(...audit.runs.filter((run) => run.replica === old.name).map((run) => run.endMs ?? Infinity));
   return { replica: old.name, signal, electedMs, firstRunMs, drainMs: lastEndMs - signalMs, exit: old.exit };

@@ -56,6 +56,19 @@ export async function provisionZooKeeper(options = {}) {
 }
 
 /**
+ * Whether `provisionZooKeeper` would find one here, or install one without asking anybody anything: as root, or by sudo where that was allowed
+ * beforehand (`yes`, or `CI=true`).
+ *
+ * @param {ProvisionOptions} [options]
+ * @returns {boolean}
+ */
+export function canProvisionUnasked(options = {}) {
+  if (findLocal() !== undefined || dockerAnswers()) return true;
+  if (!hasProgram('apt-get')) return false;
+  return process.getuid?.() === 0 || ((options.yes === true || process.env.CI === 'true') && hasProgram('sudo'));
+}
+
+/**
  * Installs Debian packages that are not there yet: as root directly, else by sudo. On a terminal `sudo` is asked about first, unless
  * `yes` or `CI=true`.
  *
@@ -107,11 +120,14 @@ function findLocal() {
   return { kind: 'java', java, classPath: [jar, ...extra], where: jar };
 }
 
+function dockerAnswers() {
+  const asked = ['version', '--format', '{{.Server.Version}}'];
+  return hasProgram('docker') && spawnSync('docker', asked, { stdio: 'ignore', timeout: 10_000 }).status === 0;
+}
+
 /** @param {ProvisionOptions} options @returns {Promise<Installation | undefined>} */
 async function findDocker(options) {
-  if (!hasProgram('docker')) return undefined;
-  if (spawnSync('docker', ['version', '--format', '{{.Server.Version}}'], { stdio: 'ignore', timeout: 10_000 }).status !== 0)
-    return undefined;
+  if (!dockerAnswers()) return undefined;
   if (spawnSync('docker', ['image', 'inspect', IMAGE], { stdio: 'ignore', timeout: 10_000 }).status !== 0) {
     (options.report ?? console.error)(`Fetching ${IMAGE} with docker …`);
     if ((await run(['docker', 'pull', '--quiet', IMAGE], false)) !== 0) return undefined;
