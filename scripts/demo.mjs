@@ -26,6 +26,8 @@ async function chooseZooKeeper() {
     console.error(`ZooKeeper: ${where}`);
   } catch (error) {
     process.env.DEMO_ZOOKEEPER = 'embedded';
-    console.error(`ZooKeeper: one inside Node, because no real one could be had: ${error instanceof Error ? error.message : error}`);
+    console.error(
+      `ZooKeeper: one inside Node, because no real one could be had: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }

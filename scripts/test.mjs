@@ -17,9 +17,9 @@ const given = process.argv.slice(2).filter((arg) => arg !== '--yes' && arg !== '
 const isQuick = process.argv.includes('--quick');
 const QUICK = [
   ...['test/unit/', 'test/contract/model.spec.ts', 'test/contract/embedded.spec.ts'],
-  ...['command', 'directory', 'faults'].map((name) => `test/integration/zookeeper/${name}.spec.ts`),
-  ...['operations', 'reconnect', 'watches'].map((name) => `test/integration/wire/${name}.spec.ts`),
-  ...['test/integration/session/sessions.spec.ts', 'test/integration/jobs/keys.spec.ts', 'test/integration/nest/lifecycle.spec.ts'],
+  ...['command', 'directory', 'examples', 'faults'].map((name) => `test/integration/zookeeper/${name}.spec.ts`),
+  ...['reconnect', 'watches'].map((name) => `test/integration/wire/${name}.spec.ts`),
+  ...['test/integration/jobs/keys.spec.ts', 'test/integration/nest/lifecycle.spec.ts'],
 ];
 
 /** kazoo takes part in elections; `ip` makes networks that can be cut; openssl makes certificates. */
