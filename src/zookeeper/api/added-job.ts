@@ -32,10 +32,10 @@ export function addedJob(options: AddedJobOptions, run: unknown, defaultZone?: s
     ...(typeof run === 'function' ? [] : [`the second argument must be the function to run, received ${received(run)}`]),
   ];
   if (problems.length > 0) throw new JobSetupError(problems.map((problem) => `ClusterJobs.add(${received(name)}): ${problem}.`));
-  const cron = scheduleSpecOf(cronTime, timeZone, undefined, defaultZone);
-  parseSchedule(cron);
+  const schedule = scheduleSpecOf(cronTime, timeZone, undefined, defaultZone);
+  parseSchedule(schedule);
   const method = `ClusterJobs.add(${JSON.stringify(name)})`;
-  return { name, method, election, schedule: 'added', disabled: false, rules: rulesOf(options, 'cron'), cron };
+  return { name, method, election, kind: 'added', disabled: false, rules: rulesOf(options, 'cron'), schedule };
 }
 
 const KNOWN: readonly string[] = ['name', 'election', 'cronTime', 'timeZone', ...JOB_OPTIONS];

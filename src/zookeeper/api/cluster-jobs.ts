@@ -13,9 +13,9 @@ import { removeRecord } from '../jobs/control/remove.js';
 import { reach } from '../jobs/control/reach.js';
 import { reschedule, type NewSchedule } from '../jobs/control/reschedule.js';
 import { resetClaim } from '../jobs/control/reset.js';
-import { tellOrder } from '../jobs/control/told.js';
+import { tellOrder } from '../jobs/control/history-words.js';
 import { trigger, type Triggered, type TriggerOptions } from '../jobs/control/trigger.js';
-import { verdictOf, verdicts, type JobVerdict } from '../jobs/control/verdicts.js';
+import { jobVerdictOf, verdicts, type JobVerdict } from '../jobs/control/verdicts.js';
 import { why } from '../jobs/control/why.js';
 import type { JobEvents, SilenceAlarm } from '../jobs/record/job-events.js';
 import type { JobIdentity } from '../jobs/run/job-identity.js';
@@ -74,7 +74,7 @@ export class ClusterJobs {
   ) {
     this.announcer = new Announcer(systemClock, () => elections.setJobs([...this.own()]));
     this.verdicts$ = new Observable((subscriber) =>
-      events.verdicts.add((job, verdict) => subscriber.next(verdictOf(job, verdict, undefined))),
+      events.verdicts.add((job, verdict) => subscriber.next(jobVerdictOf(job, verdict, undefined))),
     );
   }
 
@@ -277,7 +277,7 @@ export class ClusterJobs {
 
   /** The scheduled jobs of this replica. */
   private own(): ReadonlySet<string> {
-    return new Set(this.gate.list().flatMap(({ identity }) => (identity.schedule === undefined ? [] : [identity.name])));
+    return new Set(this.gate.list().flatMap(({ identity }) => (identity.kind === undefined ? [] : [identity.name])));
   }
 
   /** Only of elections that this replica takes part in: naming another would make it take part. */

@@ -20,7 +20,7 @@ export function reportBoot({ found, provided, hasVersions, observer }: BootParts
     observer.observe({ level, event, message, fields });
   const names = found.map(
     ({ job: { identity } }) =>
-      `${identity.name} (${[identity.schedule ?? 'called', identity.disabled ? 'disabled' : ''].filter(Boolean).join(', ')})`,
+      `${identity.name} (${[identity.kind ?? 'called', identity.disabled ? 'disabled' : ''].filter(Boolean).join(', ')})`,
   );
   const everywhere = ungated(provided);
   const gated = names.length === 0 ? 'No @MasterOnly methods were found.' : `@MasterOnly: ${names.join('; ')}.`;
@@ -70,12 +70,10 @@ function* methodsOf(instance: object): Generator<readonly [PropertyKey, unknown]
 /** What no record in ZooKeeper keeps from running under two masters of two versions. */
 function inBothVersions(found: readonly FoundJob[], provided: readonly Provided[]): string[] {
   const jobs = found.filter(
-    ({ job: { identity } }) => identity.schedule !== undefined && !identity.disabled && identity.rules.claim === 'none',
+    ({ job: { identity } }) => identity.kind !== undefined && !identity.disabled && identity.rules.claim === 'none',
   );
   const hooks = provided.filter(({ isSingleton }) => isSingleton).flatMap(({ instance }) => hookNames(instance));
-  return [
-    ...new Set([...jobs.map(({ job }) => `${job.identity.name} (${job.identity.schedule})`), ...hooks.map((name) => `${name} (hook)`)]),
-  ];
+  return [...new Set([...jobs.map(({ job }) => `${job.identity.name} (${job.identity.kind})`), ...hooks.map((name) => `${name} (hook)`)])];
 }
 
 function tellOfIgnoredDelays(

@@ -69,7 +69,7 @@ export class Explorer implements OnModuleInit {
     const hasVersions = settings.electionScope === 'version' && !settings.standalone;
     reportBoot({ found, observer, provided: providedBy(discovery), hasVersions });
     // Also those that ClusterJobs has added by now.
-    const scheduled = this.gate.list().filter(({ identity }) => identity.schedule !== undefined);
+    const scheduled = this.gate.list().filter(({ identity }) => identity.kind !== undefined);
     void this.elections.setJobs([...new Set(scheduled.map(({ identity }) => identity.name))]);
   }
 
@@ -117,7 +117,7 @@ export class Explorer implements OnModuleInit {
       const job = this.gate.job(identityOf(instance, method, this.gate.timeZone));
       method.jobs.set(instance, job);
       this.found.push({ instance, method, job, where });
-      if (job.identity.schedule === undefined) continue;
+      if (job.identity.kind === undefined) continue;
       const byKey = this.byMethod.get(instance) ?? new Map<PropertyKey, GatedJob>();
       this.byMethod.set(instance, byKey.set(method.key, job));
     }
@@ -127,7 +127,7 @@ export class Explorer implements OnModuleInit {
 
   /** The same object under a second token: ScheduleModule registers its schedules once per token. */
   private twice({ instance, where }: Provided, earlier: string): string[] {
-    const jobs = this.found.filter((each) => each.instance === instance && each.job.identity.schedule !== undefined);
+    const jobs = this.found.filter((each) => each.instance === instance && each.job.identity.kind !== undefined);
     return jobs.map(
       ({ job }) =>
         `${job.identity.method} would fire twice at each tick: ScheduleModule finds the same instance as ${earlier} and as ${where}. Take the alias (useExisting) away, or move the job to a class without one.`,
@@ -138,7 +138,7 @@ export class Explorer implements OnModuleInit {
     const jobs = [...guarded.of(instance)]
       .filter(({ overridden }) => !overridden)
       .map(({ what: method }) => ({ instance, method, where, job: { identity: identityOf(instance, method, this.gate.timeZone) } }));
-    const plain = jobs.filter(({ job }) => job.identity.schedule === undefined);
+    const plain = jobs.filter(({ job }) => job.identity.kind === undefined);
     const problems = jobs
       .filter((each) => !plain.includes(each))
       .map(
@@ -167,14 +167,14 @@ export class Explorer implements OnModuleInit {
   /** An instance that was made after boot: nobody has registered its schedules. */
   private tellStray(instance: object): void {
     for (const { what: method, overridden } of guarded.of(instance)) {
-      const { schedule, name, method: where } = identityOf(instance, method);
-      if (overridden || schedule === undefined || schedule === 'added' || this.told.has(where)) continue;
+      const { kind, name, method: where } = identityOf(instance, method);
+      if (overridden || kind === undefined || kind === 'added' || this.told.has(where)) continue;
       if (this.gate.list().some(({ identity, isBound }) => identity.method === where && isBound)) continue;
       this.told.add(where);
       this.tell(
         'error',
         'job.stray',
-        `${where} has ${DECORATOR[schedule]}, but its instance was made after the application had started (by ModuleRef.create, or in a module that is loaded lazily), so its schedule never fires. ` +
+        `${where} has ${DECORATOR[kind]}, but its instance was made after the application had started (by ModuleRef.create, or in a module that is loaded lazily), so its schedule never fires. ` +
           'Provide the class in a module that is imported at boot. Calls by other code go through the gate.',
         { job: name },
       );

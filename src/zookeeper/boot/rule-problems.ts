@@ -29,9 +29,9 @@ export function ruleProblems(found: readonly Ruled[], defaultZone: string | unde
   });
 }
 
-function problemsOf({ schedule, rules }: JobIdentity, options: JobOptions): string[] {
-  if (schedule === undefined) return withoutSchedule(options);
-  if (schedule !== 'cron' && schedule !== 'added') return withoutSlots(options, schedule);
+function problemsOf({ kind, rules }: JobIdentity, options: JobOptions): string[] {
+  if (kind === undefined) return withoutSchedule(options);
+  if (kind !== 'cron' && kind !== 'added') return withoutSlots(options, kind);
   return rules.claim === 'none'
     ? withoutClaims(options, "its claim is 'none', so nobody keeps count of its ticks. Take the option, or claim: 'none', away")
     : [];

@@ -109,9 +109,9 @@ export class ScheduleModuleHooks {
   }
 
   /** What the schedule would call for a job that is added at run time: as for a method, so that monitors see its runs, too. */
-  register({ name, cron }: JobIdentity, method: Method): Method {
+  register({ name, schedule }: JobIdentity, method: Method): Method {
     if (this.wrapFunction === undefined) return method;
-    markAsCron(method, { name, ...cron });
+    markAsCron(method, { name, ...schedule });
     return this.wrapFunction(method);
   }
 

@@ -17,9 +17,9 @@ export interface FoundJob {
 
 /** Methods with the name of a job that `ClusterJobs.add` has made before. */
 export function addedProblems(found: readonly FoundJob[], jobs: readonly GatedJob[]): string[] {
-  const added = new Set(jobs.flatMap(({ identity }) => (identity.schedule === 'added' ? [identity.name] : [])));
+  const added = new Set(jobs.flatMap(({ identity }) => (identity.kind === 'added' ? [identity.name] : [])));
   return found.flatMap(({ job: { identity }, where }) =>
-    identity.schedule !== undefined && added.has(identity.name)
+    identity.kind !== undefined && added.has(identity.name)
       ? [
           `Two jobs have the name ${JSON.stringify(identity.name)}: ${identity.method} (${where}) and one of ClusterJobs.add. Give one another name.`,
         ]
@@ -32,8 +32,8 @@ export function namingProblems(found: readonly FoundJob[]): string[] {
   const problems: string[] = [];
   const byName = new Map<string, FoundJob>();
   for (const each of found) {
-    const { name, method, schedule } = each.job.identity;
-    const mustBeUnique = schedule !== undefined || each.method.options.name !== undefined;
+    const { name, method, kind } = each.job.identity;
+    const mustBeUnique = kind !== undefined || each.method.options.name !== undefined;
     const problem = classNameOf(each.instance) === '' && name === method ? 'its class has no name' : nameProblem(name);
     if (mustBeUnique && problem !== undefined) {
       problems.push(
@@ -42,7 +42,7 @@ export function namingProblems(found: readonly FoundJob[]): string[] {
     }
     const other = byName.get(name);
     if (other === undefined) byName.set(name, each);
-    else if (mustBeUnique && !(schedule === undefined && other.job.identity.method === method)) {
+    else if (mustBeUnique && !(kind === undefined && other.job.identity.method === method)) {
       problems.push(
         `Two jobs have the name ${JSON.stringify(name)}: ${other.job.identity.method} (${other.where}) and ${method} (${each.where}). ` +
           'Give one another name with @MasterOnly({ name }), or provide the class once.',
@@ -57,7 +57,7 @@ export function minifiedNames(found: readonly FoundJob[]): string[] {
   return found
     .filter(
       ({ job: { identity }, instance }) =>
-        identity.schedule !== undefined && identity.name === identity.method && looksMinified(classNameOf(instance)),
+        identity.kind !== undefined && identity.name === identity.method && looksMinified(classNameOf(instance)),
     )
     .map(({ job }) => job.identity.name);
 }
@@ -72,23 +72,23 @@ export function unregistered(found: readonly FoundJob[], kinds: RegisteredKinds 
   for (const { instance, method, job, where } of found) {
     const { identity } = job;
     // Never so of a method; ScheduleModule has nothing to do with jobs that are added.
-    if (identity.schedule === 'added') continue;
+    if (identity.kind === 'added') continue;
     const declared = scheduleOf(method.wrapper);
-    if (identity.schedule === undefined && declared !== undefined) {
+    if (identity.kind === undefined && declared !== undefined) {
       problems.push(
         `${identity.method} (${where}) has ${DECORATOR[declared.kind]}, but ScheduleModule cannot see it: ` +
           (Object.hasOwn(instance, method.key)
             ? 'the instance has a property of that name (bound in the constructor?). Take it away.'
             : `a decorator above, or a proxy, wraps the method without its metadata. Move ${DECORATOR[declared.kind]} and @MasterOnly above that decorator.`),
       );
-    } else if (identity.schedule !== undefined && kinds === undefined) {
+    } else if (identity.kind !== undefined && kinds === undefined) {
       problems.push(
-        `${identity.method} (${where}) has ${DECORATOR[identity.schedule]}, but ScheduleModule is missing, so it would never fire. Import ScheduleModule.forRoot() of @nestjs/schedule.`,
+        `${identity.method} (${where}) has ${DECORATOR[identity.kind]}, but ScheduleModule is missing, so it would never fire. Import ScheduleModule.forRoot() of @nestjs/schedule.`,
       );
-    } else if (identity.schedule !== undefined && kinds?.[OPTION[identity.schedule]] === false) {
-      const option = OPTION[identity.schedule];
+    } else if (identity.kind !== undefined && kinds?.[OPTION[identity.kind]] === false) {
+      const option = OPTION[identity.kind];
       problems.push(
-        `${identity.method} (${where}) has ${DECORATOR[identity.schedule]}, but ScheduleModule was imported with ${option}: false, so it would never fire. Set ${option}: true, or candidate: false on replicas that run no jobs.`,
+        `${identity.method} (${where}) has ${DECORATOR[identity.kind]}, but ScheduleModule was imported with ${option}: false, so it would never fire. Set ${option}: true, or candidate: false on replicas that run no jobs.`,
       );
     }
   }

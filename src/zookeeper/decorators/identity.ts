@@ -17,10 +17,10 @@ export function identityOf(instance: object, method: Guarded, defaultZone?: stri
     name: method.options.name ?? schedule?.name ?? name,
     method: name,
     election: method.options.election,
-    schedule: schedule?.kind,
+    kind: schedule?.kind,
     disabled: schedule?.disabled ?? false,
     rules: rulesOf(method.options, schedule?.kind),
-    cron: schedule?.cron && usable(schedule.cron, defaultZone),
+    schedule: schedule?.cron && usable(schedule.cron, defaultZone),
   };
 }
 

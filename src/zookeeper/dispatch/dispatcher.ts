@@ -108,7 +108,7 @@ export class Dispatcher {
 
   /** The job of an instance that boot has not found: the one of its class where there is one, else only the gate, without a schedule. */
   jobOfStray(identity: JobIdentity): GatedJob {
-    return this.jobs.get(keyOf(identity)) ?? this.job({ ...identity, schedule: undefined });
+    return this.jobs.get(keyOf(identity)) ?? this.job({ ...identity, kind: undefined });
   }
 
   /** Every job made so far, with its counters. */
@@ -185,7 +185,7 @@ export class Dispatcher {
   private takeUp(jobs: readonly GatedJob[]): void {
     const { loopParts } = this;
     if (loopParts === undefined || this.isClosed) return;
-    const scheduled = jobs.filter((job) => job.identity.schedule !== undefined && job.isBound && job.loop === undefined);
+    const scheduled = jobs.filter((job) => job.identity.kind !== undefined && job.isBound && job.loop === undefined);
     this.declarations.expect(scheduled);
     for (const job of scheduled) job.loop = this.loopOf(job, loopParts);
     if (this.elections.claims.kind === 'process') for (const job of scheduled) job.loop?.look();
@@ -229,8 +229,8 @@ export class Dispatcher {
     const registered = await register(store, identity.name, {
       declaration: {
         version,
-        schedule: identity.rules.claim === 'tick' ? identity.cron : undefined,
-        kind: identity.schedule ?? 'added',
+        schedule: identity.rules.claim === 'tick' ? identity.schedule : undefined,
+        kind: identity.kind ?? 'added',
         claim: identity.rules.claim,
         election: job.gate.election.key,
         maxSilenceMs: identity.rules.maxSilenceMs,
@@ -260,5 +260,5 @@ export class Dispatcher {
 }
 
 function keyOf(identity: JobIdentity): string {
-  return JSON.stringify([identity.name, identity.method, identity.election, identity.schedule]);
+  return JSON.stringify([identity.name, identity.method, identity.election, identity.kind]);
 }

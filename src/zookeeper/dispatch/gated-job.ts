@@ -20,7 +20,7 @@ import { refusal } from '../gate/refusal.js';
 import { LocalRuns } from './long-runs.js';
 import { RunOrders } from '../execution/run-setup.js';
 import { RunLog } from '../execution/run-log.js';
-import { errorOf, reportEnd, verdictOf } from '../execution/run-reports.js';
+import { errorOf, reportEnd, unclaimedVerdictOf } from '../execution/run-reports.js';
 
 /** What a job has done on this replica since boot. Only grows. */
 export interface JobCounts {
@@ -127,7 +127,7 @@ export class GatedJob {
    * the same method of the same instance it is that run's own call (`super.method()`), and passes as long as the run's mastership lasts. Any other is by other code: see `call`.
    */
   enter(instance: unknown, method: Method, args: unknown[]): unknown {
-    const outer = this.identity.schedule === undefined ? undefined : runBehind(args);
+    const outer = this.identity.kind === undefined ? undefined : runBehind(args);
     if (outer === undefined || !this.isPartOf(outer, instance)) return this.call(instance, method, args);
     const { passage } = outer;
     const call = (run = JobRun.current()): unknown => {
@@ -151,16 +151,15 @@ export class GatedJob {
     const outer = outerRun();
     const isInside = outer !== undefined && outer.gate === this.gate && outer.tenure.isValid();
     const tenure = isInside ? outer.tenure : this.gate.ask();
-    if (tenure === undefined)
-      return this.refuse(method, refusal(this.identity.name, this.gate.election, this.identity.schedule === undefined));
+    if (tenure === undefined) return this.refuse(method, refusal(this.identity.name, this.gate.election, this.identity.kind === undefined));
     const { overlap } = this.identity.rules;
-    if (this.identity.schedule !== undefined && overlap !== 'allow' && this.isRunning && outer?.method !== this.identity.method)
+    if (this.identity.kind !== undefined && overlap !== 'allow' && this.isRunning && outer?.method !== this.identity.method)
       return this.refuse(method, new JobRunningError(this.identity.name, overlap));
     return this.runDirectly(tenure, instance, method, args);
   }
 
   private runDirectly(tenure: HeldTenure, instance: unknown, method: Method, args: unknown[]): unknown {
-    const isScheduled = this.identity.schedule !== undefined;
+    const isScheduled = this.identity.kind !== undefined;
     const order = this.orders.make(tenure, { cause: 'direct', firstAttempt: 1 });
     this.counts.started += 1;
     this.calls(1);
@@ -251,16 +250,16 @@ export class GatedJob {
 
   /** The tick that a fire is for, where ticks are not claimed because there is nobody to claim them from (the testing kit). */
   private latestTick(): Date | undefined {
-    const { cron, rules } = this.identity;
-    if (cron === undefined || rules.claim === 'none') return undefined;
+    const { schedule, rules } = this.identity;
+    if (schedule === undefined || rules.claim === 'none') return undefined;
     const nowMs = this.parts.clock.wallMs();
-    return new Date(parseSchedule(cron).last(endOf(nowMs - rules.misfireWindowMs), nowMs)?.dueMs ?? nowMs);
+    return new Date(parseSchedule(schedule).last(endOf(nowMs - rules.misfireWindowMs), nowMs)?.dueMs ?? nowMs);
   }
 
   private noteLocally(execution: Execution): void {
     const { outcome, startedMs, durationMs } = execution;
     const isStored = outcome !== 'ran' && this.loop !== undefined;
-    const verdict = verdictOf(execution, this.parts.address);
+    const verdict = unclaimedVerdictOf(execution, this.parts.address);
     this.loop?.note(isStored ? verdict : undefined, outcome === 'ran' ? startedMs + durationMs : undefined);
     if (!isStored) this.parts.events.verdicts.tell(this.identity.name, verdict);
   }

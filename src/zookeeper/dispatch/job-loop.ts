@@ -216,7 +216,7 @@ export class JobLoop {
       view,
       schedule: identity.disabled ? undefined : this.schedule.of(view.record.schedule),
       rules: identity.disabled ? { ...identity.rules, maxSilenceMs: undefined } : identity.rules,
-      nowMs: this.parts.clock.wallMs(),
+      wallMs: this.parts.clock.wallMs(),
       tenure: tenure && { member: tenure.ground?.member ?? 'this process', election: this.gate.digest, token: tenure.token },
       address: this.parts.address,
       ...this.runs.situation,
@@ -243,7 +243,7 @@ export class JobLoop {
       }
       this.failures = 0;
       this.obstacles.answered(plan.wakeAtMs);
-      this.behindSinceMs = plan.isBehind ? (this.behindSinceMs ?? situation.nowMs) : undefined;
+      this.behindSinceMs = plan.isBehind ? (this.behindSinceMs ?? situation.wallMs) : undefined;
       this.runs.forget(situation.finished, situation.reports);
       reportPlan(this.parts, this.job.identity.name, plan, situation);
       if (plan.start !== undefined && tenure !== undefined) {

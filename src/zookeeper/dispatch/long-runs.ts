@@ -15,13 +15,13 @@ export class LongRuns {
   ) {}
 
   /** After a plan was carried out. With a time limit, the limit tells of it. */
-  look(plan: Plan, { view, rules, schedule, nowMs, tenure }: Situation): void {
-    const long = longRuns(plan.record ?? view.record, nowMs);
+  look(plan: Plan, { view, rules, schedule, wallMs, tenure }: Situation): void {
+    const long = longRuns(plan.record ?? view.record, wallMs);
     const isSkipped = plan.verdicts.some(({ reason }) => reason === 'overlap');
     const found = long.filter(
-      (entry) => rules.timeoutMs === undefined && (isSkipped || (rules.overlap !== 'allow' && hasDueSince(schedule, entry, nowMs))),
+      (entry) => rules.timeoutMs === undefined && (isSkipped || (rules.overlap !== 'allow' && hasDueSince(schedule, entry, wallMs))),
     );
-    for (const entry of found) if (!this.told.has(entry.claim)) this.tell(entry, tenure?.member === entry.holder.member, nowMs);
+    for (const entry of found) if (!this.told.has(entry.claim)) this.tell(entry, tenure?.member === entry.holder.member, wallMs);
     this.told = new Set(
       long.map(({ claim }) => claim).filter((claim) => this.told.has(claim) || found.some((each) => each.claim === claim)),
     );

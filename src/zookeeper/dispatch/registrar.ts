@@ -57,7 +57,7 @@ function isBehind({ record }: JobView, cursorSeen: Tick | undefined): boolean {
 }
 
 /** Whether another schedule than the one of this replica's code is in force, or none. */
-function isSuperseded({ cron, rules }: JobIdentity, view: JobView | undefined): boolean {
+function isSuperseded({ schedule, rules }: JobIdentity, view: JobView | undefined): boolean {
   if (view === undefined) return false;
-  return !isSameSchedule(view.record.schedule, rules.claim === 'none' ? undefined : cron);
+  return !isSameSchedule(view.record.schedule, rules.claim === 'none' ? undefined : schedule);
 }

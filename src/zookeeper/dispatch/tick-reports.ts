@@ -96,11 +96,11 @@ function reportAlarm(
 /** Listeners hear of a tick that this replica does not decide about, because its clock is off. The cluster's records do not: it stays due. */
 export function reportClockOff(
   { clock, events, address }: { readonly clock: Clock; readonly events: JobEvents; readonly address: string },
-  { name, cron, rules }: JobIdentity,
+  { name, schedule, rules }: JobIdentity,
 ): void {
-  if (cron === undefined || rules.claim === 'none') return;
+  if (schedule === undefined || rules.claim === 'none') return;
   const nowMs = clock.wallMs();
-  const tick = parseSchedule(cron).last(endOf(nowMs - rules.misfireWindowMs), nowMs);
+  const tick = parseSchedule(schedule).last(endOf(nowMs - rules.misfireWindowMs), nowMs);
   events.verdicts.tell(name, clockOff(tick, address));
 }
 

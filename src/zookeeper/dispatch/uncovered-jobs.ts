@@ -55,7 +55,7 @@ export class UncoveredJobs {
     const waiting = new Map<string, string[]>();
     for (const { identity, gate } of this.parts.jobs()) {
       const state = gate.election.state();
-      if (identity.schedule === undefined || identity.disabled || state.kind !== 'standby') continue;
+      if (identity.kind === undefined || identity.disabled || state.kind !== 'standby') continue;
       const names = waiting.get(state.master);
       if (names === undefined) waiting.set(state.master, [identity.name]);
       else names.push(identity.name);

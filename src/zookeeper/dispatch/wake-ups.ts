@@ -27,7 +27,7 @@ export class Reasons {
   await(plan: Plan, { waiting, lookAgainInMs }: Absence): void {
     const { store, clock, pace } = this.parts;
     this.unwatch();
-    if (plan.waitsForPace) pace.wait(this.waiter);
+    if (plan.waitsForCatchUp) pace.wait(this.waiter);
     else pace.leave(this.waiter);
     if (plan.waitsFor.length > 0) {
       const present = plan.waitsFor.filter((member) => !waiting.has(member));

@@ -20,7 +20,7 @@ function whyOf({ outcome, reason, thrown, run }: Pick<Execution, 'outcome' | 're
 }
 
 /** The verdict of a run that had no claim. */
-export function verdictOf(execution: Execution, by: string): StoredVerdict {
+export function unclaimedVerdictOf(execution: Execution, by: string): StoredVerdict {
   const { outcome, reason, attempt, startedMs, durationMs, run } = execution;
   const error = errorOf(execution);
   return unclaimedRunEnded({ outcome, reason, attempt, startedMs, durationMs, by, error, cause: run.cause, token: run.fencingToken });

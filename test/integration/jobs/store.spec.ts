@@ -414,8 +414,8 @@ describe('decisions in ZooKeeper', () => {
     });
     const standing = await loadStanding(slow, znodes(), JOB, 'a');
     expect(standing).toMatchObject({ view: { record: { triggers: [] } }, trigger: { state: 'ended' } });
-    expect(await store.loadStanding(JOB, 'a')).toEqual(standing);
-    expect(await store.loadStanding(JOB, 'nobody')).toBeUndefined();
+    expect(await store.loadTriggerAndRecord(JOB, 'a')).toEqual(standing);
+    expect(await store.loadTriggerAndRecord(JOB, 'nobody')).toBeUndefined();
   });
 
   it('keep a hundred triggers: the oldest that are over or forgotten go, those that wait stay', async () => {

@@ -110,7 +110,7 @@ describe('the options of @MasterOnly, when the class is defined', () => {
 describe('the rules of a job', () => {
   it('are the documented defaults: ticks of @Cron are claimed', async () => {
     const identity = await identityOf(MasterOnly(), Cron(NEVER, { timeZone: 'Asia/Shanghai' }));
-    expect(identity.cron).toEqual({ cronTime: NEVER, timeZone: 'Asia/Shanghai' });
+    expect(identity.schedule).toEqual({ cronTime: NEVER, timeZone: 'Asia/Shanghai' });
     expect(identity.rules).toEqual({
       claim: 'tick',
       misfire: 'run-latest',
@@ -130,7 +130,7 @@ describe('the rules of a job', () => {
   ])('claim nothing with %s', async (_name, schedule) => {
     const identity = await identityOf(MasterOnly(), ...schedule);
     expect(identity.rules.claim).toBe('none');
-    expect(identity.cron).toBeUndefined();
+    expect(identity.schedule).toBeUndefined();
   });
 
   it('are what the options say', async () => {

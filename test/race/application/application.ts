@@ -27,10 +27,10 @@ const identity: JobIdentity = {
   name: JOB,
   method: 'Jobs.pay',
   election: undefined,
-  schedule: 'added',
+  kind: 'added',
   disabled: false,
   rules: { ...DEFAULT_RULES, misfire: 'run-all', overlap: 'allow', retry: { attempts: 2, backoffMs: 800 } },
-  cron: { cronTime: `*/${TICK_EVERY_MS / 1_000} * * * * *`, timeZone: 'UTC' },
+  schedule: { cronTime: `*/${TICK_EVERY_MS / 1_000} * * * * *`, timeZone: 'UTC' },
 };
 
 /** The library's own gate, hooks and job loops over one replica of the model, as an application has them. */

@@ -69,8 +69,8 @@ class Successor {
   }
 
   private add({ name, everySecond, rules, work }: Spec): void {
-    const cron = everySecond === true ? EVERY_SECOND : EVERY_HOUR;
-    const identity = { name, method: `Jobs.${name}`, election: undefined, schedule: 'cron', disabled: false, cron } as const;
+    const schedule = everySecond === true ? EVERY_SECOND : EVERY_HOUR;
+    const identity = { name, method: `Jobs.${name}`, election: undefined, kind: 'cron', disabled: false, schedule } as const;
     this.gate.add({ ...identity, rules: { ...DEFAULT_RULES, ...rules } }, async (given) => {
       const run = given as JobRun;
       this.runs.push(run);

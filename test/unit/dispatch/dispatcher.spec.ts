@@ -115,7 +115,7 @@ function deferred(): { readonly promise: Promise<void>; resolve(): void } {
   return { promise, resolve };
 }
 
-const UNCLAIMED = { rules: { ...DEFAULT_RULES, claim: 'none' as const }, cron: undefined };
+const UNCLAIMED = { rules: { ...DEFAULT_RULES, claim: 'none' as const }, schedule: undefined };
 
 describe('the gate', () => {
   const parts = {
@@ -142,7 +142,7 @@ describe('the gate', () => {
     return {
       gate,
       elections,
-      job: gate.job({ name: 'job', method: 'A.b', election: undefined, schedule: 'cron', disabled: false, ...UNCLAIMED }),
+      job: gate.job({ name: 'job', method: 'A.b', election: undefined, kind: 'cron', disabled: false, ...UNCLAIMED }),
     };
   }
 
@@ -185,7 +185,7 @@ describe('the gate', () => {
       name: 'job',
       method: 'A.b',
       election: undefined,
-      schedule: 'cron',
+      kind: 'cron',
       disabled: false,
       ...UNCLAIMED,
     });
@@ -249,7 +249,7 @@ describe('the gate', () => {
       name: 'job',
       method: 'A.b',
       election: undefined,
-      schedule: 'cron',
+      kind: 'cron',
       disabled: false,
       ...UNCLAIMED,
     });

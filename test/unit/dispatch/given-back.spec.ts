@@ -12,7 +12,7 @@ const UNTIL_DUE_MS = 3_600_000 - (new HandClock().wallMs() % 3_600_000);
 async function afterGivenBack(laterMs: number, options: ReplicaOptions): Promise<LoneReplica> {
   const clock = new HandClock();
   const store = new LoneStore({ clock });
-  const first = new LoneReplica({ clock, store, ...options, cron: EVERY_HOUR, disabled: false });
+  const first = new LoneReplica({ clock, store, ...options, schedule: EVERY_HOUR, disabled: false });
   await settle();
   const held = store.holdNextWrite();
   clock.pass(UNTIL_DUE_MS);
@@ -24,7 +24,7 @@ async function afterGivenBack(laterMs: number, options: ReplicaOptions): Promise
   expect(first.runs).toEqual([]);
   expect((await store.record()).running).toMatchObject([{ holder: NOBODY, starts: 0 }]);
   clock.stall(laterMs);
-  const next = new LoneReplica({ clock, store, ...options, cron: EVERY_HOUR });
+  const next = new LoneReplica({ clock, store, ...options, schedule: EVERY_HOUR });
   await settle();
   return next;
 }
@@ -68,7 +68,7 @@ describe('a run that was cut short', () => {
   async function afterTwoAttempts(options: ReplicaOptions): Promise<LoneReplica> {
     const clock = new HandClock();
     const store = new LoneStore({ clock });
-    const first = new LoneReplica({ clock, store, cron: EVERY_HOUR, rules, work: failing });
+    const first = new LoneReplica({ clock, store, schedule: EVERY_HOUR, rules, work: failing });
     await settle();
     clock.pass(UNTIL_DUE_MS);
     await first.pass(120);
@@ -76,7 +76,7 @@ describe('a run that was cut short', () => {
     expect(attempts.length).toBeGreaterThan(1);
     await first.leave();
     store.living = ['1', '2'];
-    const next = new LoneReplica({ clock, store, cron: EVERY_HOUR, rules, ...options });
+    const next = new LoneReplica({ clock, store, schedule: EVERY_HOUR, rules, ...options });
     await settle();
     next.runs.unshift(...first.runs);
     return next;
@@ -101,7 +101,7 @@ describe('a run that was cut short', () => {
   it('is told as claimed, and not as started, by whoever cannot know', async () => {
     const clock = new HandClock();
     const store = new LoneStore({ clock });
-    const replica = new LoneReplica({ clock, store, cron: EVERY_HOUR });
+    const replica = new LoneReplica({ clock, store, schedule: EVERY_HOUR });
     await settle();
     const tick = { dueMs: clock.wallMs(), nominalMs: clock.wallMs() };
     const claimed = { claim: 'c', tick, trigger: undefined, cause: 'schedule', starts: 1, startedMs: clock.wallMs() } as const;

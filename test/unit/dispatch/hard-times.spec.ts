@@ -244,8 +244,8 @@ describe('a job without claims whose record cannot be read yet', () => {
     const replica = new LoneReplica({
       clock,
       store,
-      schedule: 'interval',
-      cron: undefined,
+      kind: 'interval',
+      schedule: undefined,
       rules: { claim: 'none', overlap: 'allow' },
       work: () => new Promise<void>(() => undefined),
     });
@@ -265,17 +265,17 @@ describe('a job that was disabled', () => {
   it('makes up for nothing when a version enables it again with the same schedule', async () => {
     const clock = new HandClock();
     const store = new LoneStore({ clock });
-    const first = new LoneReplica({ clock, store, cron: EVERY_HOUR });
+    const first = new LoneReplica({ clock, store, schedule: EVERY_HOUR });
     await first.pass(3 * 60, 60_000);
     expect(first.runs).toHaveLength(3);
     await first.leave();
     store.living = ['2'];
-    const disabled = new LoneReplica({ clock, store, cron: EVERY_HOUR, version: '2', disabled: true });
+    const disabled = new LoneReplica({ clock, store, schedule: EVERY_HOUR, version: '2', disabled: true });
     await disabled.pass(10 * 60 + 30, 60_000);
     expect(disabled.runs).toHaveLength(0);
     await disabled.leave();
     store.living = ['3'];
-    const again = new LoneReplica({ clock, store, cron: EVERY_HOUR, version: '3' });
+    const again = new LoneReplica({ clock, store, schedule: EVERY_HOUR, version: '3' });
     await again.pass(1);
     expect([again.runs, again.verdicts]).toEqual([[], []]);
     await again.pass(60, 60_000);
@@ -340,7 +340,7 @@ describe('a job that was removed', () => {
 
 describe('a record that is deleted', () => {
   it('is made anew also where it goes last, just after it was read, and nothing is to be written', async () => {
-    const replica = new LoneReplica({ cron: EVERY_HOUR });
+    const replica = new LoneReplica({ schedule: EVERY_HOUR });
     const { store } = replica;
     await replica.pass(1);
     store.controlChanged();
@@ -372,7 +372,7 @@ describe('a record that is deleted', () => {
 describe('a record that is deleted while a trigger runs that no tick has gone before', () => {
   it('comes back with that run, so that nothing starts beside it', async () => {
     const ends: (() => void)[] = [];
-    const replica = new LoneReplica({ cron: EVERY_HOUR, work: () => new Promise<void>((resolve) => void ends.push(resolve)) });
+    const replica = new LoneReplica({ schedule: EVERY_HOUR, work: () => new Promise<void>((resolve) => void ends.push(resolve)) });
     await replica.pass(1);
     const parts = { store: replica.store, clock: replica.clock, address: 'a:1' };
     const first = trigger(parts, JOB, { idempotencyKey: 'first' });
@@ -424,7 +424,7 @@ describe('jobs that come and go', () => {
 
 describe('a trigger whose node somebody has deleted', () => {
   it('does not start without its input, and does not come again and again', async () => {
-    const replica = new LoneReplica({ cron: EVERY_HOUR });
+    const replica = new LoneReplica({ schedule: EVERY_HOUR });
     await replica.pass(1);
     await replica.store.edit({ triggers: ['gone'] });
     replica.job.loop?.cache.outdate();
@@ -455,8 +455,8 @@ describe('an older record that somebody has put in place', () => {
 describe('a note of a failed run whose answer is lost', () => {
   it('is not written a second time', async () => {
     const replica = new LoneReplica({
-      schedule: 'interval',
-      cron: undefined,
+      kind: 'interval',
+      schedule: undefined,
       rules: { claim: 'none' },
       work: () => {
         throw new Error('boom');
@@ -472,7 +472,7 @@ describe('a note of a failed run whose answer is lost', () => {
 
 describe('a version that was rolled back', () => {
   it('is declared to be in force again, also when only "disabled" was different', async () => {
-    const replica = new LoneReplica({ cron: EVERY_HOUR });
+    const replica = new LoneReplica({ schedule: EVERY_HOUR });
     await replica.pass(1);
     const { store } = replica;
     store.living = ['1', '2'];

@@ -128,10 +128,10 @@ async function setUp<Store extends HeldStore = HeldStore>(
         name: JOB,
         method: 'A.b',
         election: undefined,
-        schedule: 'cron',
+        kind: 'cron',
         disabled: false,
         rules: DEFAULT_RULES,
-        cron: EVERY_SECOND,
+        schedule: EVERY_SECOND,
       },
       register: async () => undefined,
       start: (entry, _tenure, _schedule, _input, ended) => {

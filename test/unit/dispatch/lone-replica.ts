@@ -96,8 +96,8 @@ export interface ReplicaOptions {
   readonly clock?: HandClock;
   readonly store?: LoneStore;
   readonly version?: string;
-  readonly cron?: ScheduleSpec | undefined;
-  readonly schedule?: JobIdentity['schedule'];
+  readonly schedule?: ScheduleSpec | undefined;
+  readonly kind?: JobIdentity['kind'];
   readonly disabled?: boolean;
   readonly rules?: Partial<JobRules>;
   /** What the job does; by default nothing. */
@@ -117,7 +117,7 @@ export class LoneReplica {
   private readonly elections: StandaloneElections;
 
   constructor(private readonly options: ReplicaOptions = {}) {
-    const { version = '1', rules, disabled = false, schedule = 'cron' } = options;
+    const { version = '1', rules, disabled = false, kind = 'cron' } = options;
     this.clock = options.clock ?? new HandClock();
     this.store = options.store ?? new LoneStore({ clock: this.clock });
     this.elections = new StandaloneElections({ key: 'Bank:1', address: 'a:1', clock: this.clock });
@@ -140,10 +140,10 @@ export class LoneReplica {
       name: JOB,
       method: 'Jobs.pay',
       election: undefined,
-      schedule,
+      kind,
       disabled,
       rules: { ...DEFAULT_RULES, ...rules },
-      cron: 'cron' in options ? options.cron : EVERY_SECOND,
+      schedule: 'schedule' in options ? options.schedule : EVERY_SECOND,
     };
     this.job = this.add();
     this.gate.start();

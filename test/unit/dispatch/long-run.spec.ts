@@ -9,7 +9,7 @@ const EVERY_MINUTE: ScheduleSpec = { cronTime: '0 * * * * *', timeZone: 'UTC' };
 const HANGING = (): Promise<void> => new Promise(() => undefined);
 
 async function after(ms: number, options: ReplicaOptions): Promise<LoneReplica> {
-  const replica = new LoneReplica({ cron: EVERY_MINUTE, work: HANGING, ...options });
+  const replica = new LoneReplica({ schedule: EVERY_MINUTE, work: HANGING, ...options });
   await replica.pass(1, 60_000);
   expect(replica.runs).toHaveLength(1);
   await replica.pass(ms / 10_000, 10_000);
@@ -36,7 +36,7 @@ describe('a run that never ends', () => {
   );
 
   it('is told of by another replica that is master, with the address of the one that runs it', async () => {
-    const replica = new LoneReplica({ cron: EVERY_MINUTE });
+    const replica = new LoneReplica({ schedule: EVERY_MINUTE });
     await replica.pass(1, 60_000);
     const record = await replica.store.record();
     const startedMs = replica.clock.wallMs();
@@ -54,12 +54,12 @@ describe('a run that never ends', () => {
     expect(told(allowed)).toEqual([]);
     const limited = await after(2 * LONG_RUN_MS, { rules: { timeoutMs: 1_000 } });
     expect(told(limited)).toEqual([]);
-    const rare = await after(2 * LONG_RUN_MS, { cron: { cronTime: '0 14 22 14 11 *', timeZone: 'UTC' } });
+    const rare = await after(2 * LONG_RUN_MS, { schedule: { cronTime: '0 14 22 14 11 *', timeZone: 'UTC' } });
     expect(told(rare)).toEqual([]);
   });
 
   it('is told of once for a job without claims, too', async () => {
-    const replica = new LoneReplica({ schedule: 'interval', cron: undefined, rules: { claim: 'none' }, work: HANGING });
+    const replica = new LoneReplica({ kind: 'interval', schedule: undefined, rules: { claim: 'none' }, work: HANGING });
     await replica.pass(1);
     for (let fires = 0; fires < 100; fires += 1) {
       replica.fire();

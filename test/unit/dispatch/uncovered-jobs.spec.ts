@@ -29,7 +29,7 @@ class Scene {
 
   private job(name: string): GatedJob {
     const gate = { election: { state: () => this.state } };
-    return { identity: { name, schedule: 'added', disabled: false }, gate } as unknown as GatedJob;
+    return { identity: { name, kind: 'added', disabled: false }, gate } as unknown as GatedJob;
   }
 }
 

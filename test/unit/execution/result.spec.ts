@@ -6,7 +6,7 @@ import { EVERY_HOUR, JOB, LoneReplica, type ReplicaOptions } from '../dispatch/l
 
 /** What is kept of a triggered run that returns this. */
 async function keptOf(work: NonNullable<ReplicaOptions['work']>, rules: Partial<JobRules> = {}): Promise<KeptResult | undefined> {
-  const replica = new LoneReplica({ cron: EVERY_HOUR, work, rules });
+  const replica = new LoneReplica({ schedule: EVERY_HOUR, work, rules });
   await replica.pass(1);
   const node = { id: 'pay', input: undefined, by: 'anna', atMs: 1, state: 'waiting', verdict: undefined } as const;
   expect(await replica.store.addTrigger(JOB, node)).toBe('added');

@@ -25,7 +25,7 @@ function told({ observed }: LoneReplica): string[] {
 
 describe('starts and successes of runs in the log', () => {
   it('stand there for jobs that run seldom', async () => {
-    const replica = start({ cron: EVERY_QUARTER });
+    const replica = start({ schedule: EVERY_QUARTER });
     await replica.pass(31, MINUTE_MS);
     expect(replica.runs.length).toBeGreaterThanOrEqual(2);
     expect(SELDOM_MS).toBeLessThan(15 * MINUTE_MS);
@@ -40,7 +40,7 @@ describe('starts and successes of runs in the log', () => {
   });
 
   it('are for debugging after the first one, for jobs that run often', async () => {
-    const replica = start({ cron: EVERY_SECOND });
+    const replica = start({ schedule: EVERY_SECOND });
     await replica.pass(4);
     expect(replica.runs.length).toBeGreaterThanOrEqual(3);
     expect(told(replica).slice(0, 2)).toEqual(['info run.started', 'info run.succeeded']);
@@ -51,14 +51,14 @@ describe('starts and successes of runs in the log', () => {
     ['all', 'info'],
     ['none', 'debug'],
   ] as const)('are all at one level with logRuns: %s', async (logRuns, level) => {
-    const replica = start({ cron: EVERY_SECOND, logRuns });
+    const replica = start({ schedule: EVERY_SECOND, logRuns });
     await replica.pass(3);
     expect(new Set(told(replica))).toEqual(new Set([`${level} run.started`, `${level} run.succeeded`]));
   });
 
   it('tell of no success when a run has failed', async () => {
     const replica = start({
-      cron: EVERY_SECOND,
+      schedule: EVERY_SECOND,
       work: () => {
         throw new Error('no money');
       },

@@ -21,7 +21,7 @@ export interface Subject {
   readonly view: JobView;
   readonly control: JobControl;
   /** By the ensemble's clock. */
-  readonly nowMs: number;
+  readonly ensembleMs: number;
   /** Where it may matter. */
   readonly living: ReadonlySet<string> | undefined;
 }
@@ -42,7 +42,7 @@ const MAX_PAUSE_MS = 200;
  * anew. Answers whether there was something to change.
  * @throws {UnknownJobError} {UnreadableJobError} {JobContendedError} {OrderNotSentError} and what reading rejects with.
  */
-export async function amend(
+export async function carryOut(
   parts: ControlParts,
   job: string,
   by: string | undefined,
@@ -53,11 +53,11 @@ export async function amend(
     const view = await loadExisting(parts.store, job);
     const control = await controlOf(parts.store, job, view);
     if (control === undefined) continue;
-    const nowMs = Math.round(await parts.store.ensembleMs());
+    const ensembleMs = Math.round(await parts.store.ensembleMs());
     const living = await livingFor(parts.store, control.control);
-    const amendment = await decide({ view, control: control.control, nowMs, living });
+    const amendment = await decide({ view, control: control.control, ensembleMs, living });
     if (amendment === undefined) return false;
-    const entry = { atMs: nowMs, by: signature(parts.address, by), ...amendment.done };
+    const entry = { atMs: ensembleMs, by: signature(parts.address, by), ...amendment.done };
     if (!(await write(parts.store, job, view, control, amendment, entry))) continue;
     parts.changed?.(job, entry);
     return true;

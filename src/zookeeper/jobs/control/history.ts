@@ -1,7 +1,7 @@
 import type { RecordStore, TriggerStore } from '../persistence/job-store.js';
 import { MAX_AUDIT } from '../record/job-control.js';
 import { unknownJob } from './amend.js';
-import { askedFor } from './told.js';
+import { askedFor } from './history-words.js';
 
 const MAX_TRIGGERS = MAX_AUDIT;
 

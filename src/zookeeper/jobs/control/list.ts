@@ -13,7 +13,7 @@ import { electionsOf, hasJob } from './members.js';
 import { pausedBy } from './pause.js';
 import { codeSchedule } from './reschedule.js';
 import { uncovered, uncoveredInWords, type MasterOf } from './uncovered.js';
-import { verdictOf, type JobVerdict } from './verdicts.js';
+import { jobVerdictOf, type JobVerdict } from './verdicts.js';
 
 /** One job of the service, as the cluster knows it. */
 export interface JobStatus {
@@ -77,13 +77,13 @@ type JobReader = RecordStore & MemberDirectory & NoteStore;
 
 /** Every job that has a record, by name. `own`: the jobs in the code of this replica, whose member node need not tell of them yet. */
 export async function list(store: JobReader, own: ReadonlySet<string>, masterOf: MasterOf = unknownMaster): Promise<JobStatus[]> {
-  const [jobs, members, nowMs] = await Promise.all([store.jobs(), store.members(), store.ensembleMs()]);
+  const [jobs, members, ensembleMs] = await Promise.all([store.jobs(), store.members(), store.ensembleMs()]);
   const waiting = [...jobs].sort();
   const asked = once(masterOf);
   const found: JobStatus[] = [];
   const readOn = async (): Promise<void> => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const status = await statusOf(store, job, { members, nowMs, own, masterOf: asked });
+      const status = await statusOf(store, job, { members, ensembleMs, own, masterOf: asked });
       if (status !== undefined) found.push(status);
     }
   };
@@ -91,9 +91,9 @@ export async function list(store: JobReader, own: ReadonlySet<string>, masterOf:
   return found.sort((a, b) => (a.job < b.job ? -1 : 1));
 }
 
-interface Scene {
+interface ListInputs {
   readonly members: readonly MemberView[];
-  readonly nowMs: number;
+  readonly ensembleMs: number;
   readonly own: ReadonlySet<string>;
   readonly masterOf: MasterOf;
 }
@@ -111,14 +111,14 @@ function once(masterOf: MasterOf): MasterOf {
 const unknownMaster: MasterOf = () => Promise.resolve('unknown');
 
 /** Undefined for a job that was removed meanwhile. */
-async function statusOf(store: JobReader, job: string, scene: Scene): Promise<JobStatus | undefined> {
+async function statusOf(store: JobReader, job: string, inputs: ListInputs): Promise<JobStatus | undefined> {
   const [loaded, loadedControl] = await Promise.all([store.load(job), store.loadControl(job)]);
-  const orphaned = isOrphaned(job, scene);
+  const orphaned = isOrphaned(job, inputs);
   if (loaded.kind === 'unreadable') return { ...UNKNOWN, job, orphaned, problem: loaded.problem };
   if (loaded.kind === 'missing') return undefined;
   const { view } = loaded;
   const control = loadedControl?.control ?? EMPTY_CONTROL;
-  const living = livingVersions(scene.members);
+  const living = livingVersions(inputs.members);
   const declaration = declarationOf(control, living);
   const { record } = view;
   const { schedule, problem: scheduleProblem } = keptSchedule(record.schedule);
@@ -127,19 +127,19 @@ async function statusOf(store: JobReader, job: string, scene: Scene): Promise<Jo
     record.recent.at(-1) ?? store.loadLog(job).then((log) => log.at(-1)),
     progressOf(store, job),
   ]);
-  const lacking = disabled ? undefined : await uncovered(job, { control, members: scene.members, masterOf: scene.masterOf });
+  const lacking = disabled ? undefined : await uncovered(job, { control, members: inputs.members, masterOf: inputs.masterOf });
   return {
     job,
     kind: declaration?.kind,
     claim: declaration?.claim,
-    elections: electionsOf(control, scene.members, job),
+    elections: electionsOf(control, inputs.members, job),
     schedule: inForce(view, control),
     codeSchedule: overriddenCode(view, control, living),
-    nextTimes: disabled ? [] : nextTimes(schedule, scene.nowMs),
+    nextTimes: disabled ? [] : nextTimes(schedule, inputs.ensembleMs),
     paused: record.pausedMs === undefined ? undefined : { since: new Date(record.pausedMs), by: pausedBy(control)?.by },
-    running: record.running.map((entry) => runningOf(entry, scene.members)),
+    running: record.running.map((entry) => runningOf(entry, inputs.members)),
     waitingTriggers: record.triggers.length,
-    lastVerdict: last && verdictOf(job, last, schedule),
+    lastVerdict: last && jobVerdictOf(job, last, schedule),
     succeededAt: dateOf(record.succeededMs),
     alarmedSince: dateOf(record.alarmedMs),
     progress,
@@ -148,7 +148,7 @@ async function statusOf(store: JobReader, job: string, scene: Scene): Promise<Jo
     problem:
       scheduleProblem ??
       (lacking && uncoveredInWords(job, lacking)) ??
-      longRunInWords(heldUpBy(view, disabled ? undefined : schedule, last, scene.nowMs), scene.members),
+      longRunInWords(heldUpBy(view, disabled ? undefined : schedule, last, inputs.ensembleMs), inputs.members),
   };
 }
 
@@ -162,7 +162,7 @@ function progressOf(store: NoteStore, job: string): Promise<JobProgress | undefi
 
 const UNKNOWN = { elections: [], nextTimes: [], running: [], waitingTriggers: 0, disabled: false } as const;
 
-function isOrphaned(job: string, { own, members }: Scene): boolean {
+function isOrphaned(job: string, { own, members }: ListInputs): boolean {
   return !own.has(job) && !members.some((member) => hasJob(member, job));
 }
 
@@ -199,9 +199,9 @@ function overriddenCode({ record }: JobView, control: JobControl, living: Readon
   return { ...code.schedule, version: code.version };
 }
 
-function nextTimes(schedule: Schedule | undefined, nowMs: number): Date[] {
+function nextTimes(schedule: Schedule | undefined, ensembleMs: number): Date[] {
   const times: Date[] = [];
-  let tick: Tick | undefined = endOf(nowMs);
+  let tick: Tick | undefined = endOf(ensembleMs);
   while (times.length < NEXT_TIMES) {
     tick = schedule?.next(tick);
     if (tick === undefined) break;

@@ -57,13 +57,13 @@ export function watchJobs(
 }
 
 async function silentJobs(store: RecordStore & MemberDirectory): Promise<Map<string, SilenceAlarm>> {
-  const [jobs, members, nowMs] = await Promise.all([store.jobs(), store.members(), store.ensembleMs()]);
+  const [jobs, members, ensembleMs] = await Promise.all([store.jobs(), store.members(), store.ensembleMs()]);
   const living = livingVersions(members);
   const silent = new Map<string, SilenceAlarm>();
   const waiting = [...jobs];
   const readOn = async (): Promise<void> => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const alarm = await alarmOf(store, job, nowMs, living);
+      const alarm = await alarmOf(store, job, ensembleMs, living);
       if (alarm !== undefined) silent.set(job, alarm);
     }
   };
@@ -71,13 +71,18 @@ async function silentJobs(store: RecordStore & MemberDirectory): Promise<Map<str
   return silent;
 }
 
-async function alarmOf(store: RecordStore, job: string, nowMs: number, living: ReadonlySet<string>): Promise<SilenceAlarm | undefined> {
+async function alarmOf(
+  store: RecordStore,
+  job: string,
+  ensembleMs: number,
+  living: ReadonlySet<string>,
+): Promise<SilenceAlarm | undefined> {
   const [loaded, control] = await Promise.all([store.load(job), store.loadControl(job)]);
   const declaration = control && declarationOf(control.control, living);
   const maxSilenceMs = declaration?.maxSilenceMs;
   const view = viewIn(loaded);
   if (view === undefined || maxSilenceMs === undefined || declaration?.disabled === true) return undefined;
-  if (nowMs <= (silenceEndsMs(view, maxSilenceMs) ?? Infinity)) return undefined;
+  if (ensembleMs <= (silenceEndsMs(view, maxSilenceMs) ?? Infinity)) return undefined;
   return { job, kind: 'raised', silentSince: new Date(silentSinceMs(view)), maxSilenceMs };
 }
 

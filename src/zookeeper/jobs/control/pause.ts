@@ -1,13 +1,13 @@
 import * as changes from '../record/changes.js';
 import { changeInWords, lastOf, type AuditEntry, type JobControl } from '../record/job-control.js';
 import { parseSchedule } from '../schedule/parse.js';
-import { amend, type ControlParts } from './amend.js';
+import { carryOut, type ControlParts } from './amend.js';
 import { ticksOf } from './in-force.js';
 
 /** Stops a job from starting by its schedule, on every replica, until it is resumed. False: it was paused already, and nothing was changed. */
 export function pause(parts: ControlParts, job: string, by?: string): Promise<boolean> {
-  return amend(parts, job, by, ({ view, nowMs }) => {
-    const record = changes.pause(view.record, nowMs);
+  return carryOut(parts, job, by, ({ view, ensembleMs }) => {
+    const record = changes.pause(view.record, ensembleMs);
     return record && { record, done: changeInWords('paused') };
   });
 }
@@ -18,12 +18,12 @@ export function pause(parts: ControlParts, job: string, by?: string): Promise<bo
  * @throws {BadScheduleError} where this replica cannot use the schedule in force: resume it on one that can, or after a reschedule.
  */
 export function resume(parts: ControlParts, job: string, by?: string): Promise<boolean> {
-  return amend(parts, job, by, ({ view, control, nowMs, living }) => {
+  return carryOut(parts, job, by, ({ view, control, ensembleMs, living }) => {
     const { record } = view;
     if (record.pausedMs === undefined) return undefined;
     // The ticks of the pause get their verdicts here; who cannot name them must not pass them over.
     if (record.schedule !== undefined) parseSchedule(record.schedule);
-    const changed = changes.resume(view, ticksOf(record, control, living), nowMs, parts.address);
+    const changed = changes.resume(view, ticksOf(record, control, living), ensembleMs, parts.address);
     return changed && { ...changed, done: changeInWords('resumed') };
   });
 }

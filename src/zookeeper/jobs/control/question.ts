@@ -38,5 +38,5 @@ export interface Question {
   readonly kept: readonly StoredVerdict[];
   readonly members: readonly MemberView[];
   /** By the ensemble's clock. */
-  readonly nowMs: number;
+  readonly ensembleMs: number;
 }

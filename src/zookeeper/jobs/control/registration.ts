@@ -15,7 +15,7 @@ import { JobContendedError, OrderNotSentError } from './errors.js';
 import { isDisabled, livingVersions, scheduleInWords, ticksOf } from './in-force.js';
 import { keptSchedule } from '../schedule/kept.js';
 import { isSameSchedule, type Schedule } from '../schedule/schedule.js';
-import { standingInWords, zoneInForceDiffers, zonesDiffer } from './standing.js';
+import { scheduleAndStateInWords, zoneInForceDiffers, zonesDiffer } from './zone-words.js';
 
 /** What a replica brings along. */
 export interface Registration {
@@ -121,37 +121,38 @@ async function stepOf(
   const declared = declare(controlView.control, declaration, living);
   const control = takesOver ? { ...declared, inForce: { from: 'code', version: declaration.version } as const } : declared;
   if (restored === undefined && control === controlView.control)
-    return { change: undefined, registered: standing(job, view, control, declaration) };
+    return { change: undefined, registered: whenAnotherStays(job, view, control, declaration) };
   const zones = zonesDiffer(job, controlView.control, declaration, takesOver);
   const base = restored ?? { record: view.record, verdicts: [] };
   const schedule = takesOver ? declaration.schedule : view.record.schedule;
   // What was disabled had no ticks, and makes up for none: as with another schedule, they count from now.
   if (isSameSchedule(view.record.schedule, schedule) && isDisabled(control, living) === isDisabled(controlView.control, living)) {
     const isNoted = restored === undefined && !takesOver;
-    const stays = standing(job, view, control, declaration);
+    const stays = whenAnotherStays(job, view, control, declaration);
     const registered = { ...stays, zonesDiffer: zones ?? stays.zonesDiffer };
     return {
       change: { ...base, control: { view: controlView, control } },
       registered: isNoted && registered.change === 'none' ? { ...registered, change: 'declared' } : registered,
     };
   }
-  const nowMs = Math.round(await store.ensembleMs());
+  const ensembleMs = Math.round(await store.ensembleMs());
   const ticks = ticksOf(base.record, controlView.control, living);
   // Masters of a version that has it enabled go on beside one that disables it, so what nobody has decided fell due for them: it is not dropped in silence.
   const [isEnabled, isBack] = [takesOver && !declaration.disabled, isReturn(controlView.control, declaration)];
   const isRollBack = isEnabled && !isBack && !isNews(controlView.control, declaration);
   const undecided = ticks ?? (isRollBack ? keptSchedule(base.record.schedule).schedule : undefined);
-  const changed = replaceSchedule({ ...view, record: base.record }, undecided, schedule, nowMs, by);
-  const replaced = isEnabled && isBack && ticks !== undefined ? goOn({ ...view, record: base.record }, ticks, changed, nowMs, by) : changed;
-  const before = standingInWords(view.record.schedule, isDisabled(controlView.control, living));
+  const changed = replaceSchedule({ ...view, record: base.record }, undecided, schedule, ensembleMs, by);
+  const replaced =
+    isEnabled && isBack && ticks !== undefined ? goOn({ ...view, record: base.record }, ticks, changed, ensembleMs, by) : changed;
+  const before = scheduleAndStateInWords(view.record.schedule, isDisabled(controlView.control, living));
   const what = takesOver ? `${declaration.version} in force` : declaration.version;
-  const words = `${what}: ${standingInWords(schedule, isDisabled(control, living))}, before ${before}`;
+  const words = `${what}: ${scheduleAndStateInWords(schedule, isDisabled(control, living))}, before ${before}`;
   const done = changeInWords(takesOver ? 'in force' : 'declared', words);
   return {
     change: {
       record: replaced.record,
       verdicts: [...base.verdicts, ...replaced.verdicts],
-      control: { view: controlView, control: audited(control, { atMs: nowMs, by, ...done }) },
+      control: { view: controlView, control: audited(control, { atMs: ensembleMs, by, ...done }) },
     },
     registered: { change: 'in force', note: `Job "${job}": ${done.change}.`, zonesDiffer: zones },
   };
@@ -181,12 +182,12 @@ function goOn(
   { record, createdMs }: Pick<JobView, 'record' | 'createdMs'>,
   ticks: Schedule,
   changed: Changed,
-  nowMs: number,
+  ensembleMs: number,
   by: string,
 ): Changed {
   const sinceMs = record.schedule?.sinceMs ?? createdMs;
   const own = keptSchedule(changed.record.schedule).schedule;
-  return own === undefined || nowMs - sinceMs > PROVISIONAL_MS ? changed : countFrom(changed, sinceMs, own, ticks, by);
+  return own === undefined || ensembleMs - sinceMs > PROVISIONAL_MS ? changed : countFrom(changed, sinceMs, own, ticks, by);
 }
 
 /** Of a version that the cluster does not know, or with another schedule than when it was last seen. */
@@ -235,7 +236,7 @@ function textOf({ version, schedule, kind, claim, election, maxSilenceMs, disabl
 }
 
 /** What there is to say when another schedule stays in force. */
-function standing(job: string, view: JobView, control: JobControl, declaration: Declaration): Registered {
+function whenAnotherStays(job: string, view: JobView, control: JobControl, declaration: Declaration): Registered {
   const { record } = view;
   const { inForce } = control;
   const { version, schedule } = declaration;

@@ -2,7 +2,7 @@ import { replaceSchedule } from '../record/changes.js';
 import { changeInWords, type Declaration, type JobControl } from '../record/job-control.js';
 import { mustTickAfter, parseSchedule, scheduleSpecOf } from '../schedule/parse.js';
 import { isSameSchedule, type Schedule, type ScheduleSpec } from '../schedule/schedule.js';
-import { amend, type Amendment, type ControlParts, type Subject } from './amend.js';
+import { carryOut, type Amendment, type ControlParts, type Subject } from './amend.js';
 import { NoCodeScheduleError, NoSlotsError } from './errors.js';
 import { livingVersions, scheduleInWords, ticksOf } from './in-force.js';
 
@@ -23,22 +23,22 @@ export interface NewSchedule {
  */
 export async function reschedule(parts: ControlParts, job: string, wanted: NewSchedule | null, by?: string): Promise<boolean> {
   const living = wanted === null ? livingVersions(await parts.store.members()) : new Set<string>();
-  return amend(parts, job, by, (subject) => {
+  return carryOut(parts, job, by, (subject) => {
     const { schedule } = subject.view.record;
     if (schedule === undefined) throw new NoSlotsError(job);
     if (wanted === null) return backToCode(parts, job, subject, living);
     const spec = scheduleSpecOf(wanted.cronTime, wanted.timeZone ?? schedule.timeZone);
-    return order(parts, subject, parseSchedule(spec));
+    return putByCommand(parts, subject, parseSchedule(spec));
   });
 }
 
-function order(parts: ControlParts, subject: Subject, schedule: Schedule): Amendment | undefined {
-  const { control, view, nowMs } = subject;
+function putByCommand(parts: ControlParts, subject: Subject, schedule: Schedule): Amendment | undefined {
+  const { control, view, ensembleMs } = subject;
   const { spec } = schedule;
   const isSame = isSameSchedule(view.record.schedule, spec);
   // Repeated when its instant has passed, an order is still the one in force.
   if (isSame && control.inForce.from === 'control') return undefined;
-  mustTickAfter(schedule, Math.max(nowMs, view.record.cursor?.dueMs ?? nowMs));
+  mustTickAfter(schedule, Math.max(ensembleMs, view.record.cursor?.dueMs ?? ensembleMs));
   const done = changeInWords('rescheduled', `${scheduleInWords(spec)}, before ${scheduleInWords(view.record.schedule)}`);
   return { ...(isSame ? {} : put(parts, subject, spec)), control: { ...control, inForce: { from: 'control' } }, done };
 }
@@ -65,8 +65,8 @@ export function codeSchedule({ declared }: JobControl, living: ReadonlySet<strin
 
 function put(
   { address }: ControlParts,
-  { view, control, nowMs, living }: Subject,
+  { view, control, ensembleMs, living }: Subject,
   spec: ScheduleSpec,
 ): Pick<Amendment, 'record' | 'verdicts'> {
-  return replaceSchedule(view, ticksOf(view.record, control, living), spec, nowMs, address);
+  return replaceSchedule(view, ticksOf(view.record, control, living), spec, ensembleMs, address);
 }

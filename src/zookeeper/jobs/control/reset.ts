@@ -4,7 +4,7 @@ import { endsBy, type TriggerNode } from '../record/trigger.state.js';
 import { triggerInterrupted, triggerRefused } from '../record/verdict-builders.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { pauseInForce } from './pause.js';
-import { amend, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
+import { carryOut, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
 import { codeSchedule } from './reschedule.js';
 import { livingVersions, ticksOf } from './in-force.js';
 
@@ -17,7 +17,7 @@ export async function resetClaim(parts: ControlParts, job: string, by?: string):
   const { kind } = await parts.store.load(job);
   if (kind === 'missing') throw await unknownJob(parts.store, job);
   const code = kind === 'unreadable' ? await repair(parts, job) : undefined;
-  await amend(parts, job, by, (subject) => {
+  await carryOut(parts, job, by, (subject) => {
     const amendment = reset(parts, subject);
     return code === undefined
       ? amendment
@@ -25,9 +25,9 @@ export async function resetClaim(parts: ControlParts, job: string, by?: string):
   });
 }
 
-function reset({ address }: ControlParts, { view, control, nowMs, living }: Subject): Amendment {
+function reset({ address }: ControlParts, { view, control, ensembleMs, living }: Subject): Amendment {
   const { running, triggers } = view.record;
-  const { record, verdicts, due } = changes.reset(view, ticksOf(view.record, control, living), nowMs, address);
+  const { record, verdicts, due } = changes.reset(view, ticksOf(view.record, control, living), ensembleMs, address);
   return {
     record,
     verdicts,
@@ -39,10 +39,10 @@ function reset({ address }: ControlParts, { view, control, nowMs, living }: Subj
 /** Nothing can be told of what ran and what was due: ticks count from now. Answers whose schedule is in force now. */
 async function repair({ store, address }: ControlParts, job: string): Promise<Declaration | undefined> {
   const control = await store.loadControl(job);
-  const nowMs = Math.round(await store.ensembleMs());
+  const ensembleMs = Math.round(await store.ensembleMs());
   const code = control && codeSchedule(control.control, livingVersions(await store.members()));
   const paused = control && pauseInForce(control.control);
-  await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, nowMs, paused?.atMs), (open) => lost(open, address));
+  await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, ensembleMs, paused?.atMs), (open) => lost(open, address));
   return code;
 }
 

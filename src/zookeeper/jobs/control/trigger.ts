@@ -24,8 +24,8 @@ import {
   TriggerUncertainError,
 } from './errors.js';
 import { reach } from './reach.js';
-import { askedFor } from './told.js';
-import { verdictOf, type JobVerdict } from './verdicts.js';
+import { askedFor } from './history-words.js';
+import { jobVerdictOf, type JobVerdict } from './verdicts.js';
 
 /** How a run is asked for. */
 export interface TriggerOptions {
@@ -142,7 +142,7 @@ async function ask({ store, address, changed }: ControlParts, job: string, id: s
 /** One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again. `'stands'`: it did not have to. */
 async function askAgain(store: ControlParts['store'], job: string, { id, by, atMs }: TriggerNode): Promise<'asked' | 'stands' | 'gone'> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const standing = await store.loadStanding(job, id);
+    const standing = await store.loadTriggerAndRecord(job, id);
     if (standing === undefined) return 'gone';
     const { view } = standing;
     if (!hasNotRun(view.record, standing.trigger)) return 'stands';
@@ -214,7 +214,7 @@ async function find(store: ControlParts['store'], job: string, id: string, isWan
   const node = await store.loadTrigger(job, id);
   if (node === undefined) throw new TriggerLostError(job, id, undefined);
   if (isWanted(node)) return node;
-  const standing = await store.loadStanding(job, id);
+  const standing = await store.loadTriggerAndRecord(job, id);
   if (standing === undefined) return node;
   if (isWanted(standing.trigger) || !isForgotten(standing.view.record, standing.trigger)) return standing.trigger;
   throw new TriggerLostError(job, id, standing.trigger.state === 'waiting' ? 'waiting' : 'started');
@@ -263,7 +263,7 @@ async function answer(parts: ControlParts, job: string, node: TriggerNode, signa
   const kept = verdict?.outcome === 'ran' ? await resultOf(parts, job, id, signal) : undefined;
   return {
     id,
-    verdict: verdict && verdictOf(job, verdict, undefined, by),
+    verdict: verdict && jobVerdictOf(job, verdict, undefined, by),
     ...(kept?.value !== undefined && { result: kept.value }),
     ...(kept?.leftOut !== undefined && { resultLeftOut: kept.leftOut }),
   };

@@ -1,9 +1,9 @@
-import { floorOf } from '../record/floor.js';
+import { decidedUpTo } from '../record/decided-up-to.js';
 import type { JobRecord } from '../record/job-record.js';
 import type { RecordStore, TriggerStore, MemberDirectory } from '../persistence/job-store.js';
 import type { JobControl } from '../record/job-control.js';
 import { passed } from '../record/undecided.js';
-import { identityOf, MAX_VERDICTS, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
+import { verdictKey, MAX_VERDICTS, type Outcome, type StoredVerdict, type VerdictReason } from '../record/verdict.js';
 import type { RunCause } from '../run/run-cause.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { keptSchedule } from '../schedule/kept.js';
@@ -68,7 +68,7 @@ export interface JobVerdict {
 }
 
 /** A verdict for people. Without a schedule (unknown, or not readable) it has no nominal time. */
-export function verdictOf(job: string, stored: StoredVerdict, schedule: Schedule | undefined, triggeredBy?: string): JobVerdict {
+export function jobVerdictOf(job: string, stored: StoredVerdict, schedule: Schedule | undefined, triggeredBy?: string): JobVerdict {
   const { tick, until, startedMs, token, outcome, reason, count, cause, attempt, durationMs, by, error, explanation, trigger } = stored;
   // Only who ran it knows for how long, when it began, and how often.
   const isKnown = durationMs !== undefined;
@@ -105,13 +105,13 @@ export async function verdicts(
   job: string,
   limit = MAX_VERDICTS,
 ): Promise<JobVerdict[]> {
-  const [view, control, nowMs] = await Promise.all([loadExisting(store, job), store.loadControl(job), store.ensembleMs()]);
+  const [view, control, ensembleMs] = await Promise.all([loadExisting(store, job), store.loadControl(job), store.ensembleMs()]);
   const living = control && (await livingFor(store, control.control));
-  const pause = presentPause({ view, control: control?.control, nowMs, living });
+  const pause = presentPause({ view, control: control?.control, ensembleMs, living });
   const kept = [...(await keptVerdicts(store, job, view.record)), ...pause].slice(-limit);
   const { schedule } = keptSchedule(view.record.schedule);
   const askers = await askersOf(store, job, kept);
-  return kept.map((verdict) => verdictOf(job, verdict, schedule, askers.get(verdict)));
+  return kept.map((verdict) => jobVerdictOf(job, verdict, schedule, askers.get(verdict)));
 }
 
 /**
@@ -122,7 +122,7 @@ async function askersOf(store: TriggerStore, job: string, kept: readonly StoredV
   const latest = new Map(kept.flatMap((verdict) => (verdict.trigger === undefined ? [] : [[verdict.trigger, verdict] as const])));
   const askers = [...latest].map(async ([id, verdict]) => {
     const node = await store.loadTrigger(job, id);
-    const isSame = node?.verdict !== undefined && identityOf(node.verdict) === identityOf(verdict);
+    const isSame = node?.verdict !== undefined && verdictKey(node.verdict) === verdictKey(verdict);
     return isSame ? [[verdict, node.by] as const] : [];
   });
   return new Map((await Promise.all(askers)).flat());
@@ -134,20 +134,20 @@ async function askersOf(store: TriggerStore, job: string, kept: readonly StoredV
  */
 export async function keptVerdicts(store: RecordStore, job: string, record: JobRecord): Promise<readonly StoredVerdict[]> {
   const log = await store.loadLog(job);
-  const known = new Set(log.map(identityOf));
-  return [...log, ...record.recent.filter((verdict) => !known.has(identityOf(verdict)))];
+  const known = new Set(log.map(verdictKey));
+  return [...log, ...record.recent.filter((verdict) => !known.has(verdictKey(verdict)))];
 }
 
 /** Ticks that fell due since the job was paused. They get this verdict when it is resumed. */
 export function presentPause({
   view,
   control,
-  nowMs,
+  ensembleMs,
   living,
 }: Omit<Subject, 'control'> & { readonly control: JobControl | undefined }): StoredVerdict[] {
   const { pausedMs } = view.record;
   if (pausedMs === undefined || control === undefined) return [];
-  const after = laterTick(endOf(pausedMs), floorOf(view));
+  const after = laterTick(endOf(pausedMs), decidedUpTo(view));
   const by = pausedBy(control)?.by;
-  return passed(ticksOf(view.record, control, living), after, nowMs, { outcome: 'skipped', reason: 'paused', by });
+  return passed(ticksOf(view.record, control, living), after, ensembleMs, { outcome: 'skipped', reason: 'paused', by });
 }

@@ -11,17 +11,17 @@ import { at, lasting } from './words.js';
 const READING = 32;
 const MAX_NAMED = 4;
 
-/** Overdue for longer than this, with a master in office, there is something wrong with that master. */
+/** Overdue for longer than this, with a master elected, there is something wrong with that master. */
 const SUSPICIOUS_MS = 30_000;
 
 /** Why a tick that is to run has not run: it is in the future, or what it waits for. */
 export async function waitingInWords(parts: WhyParts, question: Question, isFuture: boolean): Promise<string> {
-  const { job, tickMs, nowMs, timeZone, members } = question;
+  const { job, tickMs, ensembleMs, timeZone, members } = question;
   const holders = members.filter((member) => hasJob(member, job));
-  const clock = ownClockInWords(parts, nowMs);
+  const clock = ownClockInWords(parts, ensembleMs);
   const head = isFuture
-    ? `It is in the future: due in ${lasting(tickMs - nowMs)}, at ${at(tickMs, timeZone)}.`
-    : `Due since ${lasting(nowMs - tickMs)}, and not decided about yet.`;
+    ? `It is in the future: due in ${lasting(tickMs - ensembleMs)}, at ${at(tickMs, timeZone)}.`
+    : `Due since ${lasting(ensembleMs - tickMs)}, and not decided about yet.`;
   if (holders.length === 0 && !parts.own.has(job)) return `${head} ${orphanedInWords(job, members)}${clock}`;
   const lacking = await uncovered(job, { ...question, masterOf: (election) => parts.masterOf(election) });
   const left = lacking && uncoveredInWords(job, lacking);
@@ -32,7 +32,7 @@ export async function waitingInWords(parts: WhyParts, question: Question, isFutu
   const turn = turnInWords(parts, job);
   if (turn !== undefined) return `${head} ${turn}${clock}`;
   const masters = await mastersInWords(parts, question, holders);
-  const others = nowMs - tickMs > ON_TIME_MS ? await othersInWords(parts, question) : '';
+  const others = ensembleMs - tickMs > ON_TIME_MS ? await othersInWords(parts, question) : '';
   return `${head} ${masters}${others}${clock}`;
 }
 
@@ -84,7 +84,7 @@ function overlapInWords({ view, members, timeZone }: Question): string | undefin
 
 async function mastersInWords(
   parts: WhyParts,
-  { job, control, members, tickMs, nowMs }: Question,
+  { job, control, members, tickMs, ensembleMs }: Question,
   holders: readonly MemberView[],
 ): Promise<string> {
   const elections = electionsOf(control, members, job);
@@ -98,12 +98,12 @@ async function mastersInWords(
   }
   const list = found.map(({ election, address }) => `${address} (of "${election}")`).join(', ');
   const overdue =
-    nowMs - tickMs > SUSPICIOUS_MS ? ` That takes too long: look into its log, for ZK_CLOCK_OFF (its clock) or job.not-decided.` : '';
+    ensembleMs - tickMs > SUSPICIOUS_MS ? ` That takes too long: look into its log, for ZK_CLOCK_OFF (its clock) or job.not-decided.` : '';
   return `It waits to be decided about by the master, ${list}.${overdue}`;
 }
 
-function ownClockInWords({ clock, maxClockSkewMs }: WhyParts, nowMs: number): string {
-  const offMs = clock.wallMs() - nowMs;
+function ownClockInWords({ clock, maxClockSkewMs }: WhyParts, ensembleMs: number): string {
+  const offMs = clock.wallMs() - ensembleMs;
   if (Math.abs(offMs) <= maxClockSkewMs) return '';
   return ` The clock of the replica that answers is ${lasting(Math.abs(offMs))} ${offMs > 0 ? 'ahead of' : 'behind'} ZooKeeper's, so it decides about no tick (ZK_CLOCK_OFF), unless more of the other hosts agree with it. Set the clock that is off.`;
 }

@@ -27,7 +27,7 @@ export async function why(parts: WhyParts, job: string, tick: Date | string | nu
     return `The record of job "${job}" cannot be read (${loaded.problem}), so none of its ticks run. ClusterJobs.resetClaim(${JSON.stringify(job)}) makes it anew.`;
   if (loaded.kind === 'missing') return unknownInWords(job, await store.jobs());
   const { view } = loaded;
-  const [control, kept, members, nowMs] = await Promise.all([
+  const [control, kept, members, ensembleMs] = await Promise.all([
     store.loadControl(job).then((found) => found?.control ?? EMPTY_CONTROL),
     keptVerdicts(store, job, view.record),
     store.members(),
@@ -38,7 +38,7 @@ export async function why(parts: WhyParts, job: string, tick: Date | string | nu
   const { schedule, problem: scheduleProblem } = keptSchedule(spec);
   if (schedule === undefined) return `${scheduleProblem} It is in force for job "${job}"; only a replica that knows it can tell more.`;
   const tickMs = instantOf(tick, spec.timeZone);
-  const question = { job, tickMs, view, control, kept, members, nowMs, schedule, timeZone: spec.timeZone };
+  const question = { job, tickMs, view, control, kept, members, ensembleMs, schedule, timeZone: spec.timeZone };
   return decidedInWords(parts, question) ?? undecidedInWords(parts, question);
 }
 
@@ -83,7 +83,7 @@ function isAbout({ tick, until }: StoredVerdict, { tickMs, schedule, view }: Que
   return tickMs <= (view.record.schedule?.sinceMs ?? -Infinity) || isTick(schedule, tickMs);
 }
 
-function runningInWords(parts: WhyParts, entry: RunEntry, { job, members, nowMs, timeZone }: Question): string {
+function runningInWords(parts: WhyParts, entry: RunEntry, { job, members, ensembleMs, timeZone }: Question): string {
   const { replica, since, attempt, fencingToken } = runningOf(entry, members);
   if (!isHeld(entry)) {
     const turn = turnInWords(parts, job);
@@ -96,11 +96,11 @@ function runningInWords(parts: WhyParts, entry: RunEntry, { job, members, nowMs,
       ? 'on a replica that is gone; the next master finds out and deals with it as onInterrupted says'
       : `on ${replica}`;
   const again = attempt > 1 ? `, start ${attempt}` : '';
-  return `Running ${where}, since ${at(since.getTime(), timeZone)} (for ${lasting(Math.max(0, nowMs - since.getTime()))}${again}, fencing token ${fencingToken}).`;
+  return `Running ${where}, since ${at(since.getTime(), timeZone)} (for ${lasting(Math.max(0, ensembleMs - since.getTime()))}${again}, fencing token ${fencingToken}).`;
 }
 
 async function undecidedInWords(parts: WhyParts, question: Question): Promise<string> {
-  const { job, tickMs, view, control, members, nowMs, schedule, timeZone } = question;
+  const { job, tickMs, view, control, members, ensembleMs, schedule, timeZone } = question;
   const { record } = view;
   const since = at(record.schedule?.sinceMs ?? view.createdMs, timeZone);
   const words = scheduleInWords(schedule.spec);
@@ -113,7 +113,7 @@ async function undecidedInWords(parts: WhyParts, question: Question): Promise<st
   if (isDecided(question)) return noLongerKept(question);
   const pause = pauseInWords(question);
   if (pause !== undefined) return pause;
-  return waitingInWords(parts, question, tickMs > nowMs);
+  return waitingInWords(parts, question, tickMs > ensembleMs);
 }
 
 function beforeSchedule({ job, kept, tickMs, timeZone }: Question, words: string, since: string): string {
@@ -136,12 +136,12 @@ function noLongerKept({ kept, timeZone, tickMs, job, view }: Question): string {
   return `It was passed over without a verdict: the job's record was made anew or its claims were reset, or the time was before the job's present life (since ${at(view.createdMs, timeZone)}).`;
 }
 
-function pauseInWords({ view, control, tickMs, nowMs, timeZone }: Question): string | undefined {
+function pauseInWords({ view, control, tickMs, ensembleMs, timeZone }: Question): string | undefined {
   const { pausedMs } = view.record;
   if (pausedMs === undefined) return undefined;
   const by = pausedBy(control)?.by ?? 'an unknown replica';
   const since = `paused by ${by} since ${at(pausedMs, timeZone)}`;
-  if (tickMs > nowMs) return `It is in the future, and will not run unless the job is resumed before: it is ${since}.`;
+  if (tickMs > ensembleMs) return `It is in the future, and will not run unless the job is resumed before: it is ${since}.`;
   if (tickMs > pausedMs) return `Skipped: the job is ${since}.`;
   return `It was due before the job was paused, and nobody had run it: the job is ${since}. When it is resumed this tick is reported as missed.`;
 }

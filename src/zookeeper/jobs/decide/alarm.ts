@@ -6,7 +6,7 @@ import { silentSinceMs } from '../record/silence.js';
  * pause, or anything else from which the silence counts anew. Answers when to look again.
  */
 export function listen(draft: Draft): number | undefined {
-  const { rules, nowMs } = draft.situation;
+  const { rules, wallMs } = draft.situation;
   noteSuccess(draft);
   const { pausedMs, alarmedMs } = draft.record;
   const { maxSilenceMs } = rules;
@@ -17,7 +17,7 @@ export function listen(draft: Draft): number | undefined {
   // Another version of the service may know of a limit where this one does not: the alarm is left to it, and to a success.
   if (maxSilenceMs === undefined) return clearAfterSuccess(draft);
   const deadlineMs = silentSinceMs(draft.view) + maxSilenceMs;
-  if (nowMs <= deadlineMs) {
+  if (wallMs <= deadlineMs) {
     draft.clearAlarm();
     return isUnnoted(draft) ? deadlineMs - maxSilenceMs / 2 : deadlineMs + 1;
   }
@@ -35,10 +35,10 @@ export function clearAfterSuccess(draft: Draft): undefined {
  * successor does not take its predecessor's job for silent; and at once when there is an alarm to end.
  */
 function noteSuccess(draft: Draft): void {
-  const { rules, succeededMs, nowMs } = draft.situation;
+  const { rules, succeededMs, wallMs } = draft.situation;
   const { record } = draft;
   if (rules.maxSilenceMs === undefined || succeededMs === undefined || !isUnnoted(draft)) return;
-  if (record.alarmedMs === undefined && nowMs < silentSinceMs(draft.view) + rules.maxSilenceMs / 2) return;
+  if (record.alarmedMs === undefined && wallMs < silentSinceMs(draft.view) + rules.maxSilenceMs / 2) return;
   draft.noteSuccess(succeededMs);
 }
 

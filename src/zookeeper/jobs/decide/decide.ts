@@ -29,7 +29,7 @@ export function decide(situation: Situation): Plan {
 }
 
 function planOf(draft: Draft, wakeAtMs: number | undefined): Plan {
-  const { verdicts, start, refused, dropped, results, alarm, again, waitsForPace, catchesUp, isBehind } = draft;
+  const { verdicts, start, refused, dropped, results, alarm, again, waitsForCatchUp, catchesUp, isBehind } = draft;
   return {
     record: draft.hasChanged ? draft.record : undefined,
     verdicts,
@@ -41,7 +41,7 @@ function planOf(draft: Draft, wakeAtMs: number | undefined): Plan {
     wakeAtMs,
     again,
     waitsFor: membersInTheWay(draft),
-    waitsForPace,
+    waitsForCatchUp,
     catchesUp,
     isBehind,
   };

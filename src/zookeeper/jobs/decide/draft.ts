@@ -20,7 +20,7 @@ import { runEnded, runInterrupted, unstartedPassed, type RunEnd } from '../recor
 import type { StoredVerdict, VerdictReason } from '../record/verdict.js';
 
 /** Who may start runs now, as which member of the cluster. */
-export type Office = NonNullable<Situation['tenure']>;
+export type Claimant = NonNullable<Situation['tenure']>;
 
 /** A plan while it is made: the record as it is to be, and what goes with it. What keeps a record sound is told in `changes.ts`. */
 export class Draft {
@@ -31,7 +31,7 @@ export class Draft {
   start: RunEntry | undefined;
   alarm: Plan['alarm'];
   again = false;
-  waitsForPace = false;
+  waitsForCatchUp = false;
   catchesUp = false;
   isBehind = false;
   private current: JobRecord;
@@ -79,7 +79,7 @@ export class Draft {
     const { mayCatchUp, behindSinceMs } = this.situation;
     if (tick !== undefined && behindSinceMs !== undefined && tick.dueMs > behindSinceMs) return true;
     if (mayCatchUp) this.catchesUp = true;
-    else this.waitsForPace = true;
+    else this.waitsForCatchUp = true;
     return mayCatchUp;
   }
 
@@ -95,10 +95,10 @@ export class Draft {
     return holder.kind === 'nobody' || gone.has(holder.member) || holder.member === tenure?.member;
   }
 
-  newEntry(office: Office, work: RunWork, cause: RunEntry['cause']): RunEntry {
-    const { newClaim, nowMs } = this.situation;
-    const { member, election, token } = office;
-    return { ...work, claim: newClaim, cause, starts: 1, startedMs: Math.round(nowMs), holder: heldBy(member), election, token };
+  newEntry(claimant: Claimant, work: RunWork, cause: RunEntry['cause']): RunEntry {
+    const { newClaim, wallMs } = this.situation;
+    const { member, election, token } = claimant;
+    return { ...work, claim: newClaim, cause, starts: 1, startedMs: Math.round(wallMs), holder: heldBy(member), election, token };
   }
 
   /** Starts a tick that the cursor has not passed, or a trigger. Ticks between them must have been passed before. */
@@ -108,9 +108,9 @@ export class Draft {
   }
 
   /** Starts again what a replica was given and did not finish. The entry keeps its tick or trigger and gets a new claim id. */
-  reclaim(old: RunEntry, office: Office, cause: RunEntry['cause']): void {
+  reclaim(old: RunEntry, claimant: Claimant, cause: RunEntry['cause']): void {
     const attempted = attemptsMade(old, this.situation.rules);
-    const entry = { ...this.newEntry(office, workOf(old), cause), starts: old.starts + 1, attempted };
+    const entry = { ...this.newEntry(claimant, workOf(old), cause), starts: old.starts + 1, attempted };
     this.begin(entry);
     this.current = changes.reclaim(this.current, old, entry);
   }
@@ -153,7 +153,7 @@ export class Draft {
   }
 
   raiseAlarm(): void {
-    this.current = changes.raiseAlarm(this.current, this.situation.nowMs);
+    this.current = changes.raiseAlarm(this.current, this.situation.wallMs);
     this.alarm = 'raised';
   }
 

@@ -3,7 +3,7 @@ import type { Schedule } from '../schedule/schedule.js';
 import { rangeOf, type TickRange } from '../schedule/tick-range.js';
 import { compareTicks, endOf, laterTick, type Tick } from '../schedule/tick.js';
 import type { Draft } from './draft.js';
-import { floorOf } from '../record/floor.js';
+import { decidedUpTo } from '../record/decided-up-to.js';
 import type { Span } from './plan.js';
 
 /**
@@ -11,8 +11,8 @@ import type { Span } from './plan.js';
  * end of that run, and is on time while that goes on, and when it has just ended.
  */
 export function lateUntilMs(draft: Draft): number {
-  const { nowMs, rules } = draft.situation;
-  const lateMs = Math.ceil(nowMs - ON_TIME_MS) - 1;
+  const { wallMs, rules } = draft.situation;
+  const lateMs = Math.ceil(wallMs - ON_TIME_MS) - 1;
   if (rules.overlap !== 'queue-latest') return lateMs;
   const going = draft.active.filter((entry) => entry !== draft.start && !draft.isAbandoned(entry)).map(({ startedMs }) => startedMs);
   const freed = justFreed(draft);
@@ -20,11 +20,11 @@ export function lateUntilMs(draft: Draft): number {
 }
 
 function justFreed(draft: Draft): Span | undefined {
-  const { nowMs, rules, freed } = draft.situation;
-  return rules.overlap === 'queue-latest' && freed !== undefined && nowMs - freed.untilMs <= ON_TIME_MS ? freed : undefined;
+  const { wallMs, rules, freed } = draft.situation;
+  return rules.overlap === 'queue-latest' && freed !== undefined && wallMs - freed.untilMs <= ON_TIME_MS ? freed : undefined;
 }
 
-/** The ticks that are due and not dealt with, which is: after the floor of a draft, wherever that is at the moment. */
+/** The ticks that are due and not dealt with, which is: after what a draft has decided, wherever that is at the moment. */
 export class DueTicks {
   private readonly lateUntilMs: number;
 
@@ -37,7 +37,7 @@ export class DueTicks {
 
   /** All of them. */
   all(): TickRange | undefined {
-    return this.until(this.nowMs);
+    return this.until(this.wallMs);
   }
 
   /** Those that come too late. */
@@ -47,7 +47,7 @@ export class DueTicks {
 
   /** Of the late ones, those that were due earlier than `windowMs` ago. */
   olderThan(windowMs: number): TickRange | undefined {
-    return this.until(Math.min(this.lateUntilMs, Math.ceil(this.nowMs - windowMs) - 1));
+    return this.until(Math.min(this.lateUntilMs, Math.ceil(this.wallMs - windowMs) - 1));
   }
 
   /** Of the late ones, the oldest beyond `MAX_CATCH_UP`. Ticks that are due at one instant (a gap in local time) stay together. */
@@ -55,8 +55,8 @@ export class DueTicks {
     const late = this.late();
     const excess = (late?.count ?? 0) - MAX_CATCH_UP;
     if (late === undefined || excess <= 0) return undefined;
-    const { floor } = this;
-    return this.until(smallest(late.first.dueMs, late.last.dueMs, (untilMs) => this.schedule.count(floor, untilMs) >= excess));
+    const { decided } = this;
+    return this.until(smallest(late.first.dueMs, late.last.dueMs, (untilMs) => this.schedule.count(decided, untilMs) >= excess));
   }
 
   /** A row without its last tick. */
@@ -67,33 +67,34 @@ export class DueTicks {
   /** With `overlap: 'queue-latest'`, those that fell due while a run went on that has just ended, without the last: only that one has waited for its end. */
   superseded(): TickRange | undefined {
     const freed = justFreed(this.draft);
-    const waited = freed && this.until(Math.min(freed.untilMs, this.nowMs));
+    const waited = freed && this.until(Math.min(freed.untilMs, this.wallMs));
     return waited && this.allButLast(waited);
   }
 
   /** When the next one is due. */
   get nextDueMs(): number | undefined {
-    return this.schedule.next(laterTick(endOf(this.nowMs), this.floor))?.dueMs;
+    return this.schedule.next(laterTick(endOf(this.wallMs), this.decided))?.dueMs;
   }
 
-  private get nowMs(): number {
-    return this.draft.situation.nowMs;
+  private get wallMs(): number {
+    return this.draft.situation.wallMs;
   }
 
-  private get floor(): Tick {
-    return floorOf(this.draft.view);
+  private get decided(): Tick {
+    return decidedUpTo(this.draft.view);
   }
 
   private until(untilMs: number): TickRange | undefined {
-    return rangeOf(this.schedule, this.floor, untilMs);
+    return rangeOf(this.schedule, this.decided, untilMs);
   }
 
   /** The tick before one that is due and not the first. */
   private previous(tick: Tick): Tick {
     const { dueMs } = tick;
-    const start = laterTick(this.floor, endOf(dueMs - 1));
+    const start = laterTick(this.decided, endOf(dueMs - 1));
     const firstOfInstant = this.schedule.next(start);
-    if (firstOfInstant === undefined || compareTicks(firstOfInstant, tick) === 0) return this.schedule.last(this.floor, dueMs - 1) ?? tick;
+    if (firstOfInstant === undefined || compareTicks(firstOfInstant, tick) === 0)
+      return this.schedule.last(this.decided, dueMs - 1) ?? tick;
     // Several are due at this instant, perhaps thousands: the one before is the first after which `tick` is the next.
     const nominalMs = smallest(firstOfInstant.nominalMs, tick.nominalMs, (nominal) => {
       const next = this.schedule.next({ dueMs, nominalMs: nominal });

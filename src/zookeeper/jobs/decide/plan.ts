@@ -36,7 +36,7 @@ export interface Situation {
   readonly schedule: Schedule | undefined;
   readonly rules: JobRules;
   /** This replica's wall clock. Clocks that are too far off never come here. */
-  readonly nowMs: number;
+  readonly wallMs: number;
   /**
    * Under which mastership this replica may start runs and decide about ticks. Undefined: it may only write down what became of its own runs.
    */
@@ -99,7 +99,7 @@ export interface Plan {
   /** Members whose runs stand in the way: look again when one of them has gone or ended its run. */
   readonly waitsFor: readonly string[];
   /** True: something waits for its turn in catching up. */
-  readonly waitsForPace: boolean;
+  readonly waitsForCatchUp: boolean;
   /** True: the start takes a place of the catch-up limit. */
   readonly catchesUp: boolean;
   /** True: there are late ticks that are not decided about, or a run that makes up for one goes on. */

@@ -1,7 +1,7 @@
 import { compareTicks, type Tick } from '../schedule/tick.js';
-import type { Draft, Office } from './draft.js';
+import type { Draft, Claimant } from './draft.js';
 import { lateUntilMs } from './due-ticks.js';
-import { floorOf } from '../record/floor.js';
+import { decidedUpTo } from '../record/decided-up-to.js';
 import { attemptsMade, isHeld, type RunEntry } from '../record/job-record.js';
 import type { Finished } from './plan.js';
 
@@ -35,41 +35,41 @@ function settleOne(draft: Draft, entry: RunEntry, finished: Finished): void {
  * Decides about runs that nobody carries on: of replicas that are gone, those that were given back, and those that this replica is said to run but
  * does not know. A run that goes on in this process is never among them, whatever the record or the list of members say.
  */
-export function takeOver(draft: Draft, office: Office): void {
+export function takeOver(draft: Draft, claimant: Claimant): void {
   const { live, gone } = draft.situation;
   for (const entry of draft.record.running) {
     if (live.has(entry.claim) || entry === draft.start) continue;
     const { holder } = entry;
-    if (holder.kind === 'nobody') takeFree(draft, entry, office);
-    else if (gone.has(holder.member)) takeInterrupted(draft, entry, office, 'replica gone');
-    else if (holder.member === office.member) takeInterrupted(draft, entry, office, 'mastership lost');
+    if (holder.kind === 'nobody') takeFree(draft, entry, claimant);
+    else if (gone.has(holder.member)) takeInterrupted(draft, entry, claimant, 'replica gone');
+    else if (holder.member === claimant.member) takeInterrupted(draft, entry, claimant, 'mastership lost');
   }
 }
 
-function takeFree(draft: Draft, entry: RunEntry, office: Office): void {
-  if (entry.cause === 'rerun') return takeInterrupted(draft, entry, office, 'mastership lost');
-  if (entry.tick !== undefined) return takeUnstarted(draft, entry, entry.tick, office);
-  if (mayGoOn(draft, entry) && draft.mayStart()) draft.reclaim(entry, office, entry.cause);
+function takeFree(draft: Draft, entry: RunEntry, claimant: Claimant): void {
+  if (entry.cause === 'rerun') return takeInterrupted(draft, entry, claimant, 'mastership lost');
+  if (entry.tick !== undefined) return takeUnstarted(draft, entry, entry.tick, claimant);
+  if (mayGoOn(draft, entry) && draft.mayStart()) draft.reclaim(entry, claimant, entry.cause);
 }
 
 /**
  * A tick that was claimed and never started. Its claim says nothing about whether it may run: it is as due, and as late, as one that nobody has claimed, and is
  * dealt with by the same rules.
  */
-function takeUnstarted(draft: Draft, entry: RunEntry, tick: Tick, office: Office): void {
+function takeUnstarted(draft: Draft, entry: RunEntry, tick: Tick, claimant: Claimant): void {
   const { rules, disabled } = draft.situation;
   const { pausedMs, resumedMs } = draft.record;
   if (pausedMs !== undefined) return;
   // Nothing is made up for from before the job was resumed, nor for a job that is not to run by its schedule.
   if (disabled || tick.dueMs <= (resumedMs ?? -Infinity)) return draft.passUnstarted(entry, 'missed', 'late');
   const isLate = tick.dueMs <= lateUntilMs(draft);
-  if (isLate && tick.dueMs < draft.situation.nowMs - rules.misfireWindowMs) return draft.passUnstarted(entry, 'missed', 'too old');
+  if (isLate && tick.dueMs < draft.situation.wallMs - rules.misfireWindowMs) return draft.passUnstarted(entry, 'missed', 'too old');
   if (isLate && (rules.misfire === 'skip' || (rules.misfire === 'run-latest' && isSuperseded(draft, tick))))
     return draft.passUnstarted(entry, 'missed', 'late');
   if (isLate) draft.isBehind = true;
   if (mayGoOn(draft, entry)) {
     if (isLate ? !draft.isCatchingUp && draft.mayCatchUp(tick) : draft.mayStart())
-      draft.reclaim(entry, office, isLate ? 'misfire' : 'schedule');
+      draft.reclaim(entry, claimant, isLate ? 'misfire' : 'schedule');
     return;
   }
   const overlaps = rules.overlap === 'skip' || (rules.overlap === 'queue-latest' && isSuperseded(draft, tick));
@@ -78,17 +78,17 @@ function takeUnstarted(draft: Draft, entry: RunEntry, tick: Tick, office: Office
 
 /** Whether a later tick is due: behind the cursor, or given back as well. */
 function isSuperseded({ record, situation, view }: Draft, tick: Tick): boolean {
-  const { schedule, nowMs } = situation;
-  const next = schedule?.next(floorOf(view));
-  if (next !== undefined && next.dueMs <= nowMs) return true;
+  const { schedule, wallMs } = situation;
+  const next = schedule?.next(decidedUpTo(view));
+  if (next !== undefined && next.dueMs <= wallMs) return true;
   return record.running.some((other) => !isHeld(other) && other.tick !== undefined && compareTicks(other.tick, tick) > 0);
 }
 
-function takeInterrupted(draft: Draft, entry: RunEntry, office: Office, reason: 'replica gone' | 'mastership lost'): void {
+function takeInterrupted(draft: Draft, entry: RunEntry, claimant: Claimant, reason: 'replica gone' | 'mastership lost'): void {
   if (!mayRunAgain(draft, entry)) return draft.interrupt(entry, reason, whereItRan(draft, entry));
   if (isOnHold(draft, entry)) return setAside(draft, entry);
   if (!mayGoOn(draft, entry)) return;
-  if (draft.mayCatchUp()) draft.reclaim(entry, office, 'rerun');
+  if (draft.mayCatchUp()) draft.reclaim(entry, claimant, 'rerun');
   else if (draft.start === undefined) setAside(draft, entry);
 }
 
@@ -109,9 +109,9 @@ function setAside(draft: Draft, entry: RunEntry): void {
  * that goes wrong is stopped by a deploy; and not when its tick lies further back than `misfireWindowMs`, as nothing does that starts late.
  */
 function mayRunAgain({ situation }: Draft, { starts, tick }: RunEntry): boolean {
-  const { rules, disabled, nowMs } = situation;
+  const { rules, disabled, wallMs } = situation;
   if (disabled || rules.onInterrupted === 'report' || starts > rules.onInterrupted.rerun) return false;
-  return tick === undefined || tick.dueMs >= nowMs - rules.misfireWindowMs;
+  return tick === undefined || tick.dueMs >= wallMs - rules.misfireWindowMs;
 }
 
 /** Whether an entry that nobody carries on may be started now. It has its place in the record already. */

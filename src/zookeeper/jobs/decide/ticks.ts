@@ -1,5 +1,5 @@
 import type { Tick } from '../schedule/tick.js';
-import type { Draft, Office } from './draft.js';
+import type { Draft, Claimant } from './draft.js';
 import { DueTicks } from './due-ticks.js';
 import { isHeld } from '../record/job-record.js';
 import { hasRoomForRun } from '../record/room.js';
@@ -10,18 +10,18 @@ import { hasRoomForRun } from '../record/room.js';
  *
  * However many ticks there are, they are counted and never listed: an outage of a year of a per-second job is one verdict.
  */
-export function decideTicks(draft: Draft, office: Office): number | undefined {
+export function decideTicks(draft: Draft, claimant: Claimant): number | undefined {
   const { schedule, rules } = draft.situation;
   const { record } = draft;
   if (schedule === undefined || record.schedule === undefined || rules.claim === 'none' || record.pausedMs !== undefined) return undefined;
   const due = new DueTicks(draft, schedule);
   if (draft.active.some(({ cause }) => cause === 'misfire')) draft.isBehind = true;
-  if (passLate(draft, due, office)) passOnTime(draft, due, office);
+  if (passLate(draft, due, claimant)) passOnTime(draft, due, claimant);
   return due.nextDueMs;
 }
 
 /** False when late ticks have to wait, and so everything behind them. */
-function passLate(draft: Draft, due: DueTicks, office: Office): boolean {
+function passLate(draft: Draft, due: DueTicks, claimant: Claimant): boolean {
   const { rules } = draft.situation;
   const tooOld = due.olderThan(rules.misfireWindowMs);
   if (tooOld !== undefined) draft.pass(tooOld, 'missed', 'too old');
@@ -33,21 +33,21 @@ function passLate(draft: Draft, due: DueTicks, office: Office): boolean {
       draft.pass(late, 'missed', 'late');
       return true;
     case 'run-latest':
-      return runLatest(draft, due, office);
+      return runLatest(draft, due, claimant);
     case 'run-all':
-      return runAll(draft, due, office);
+      return runAll(draft, due, claimant);
   }
 }
 
 /** The latest of all runs, late or not; the others are missed. */
-function runLatest(draft: Draft, due: DueTicks, office: Office): boolean {
+function runLatest(draft: Draft, due: DueTicks, claimant: Claimant): boolean {
   const late = due.late();
   if (late === undefined) return true;
   if ((due.all()?.count ?? 0) > late.count) {
     draft.pass(late, 'missed', 'late');
     return true;
   }
-  const entry = draft.newEntry(office, { tick: late.last }, 'misfire');
+  const entry = draft.newEntry(claimant, { tick: late.last }, 'misfire');
   if (!hasRoomForRun(draft.record, entry) || !mayCatchUp(draft, late.last)) return false;
   const others = due.allButLast(late);
   if (others !== undefined) draft.pass(others, 'missed', 'late');
@@ -56,12 +56,12 @@ function runLatest(draft: Draft, due: DueTicks, office: Office): boolean {
 }
 
 /** Each runs, one after the other, and after what was given back. Ticks on time queue behind, so that they keep their order. */
-function runAll(draft: Draft, due: DueTicks, office: Office): boolean {
+function runAll(draft: Draft, due: DueTicks, claimant: Claimant): boolean {
   const tooMany = due.tooMany();
   if (tooMany !== undefined) draft.pass(tooMany, 'missed', 'too many');
   const late = due.late();
   if (late === undefined) return true;
-  const entry = draft.newEntry(office, { tick: late.first }, 'misfire');
+  const entry = draft.newEntry(claimant, { tick: late.first }, 'misfire');
   const isFirst = !draft.record.running.some((each) => !isHeld(each) && (each.cause === 'schedule' || each.cause === 'misfire'));
   if (!isFirst || !hasRoomForRun(draft.record, entry) || !mayCatchUp(draft, late.first)) return false;
   draft.claim(entry);
@@ -78,14 +78,14 @@ function mayCatchUp(draft: Draft, tick: Tick): boolean {
  * A tick overlaps a run that was going on when it was due. Of one that this very plan starts, perhaps to make up for the past, that cannot be said yet: the tick is
  * left for the next look, when the run has ended, or a further tick is due.
  */
-function passOnTime(draft: Draft, due: DueTicks, office: Office): void {
+function passOnTime(draft: Draft, due: DueTicks, claimant: Claimant): void {
   const { overlap } = draft.situation.rules;
   if (draft.start !== undefined && overlap !== 'allow') return;
   const superseded = due.superseded();
   if (superseded !== undefined) draft.pass(superseded, 'skipped', 'overlap');
   for (let ticks = due.all(); ticks !== undefined; ticks = due.all()) {
     const { isFree } = draft;
-    const entry = draft.newEntry(office, { tick: ticks.first }, 'schedule');
+    const entry = draft.newEntry(claimant, { tick: ticks.first }, 'schedule');
     if ((isFree || overlap === 'allow') && hasRoomForRun(draft.record, entry)) {
       if (!draft.mayStart()) return;
       draft.claim(entry);

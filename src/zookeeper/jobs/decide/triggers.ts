@@ -1,8 +1,8 @@
-import type { Draft, Office } from './draft.js';
+import type { Draft, Claimant } from './draft.js';
 import { hasRoomForRun } from '../record/room.js';
 
 /** Starts, refuses or keeps waiting what `ClusterJobs.trigger` has asked for, oldest first. Also while the job is paused. */
-export function startTriggers(draft: Draft, office: Office): void {
+export function startTriggers(draft: Draft, claimant: Claimant): void {
   const { overlap } = draft.situation.rules;
   for (const trigger of draft.record.triggers) {
     if (!draft.isFree && overlap === 'skip') {
@@ -10,7 +10,7 @@ export function startTriggers(draft: Draft, office: Office): void {
       continue;
     }
     if (!draft.isFree && overlap === 'queue-latest') return;
-    const entry = draft.newEntry(office, { trigger }, 'trigger');
+    const entry = draft.newEntry(claimant, { trigger }, 'trigger');
     if (!hasRoomForRun(draft.record, entry) || !draft.mayStart()) return;
     draft.claim(entry);
   }

@@ -4,7 +4,7 @@ import type { ControlView, JobControl } from '../record/job-control.js';
 import type { JobRecord, JobView } from '../record/job-record.js';
 import type { NoteStore } from '../run/note-store.js';
 import type { KeptResult } from '../run/run-result.js';
-import type { Standing, TriggerChange, TriggerNode } from '../record/trigger.state.js';
+import type { TriggerAndRecord, TriggerChange, TriggerNode } from '../record/trigger.state.js';
 import type { StoredVerdict } from '../record/verdict.js';
 
 /** What a look at a record finds. */
@@ -95,7 +95,7 @@ export interface TriggerStore {
   /** The newest triggers whose nodes are kept, at most `limit`, the one that was made first at the beginning. */
   triggers(job: string, limit: number): Promise<readonly TriggerNode[]>;
   /** Undefined when the trigger or the record is missing or cannot be read, or when they never stood still. */
-  loadStanding(job: string, id: string): Promise<Standing | undefined>;
+  loadTriggerAndRecord(job: string, id: string): Promise<TriggerAndRecord | undefined>;
   watchTrigger(job: string, id: string, listener: () => void): () => void;
 }
 

@@ -6,7 +6,7 @@ import { EMPTY_CONTROL, type ControlView, type JobControl } from '../record/job-
 import { decodeResult, encodeResult } from './codec/result-codec.js';
 import type { KeptResult, RunResult } from '../run/run-result.js';
 import { encodeTrigger } from './codec/trigger-codec.js';
-import { isOpen, next, type Standing, type TriggerNode } from '../record/trigger.state.js';
+import { isOpen, next, type TriggerAndRecord, type TriggerNode } from '../record/trigger.state.js';
 import { appendToLog, place } from './verdict-log.js';
 import { KEY_RETENTION_MS, MAX_KEYS } from './zookeeper-keys.js';
 import type { StoredVerdict } from '../record/verdict.js';
@@ -128,7 +128,7 @@ export class MemoryJobStore implements JobStore {
     return [...(this.kept.get(job)?.triggers.values() ?? [])].slice(-limit);
   }
 
-  async loadStanding(job: string, id: string): Promise<Standing | undefined> {
+  async loadTriggerAndRecord(job: string, id: string): Promise<TriggerAndRecord | undefined> {
     const kept = this.kept.get(job);
     const trigger = await this.loadTrigger(job, id);
     return kept && trigger && { view: kept.view, trigger };
@@ -188,7 +188,7 @@ export class MemoryJobStore implements JobStore {
 }
 
 /** As in ZooKeeper: what has not run may be asked for anew, so nothing is kept of it; of what has run the answer is, for as long. */
-function removeOld({ triggers, answers, results }: Kept, nowMs: number): void {
+function removeOld({ triggers, answers, results }: Kept, ensembleMs: number): void {
   for (const [id, trigger] of triggers) {
     if (triggers.size <= MAX_KEPT_TRIGGERS) break;
     if (isOpen(trigger)) continue;
@@ -197,7 +197,7 @@ function removeOld({ triggers, answers, results }: Kept, nowMs: number): void {
     if (trigger.state === 'ended') answers.set(id, { ...trigger, input: undefined });
   }
   for (const [id, { atMs }] of answers) {
-    if (answers.size <= MAX_KEYS && atMs > nowMs - KEY_RETENTION_MS) break;
+    if (answers.size <= MAX_KEYS && atMs > ensembleMs - KEY_RETENTION_MS) break;
     answers.delete(id);
   }
 }

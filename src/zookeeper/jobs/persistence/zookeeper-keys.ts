@@ -100,12 +100,12 @@ export async function forgetKey(session: Session, znodes: JobZnodes, job: string
 }
 
 /** Removes what is too old, or too much: some of it, the rest with the next call. A bucket ends where the next one begins. */
-export async function removeOldKeys(session: Session, znodes: JobZnodes, job: string, nowMs: number): Promise<void> {
+export async function removeOldKeys(session: Session, znodes: JobZnodes, job: string, ensembleMs: number): Promise<void> {
   const folder = znodes.keys(job);
   const buckets = await bucketsOf(session, folder);
   const [oldest, next] = buckets;
   if (oldest === undefined || next === undefined) return;
-  if (startOf(next) > nowMs - KEY_RETENTION_MS && buckets.length <= MAX_BUCKETS) return;
+  if (startOf(next) > ensembleMs - KEY_RETENTION_MS && buckets.length <= MAX_BUCKETS) return;
   const path = `${folder}/${oldest}`;
   const names = await childrenOf(session, path);
   for (let from = 0; from < Math.min(names.length, MAX_REMOVALS); from += REMOVED_AT_ONCE) {

@@ -5,7 +5,7 @@ import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import type { JobRecord } from '../record/job-record.js';
 import type { JobZnodes } from './job.znodes.js';
 import { appendToLog, decodeLog, encodeLog } from './verdict-log.js';
-import { identityOf, MAX_VERDICTS, type StoredVerdict } from '../record/verdict.js';
+import { verdictKey, MAX_VERDICTS, type StoredVerdict } from '../record/verdict.js';
 import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes.js';
 
 /**
@@ -80,8 +80,8 @@ export async function loadLog(session: Session, znodes: JobZnodes, job: string):
   const names = (await segmentsOf(session, folder)).map(nameOf);
   const older = await Promise.all(names.map((name) => getOrUndefined(session, `${folder}/${name}`)));
   const [sealed, open] = [older.map(verdictsIn), verdictsIn(youngest)];
-  const ids = open.map(identityOf);
-  const isRead = open.length > 0 && sealed.some((segment) => isDeepStrictEqual(segment.slice(0, open.length).map(identityOf), ids));
+  const ids = open.map(verdictKey);
+  const isRead = open.length > 0 && sealed.some((segment) => isDeepStrictEqual(segment.slice(0, open.length).map(verdictKey), ids));
   return [...sealed.flat(), ...(isRead ? [] : open)].slice(-MAX_VERDICTS);
 }
 

@@ -17,7 +17,7 @@ import { jobZnodes, type JobZnodes } from './job.znodes.js';
 import { watchForAbsence, watchNode } from '../../session/repeated-watch.js';
 import { decodeRecord, encodeRecord } from './codec/record-codec.js';
 import type { KeptResult } from '../run/run-result.js';
-import type { Standing, TriggerNode } from '../record/trigger.state.js';
+import type { TriggerAndRecord, TriggerNode } from '../record/trigger.state.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { repair } from './zookeeper-repair.js';
 import { loadLog } from './zookeeper-log.js';
@@ -154,7 +154,7 @@ export class ZookeeperJobStore implements JobStore {
     return newestTriggers(await this.session(), this.znodes, job, limit);
   }
 
-  async loadStanding(job: string, id: string): Promise<Standing | undefined> {
+  async loadTriggerAndRecord(job: string, id: string): Promise<TriggerAndRecord | undefined> {
     return loadStanding(await this.session(), this.znodes, job, id);
   }
 
@@ -195,9 +195,9 @@ export class ZookeeperJobStore implements JobStore {
       await makeParents(session, this.znodes.parents);
       await session.set(this.znodes.folder, EMPTY, ANY_VERSION);
     }
-    const nowMs = session.ensembleTimeMs();
-    invariant(nowMs !== undefined, 'a write was acknowledged without a time');
-    return nowMs;
+    const ensembleMs = session.ensembleTimeMs();
+    invariant(ensembleMs !== undefined, 'a write was acknowledged without a time');
+    return ensembleMs;
   }
 
   /** Behind a sync: whoever reads after another replica's write was acknowledged sees it. */

@@ -9,7 +9,7 @@ import { EMPTY_CONTROL } from '../record/job-control.js';
 import type { JobZnodes } from './job.znodes.js';
 import { decodeRecord, encodeRecord } from './codec/record-codec.js';
 import { decodeTrigger, encodeTrigger } from './codec/trigger-codec.js';
-import { toKeepOf, type Standing, type TriggerNode } from '../record/trigger.state.js';
+import { toKeepOf, type TriggerAndRecord, type TriggerNode } from '../record/trigger.state.js';
 import { place } from './verdict-log.js';
 import { archive, findKey, forgetKey, remembering, removeOldKeys } from './zookeeper-keys.js';
 import { logOperations } from './zookeeper-log.js';
@@ -102,7 +102,7 @@ async function oldestFirst(session: Session, znodes: JobZnodes, job: string, nam
  * A trigger's node and the record change in one transaction, but are read one after the other. A node that is the same before and after the record was read
  * is what it was at that instant. All three reads are of one session, which never sees anything older than before.
  */
-export async function loadStanding(session: Session, znodes: JobZnodes, job: string, id: string): Promise<Standing | undefined> {
+export async function loadStanding(session: Session, znodes: JobZnodes, job: string, id: string): Promise<TriggerAndRecord | undefined> {
   const path = znodes.trigger(job, id);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const [before, record, after] = await Promise.all([path, znodes.record(job), path].map((each) => getOrUndefined(session, each)));
@@ -116,7 +116,7 @@ export async function loadStanding(session: Session, znodes: JobZnodes, job: str
 
 type Read = Awaited<ReturnType<typeof getOrUndefined>>;
 
-function standingOf(trigger: TriggerNode | undefined, read: Read): Standing | undefined {
+function standingOf(trigger: TriggerNode | undefined, read: Read): TriggerAndRecord | undefined {
   if (trigger === undefined || read === undefined) return undefined;
   const { record } = decodeRecord(read.data);
   const { version, ctimeMs, czxid } = read.stat;
@@ -127,8 +127,8 @@ function standingOf(trigger: TriggerNode | undefined, read: Read): Standing | un
  * Best effort: what is left is removed with the next trigger. The oldest that are over go, as they were read, before the record was. One that was refused or forgotten
  * before it started has not run and may be asked for anew, so nothing of it is kept; of the others the answer is.
  */
-async function removeOld(session: Session, znodes: JobZnodes, job: string, nowMs: number): Promise<void> {
-  await removeOldKeys(session, znodes, job, nowMs);
+async function removeOld(session: Session, znodes: JobZnodes, job: string, ensembleMs: number): Promise<void> {
+  await removeOldKeys(session, znodes, job, ensembleMs);
   await removeOrphanedResults(session, znodes, job);
   const names = await childrenOf(session, znodes.triggers(job));
   if (names.length <= MAX_KEPT_TRIGGERS) return;

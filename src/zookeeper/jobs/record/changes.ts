@@ -24,6 +24,11 @@ import type { StoredVerdict, VerdictReason } from './verdict.js';
  * - **A record always has room for the next change.** What enters `running` and `triggers` is held to the limits of `room.ts` where it enters.
  */
 
+/*
+ * `atMs` is the instant of a change, in milliseconds since 1970: by the ensemble's clock where an operator or a deploy makes it, by the wall clock of a master in
+ * what that decides itself.
+ */
+
 /** A record as it is to be, and the verdicts that are written with it. These are not contained in `record.recent` yet. */
 export interface Changed {
   readonly record: JobRecord;
@@ -39,8 +44,8 @@ export function newRecord(spec: ScheduleSpec | undefined): JobRecord {
  * In place of a record that cannot be read: nothing can be told of what ran and what was due, and ticks count from now. `pausedMs`: since when the job is paused, as
  * far as that is known from elsewhere.
  */
-export function recordInPlaceOfUnreadable(spec: ScheduleSpec | undefined, nowMs: number, pausedMs?: number): JobRecord {
-  return { ...EMPTY_RECORD, schedule: inForceSince(spec, nowMs), cursor: spec && endOf(nowMs), pausedMs };
+export function recordInPlaceOfUnreadable(spec: ScheduleSpec | undefined, atMs: number, pausedMs?: number): JobRecord {
+  return { ...EMPTY_RECORD, schedule: inForceSince(spec, atMs), cursor: spec && endOf(atMs), pausedMs };
 }
 
 /** Starts a tick that the cursor has not passed, or a trigger, which so leaves the line. Ticks between them must have been passed before. */
@@ -86,26 +91,26 @@ export function refuseTrigger(record: JobRecord, id: string, reason: VerdictReas
 }
 
 /** Nothing starts by the schedule any more. Undefined: it was paused already. */
-export function pause(record: JobRecord, nowMs: number): JobRecord | undefined {
-  return record.pausedMs === undefined ? { ...record, pausedMs: nowMs } : undefined;
+export function pause(record: JobRecord, atMs: number): JobRecord | undefined {
+  return record.pausedMs === undefined ? { ...record, pausedMs: atMs } : undefined;
 }
 
 /** Ticks count from now again: the pause is over, and what fell due meanwhile gets its verdict. Undefined: it was not paused. */
-export function resume(view: Changeable, ticks: Schedule | undefined, nowMs: number, by: string): Changed | undefined {
+export function resume(view: Changeable, ticks: Schedule | undefined, atMs: number, by: string): Changed | undefined {
   const { record } = view;
   if (record.pausedMs === undefined) return undefined;
-  const verdicts = passedOver(view, ticks, nowMs, { reason: 'late', by });
-  return { record: { ...record, pausedMs: undefined, resumedMs: nowMs, cursor: cursorUpTo(record, nowMs) }, verdicts };
+  const verdicts = passedOver(view, ticks, atMs, { reason: 'late', by });
+  return { record: { ...record, pausedMs: undefined, resumedMs: atMs, cursor: cursorUpTo(record, atMs) }, verdicts };
 }
 
 /** Forgets what a job is said to run and what is due: runs are interrupted, ticks that are due are missed, triggers that wait are refused. */
-export function reset(view: Changeable, ticks: Schedule | undefined, nowMs: number, by: string): Changed & { readonly due: number } {
+export function reset(view: Changeable, ticks: Schedule | undefined, atMs: number, by: string): Changed & { readonly due: number } {
   const { record } = view;
   const interrupted = record.running.map((entry) => runInterrupted(entry, { reason: 'reset', by, error: undefined }));
-  const due = passedOver(view, ticks, nowMs, { reason: 'reset', by });
+  const due = passedOver(view, ticks, atMs, { reason: 'reset', by });
   const refused = record.triggers.map((id) => triggerRefused(id, 'reset', by));
   return {
-    record: { ...record, running: [], triggers: [], cursor: cursorUpTo(record, nowMs) },
+    record: { ...record, running: [], triggers: [], cursor: cursorUpTo(record, atMs) },
     verdicts: [...interrupted, ...due, ...refused],
     due: due.reduce((sum, { count }) => sum + count, 0),
   };
@@ -116,14 +121,14 @@ export function replaceSchedule(
   view: Changeable,
   ticks: Schedule | undefined,
   spec: ScheduleSpec | undefined,
-  nowMs: number,
+  atMs: number,
   by: string,
 ): Changed {
   const { record } = view;
-  const verdicts = passedOver(view, ticks, nowMs, { reason: 'late', by });
+  const verdicts = passedOver(view, ticks, atMs, { reason: 'late', by });
   const cursor = cursorAfter(record.cursor, verdicts);
   // A master whose clock is a little ahead may have decided about what is not due yet by the ensemble's.
-  const sinceMs = Math.max(nowMs, cursor?.dueMs ?? nowMs);
+  const sinceMs = Math.max(atMs, cursor?.dueMs ?? atMs);
   return { record: { ...record, schedule: inForceSince(spec, sinceMs), cursor }, verdicts };
 }
 
@@ -197,8 +202,8 @@ export function noteSuccess(record: JobRecord, atMs: number): JobRecord {
   return { ...record, succeededMs: Math.max(record.succeededMs ?? 0, Math.round(atMs)) };
 }
 
-export function raiseAlarm(record: JobRecord, nowMs: number): JobRecord {
-  return { ...record, alarmedMs: Math.round(nowMs) };
+export function raiseAlarm(record: JobRecord, atMs: number): JobRecord {
+  return { ...record, alarmedMs: Math.round(atMs) };
 }
 
 export function clearAlarm(record: JobRecord): JobRecord {
@@ -225,8 +230,8 @@ function past({ cursor }: JobRecord, tick: Tick): Tick {
 }
 
 /** The cursor behind everything that is due; a job without slots has none. */
-function cursorUpTo({ cursor, schedule }: JobRecord, nowMs: number): Tick | undefined {
-  return schedule === undefined ? cursor : laterTick(endOf(nowMs), cursor);
+function cursorUpTo({ cursor, schedule }: JobRecord, atMs: number): Tick | undefined {
+  return schedule === undefined ? cursor : laterTick(endOf(atMs), cursor);
 }
 
 /** The cursor behind these verdicts. */

@@ -1,6 +1,6 @@
 import { endOf } from '../schedule/tick.js';
 import type { Schedule } from '../schedule/schedule.js';
-import { floorOf } from './floor.js';
+import { decidedUpTo } from './decided-up-to.js';
 import { isHeld, type HeldRun, type JobRecord, type JobView, type RunEntry } from './job-record.js';
 import type { StoredVerdict } from './verdict.js';
 
@@ -8,16 +8,16 @@ import type { StoredVerdict } from './verdict.js';
 export const LONG_RUN_MS = 300_000;
 
 /** Runs that have been going on for long, the oldest first. */
-export function longRuns({ running }: JobRecord, nowMs: number): readonly HeldRun[] {
+export function longRuns({ running }: JobRecord, atMs: number): readonly HeldRun[] {
   return running
     .filter(isHeld)
-    .filter(({ startedMs }) => nowMs - startedMs >= LONG_RUN_MS)
+    .filter(({ startedMs }) => atMs - startedMs >= LONG_RUN_MS)
     .toSorted((a, b) => a.startedMs - b.startedMs);
 }
 
 /** Whether a tick has fallen due since the run was claimed. */
-export function hasDueSince(schedule: Schedule | undefined, { startedMs }: RunEntry, nowMs: number): boolean {
-  return (schedule?.next(endOf(startedMs))?.dueMs ?? Infinity) <= nowMs;
+export function hasDueSince(schedule: Schedule | undefined, { startedMs }: RunEntry, atMs: number): boolean {
+  return (schedule?.next(endOf(startedMs))?.dueMs ?? Infinity) <= atMs;
 }
 
 /** The long run that keeps a job's ticks from starting: the last one was skipped for it, or one is due and waits. Undefined: there is none. */
@@ -25,10 +25,10 @@ export function heldUpBy(
   view: Pick<JobView, 'record' | 'createdMs'>,
   schedule: Schedule | undefined,
   last: StoredVerdict | undefined,
-  nowMs: number,
+  atMs: number,
 ): HeldRun | undefined {
-  const [oldest] = longRuns(view.record, nowMs);
-  if (oldest === undefined || !hasDueSince(schedule, oldest, nowMs)) return undefined;
-  const isWaiting = (schedule?.next(floorOf(view))?.dueMs ?? Infinity) <= nowMs;
+  const [oldest] = longRuns(view.record, atMs);
+  if (oldest === undefined || !hasDueSince(schedule, oldest, atMs)) return undefined;
+  const isWaiting = (schedule?.next(decidedUpTo(view))?.dueMs ?? Infinity) <= atMs;
   return isWaiting || last?.reason === 'overlap' ? oldest : undefined;
 }

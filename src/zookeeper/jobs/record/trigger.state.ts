@@ -74,7 +74,7 @@ export function isAnswered({ state }: Pick<TriggerNode, 'state'>): boolean {
 }
 
 /** A trigger and the record of its job, both as they were at one instant. */
-export interface Standing {
+export interface TriggerAndRecord {
   readonly view: JobView;
   readonly trigger: TriggerNode;
 }

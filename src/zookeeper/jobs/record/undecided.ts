@@ -1,7 +1,7 @@
 import type { Schedule } from '../schedule/schedule.js';
 import { rangeOf } from '../schedule/tick-range.js';
 import { endOf, laterTick, type Tick } from '../schedule/tick.js';
-import { floorOf } from './floor.js';
+import { decidedUpTo } from './decided-up-to.js';
 import type { JobView } from './job-record.js';
 import { ticksPassed, type Passing } from './verdict-builders.js';
 import type { StoredVerdict, VerdictReason } from './verdict.js';
@@ -19,14 +19,14 @@ export function passed(schedule: Schedule | undefined, after: Tick, untilMs: num
 export function passedOver(
   view: Pick<JobView, 'record' | 'createdMs'>,
   schedule: Schedule | undefined,
-  nowMs: number,
+  atMs: number,
   missed: { readonly reason: VerdictReason; readonly by: string },
 ): StoredVerdict[] {
   const { pausedMs } = view.record;
-  const floor = floorOf(view);
-  if (pausedMs === undefined) return passed(schedule, floor, nowMs, { outcome: 'missed', ...missed });
+  const decided = decidedUpTo(view);
+  if (pausedMs === undefined) return passed(schedule, decided, atMs, { outcome: 'missed', ...missed });
   return [
-    ...passed(schedule, floor, Math.min(pausedMs, nowMs), { outcome: 'missed', ...missed }),
-    ...passed(schedule, laterTick(endOf(pausedMs), floor), nowMs, { outcome: 'skipped', reason: 'paused', by: missed.by }),
+    ...passed(schedule, decided, Math.min(pausedMs, atMs), { outcome: 'missed', ...missed }),
+    ...passed(schedule, laterTick(endOf(pausedMs), decided), atMs, { outcome: 'skipped', reason: 'paused', by: missed.by }),
   ];
 }

@@ -80,7 +80,7 @@ export const NO_RUN: Omit<StoredVerdict, 'outcome'> = {
 };
 
 /** What an entry is about, whatever has been added to it since: the first of its ticks, its trigger, or when its first run started. */
-export function identityOf({ tick, trigger, startedMs, outcome }: StoredVerdict): string {
+export function verdictKey({ tick, trigger, startedMs, outcome }: StoredVerdict): string {
   return JSON.stringify([
     tick?.dueMs,
     tick?.nominalMs,

@@ -13,13 +13,13 @@ export interface JobIdentity {
   /** Of this election; undefined: the service's own. */
   readonly election: string | undefined;
   /** `'added'`: it has no method, `ClusterJobs.add` has made it. Undefined: a plain method. */
-  readonly schedule: ScheduleKind | 'added' | undefined;
+  readonly kind: ScheduleKind | 'added' | undefined;
   /** `disabled: true` in the schedule's options: it is registered, but does not fire. */
   readonly disabled: boolean;
   /** The options about ticks and runs, with defaults. */
   readonly rules: JobRules;
   /** What the code says about the times of its ticks; undefined for a job without slots. Another one may be in force (`ClusterJobs.reschedule`). */
-  readonly cron: ScheduleSpec | undefined;
+  readonly schedule: ScheduleSpec | undefined;
 }
 
 /**

@@ -25,7 +25,7 @@ export class Application {
     const gate = {
       list: () => {
         this.costs.listed += 1;
-        return this.names.map((name) => ({ identity: { name, schedule: 'cron' }, gate: { election } }));
+        return this.names.map((name) => ({ identity: { name, kind: 'cron' }, gate: { election } }));
       },
       add: ({ name }: JobIdentity, run: (given: unknown) => unknown) => {
         this.names.push(name);

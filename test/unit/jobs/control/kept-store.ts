@@ -5,7 +5,7 @@ import type { ControlView, Declaration, JobControl } from '../../../../src/zooke
 import { NotConnectedError } from '../../../../src/zookeeper/session/connected.js';
 import { decodeResult, encodeResult } from '../../../../src/zookeeper/jobs/persistence/codec/result-codec.js';
 import type { KeptResult, RunResult } from '../../../../src/zookeeper/jobs/run/run-result.js';
-import { endBy, isOpen, next, type Standing, type TriggerNode } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
+import { endBy, isOpen, next, type TriggerAndRecord, type TriggerNode } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
 import type { StoredVerdict } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { Listeners } from '../../../../src/zookeeper/support/listeners.js';
 
@@ -138,7 +138,7 @@ export class KeptStore implements JobStore {
     return Promise.resolve([...(this.kept.get(job)?.triggers.values() ?? [])].slice(-limit));
   }
 
-  loadStanding(job: string, id: string): Promise<Standing | undefined> {
+  loadTriggerAndRecord(job: string, id: string): Promise<TriggerAndRecord | undefined> {
     const { view, triggers } = this.at(job);
     const trigger = triggers.get(id);
     return Promise.resolve(view && trigger && { view, trigger });

@@ -275,10 +275,10 @@ describe('trigger', () => {
 
   it('is accepted when it was started between two looks, whatever became of the record since', async () => {
     const scene = new Scene();
-    scene.store.loadStanding = async (job, id) => {
+    scene.store.loadTriggerAndRecord = async (job, id) => {
       await scene.start(id);
       scene.forget();
-      return KeptStore.prototype.loadStanding.call(scene.store, job, id);
+      return KeptStore.prototype.loadTriggerAndRecord.call(scene.store, job, id);
     };
     expect(await trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7' })).toMatchObject({ id: 'invoice-7' });
   });
@@ -350,10 +350,10 @@ describe('trigger', () => {
     const scene = new Scene();
     const asked = trigger(scene.parts, 'payouts', { wait: 'done' });
     const id = await scene.waiting();
-    const { loadStanding } = scene.store;
-    scene.store.loadStanding = async (...of) => {
+    const { loadTriggerAndRecord } = scene.store;
+    scene.store.loadTriggerAndRecord = async (...of) => {
       await scene.set(id, 'ended');
-      return loadStanding.apply(scene.store, of);
+      return loadTriggerAndRecord.apply(scene.store, of);
     };
     await scene.start(id);
     expect(await asked).toMatchObject({ id, verdict: { outcome: 'ran' } });

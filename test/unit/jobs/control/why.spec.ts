@@ -3,7 +3,7 @@ import { heldBy, NOBODY, type JobRecord, type RunEntry } from '../../../../src/z
 import type { MemberView } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import { changeInWords, type JobControl } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { NO_RUN, type Outcome, type StoredVerdict, type VerdictReason } from '../../../../src/zookeeper/jobs/record/verdict.js';
-import { verdictOf } from '../../../../src/zookeeper/jobs/control/verdicts.js';
+import { jobVerdictOf } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import type { CatchUp } from '../../../../src/zookeeper/jobs/control/question.js';
 import { why } from '../../../../src/zookeeper/jobs/control/why.js';
 import { HandClock } from '../../mastership/hand-clock.js';
@@ -116,9 +116,9 @@ describe('why, about a tick that has a verdict', () => {
   it('names who ran it only where that one has written it down', () => {
     const started = { startedMs: ms(NINE), cause: 'schedule', attempt: 1, token: 41n } as const;
     const own = verdict('ran', undefined, { ...started, durationMs: 0 });
-    expect(verdictOf('payouts', own, undefined)).toMatchObject({ ranOn: '10.0.0.7:9090', by: '10.0.0.7:9090' });
+    expect(jobVerdictOf('payouts', own, undefined)).toMatchObject({ ranOn: '10.0.0.7:9090', by: '10.0.0.7:9090' });
     const taken = verdict('interrupted', 'replica gone', started);
-    expect(verdictOf('payouts', taken, undefined)).toMatchObject({ ranOn: undefined, by: '10.0.0.7:9090' });
+    expect(jobVerdictOf('payouts', taken, undefined)).toMatchObject({ ranOn: undefined, by: '10.0.0.7:9090' });
   });
 
   it('finds it within a row of ticks that share one', async () => {

@@ -148,7 +148,7 @@ export class Replica {
       view: this.view,
       schedule: this.disabled ? undefined : this.shared.schedule,
       rules: this.rules,
-      nowMs: nowMs + this.skewMs,
+      wallMs: nowMs + this.skewMs,
       tenure: this.isMaster ? { member: this.member, election: 'election', token: 1n } : undefined,
       address: this.member,
       isCalled: false,

@@ -165,11 +165,11 @@ describe('a run that may be started again', () => {
   it('waits for its turn in catching up, and stands in the way of nothing until then', () => {
     const waiting = planFor(3.9, { rules, record: { running: [theirs] }, gone, mayCatchUp: false });
     const freed = { ...theirs, holder: NOBODY, cause: 'rerun', attempted: 1 };
-    expect(waiting).toMatchObject({ start: undefined, waitsForPace: true, verdicts: [], record: { running: [freed] } });
+    expect(waiting).toMatchObject({ start: undefined, waitsForCatchUp: true, verdicts: [], record: { running: [freed] } });
     const again = planFor(3.95, { rules, record: waiting.record ?? {}, mayCatchUp: false });
-    expect(again).toMatchObject({ record: undefined, start: undefined, waitsForPace: true });
+    expect(again).toMatchObject({ record: undefined, start: undefined, waitsForCatchUp: true });
     const tick = planFor(4, { rules, record: waiting.record ?? {}, mayCatchUp: false });
-    expect(tick).toMatchObject({ start: { tick: second(4), cause: 'schedule' }, catchesUp: false, waitsForPace: true });
+    expect(tick).toMatchObject({ start: { tick: second(4), cause: 'schedule' }, catchesUp: false, waitsForCatchUp: true });
     const turn = planFor(3.95, { rules, record: waiting.record ?? {} });
     expect(turn).toMatchObject({ start: { tick: second(3), cause: 'rerun', starts: 2 }, catchesUp: true });
   });
@@ -267,7 +267,7 @@ describe('a run that was given back', () => {
     it('so "run-all" runs it in its turn, before every later one', () => {
       const rules = { misfire: 'run-all' } as const;
       const waiting = planFor(9.5, { rules, record: { running: [unstarted] }, mayCatchUp: false });
-      expect(waiting).toMatchObject({ record: undefined, start: undefined, verdicts: [], waitsForPace: true });
+      expect(waiting).toMatchObject({ record: undefined, start: undefined, verdicts: [], waitsForCatchUp: true });
       // Those that need no turn of their own stand behind it, too.
       const behind = planFor(9.5, { rules, record: { running: [unstarted] }, mayCatchUp: false, behindSinceMs: CREATED_MS + 3_500 });
       expect(behind).toMatchObject({ record: undefined, start: undefined });

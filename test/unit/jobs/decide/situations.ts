@@ -106,7 +106,7 @@ export function situation(seconds: number, { record, rules, ...rest }: Changes =
     view: viewOf({ cursor: second(3), ...record }),
     schedule: new Every(1_000),
     rules: { ...DEFAULT_RULES, ...rules },
-    nowMs: CREATED_MS + seconds * 1_000,
+    wallMs: CREATED_MS + seconds * 1_000,
     tenure: { member: ME, election: 'mine', token: 7n },
     address: 'me:1',
     live: new Set(),

@@ -32,7 +32,7 @@ describe('a tick', () => {
       entry({ claim: 'new-claim', tick: second(4), cause: 'schedule', startedMs: CREATED_MS + 4_000, holder: heldBy(ME), token: 7n }),
     );
     expect(plan.record).toMatchObject({ cursor: second(4), running: [plan.start] });
-    expect(plan).toMatchObject({ verdicts: [], again: false, wakeAtMs: CREATED_MS + 5_000, waitsFor: [], waitsForPace: false });
+    expect(plan).toMatchObject({ verdicts: [], again: false, wakeAtMs: CREATED_MS + 5_000, waitsFor: [], waitsForCatchUp: false });
   });
 
   it('is not claimed a millisecond before, and looked at again when it is due', () => {
@@ -115,7 +115,7 @@ describe('a tick that is looked at late', () => {
       again: false,
     });
     const next = planFor(7.1, { rules, record: first.record ?? {}, live: new Set(['new-claim']), newClaim: 'second' });
-    expect(next).toMatchObject({ record: undefined, start: undefined, waitsForPace: false });
+    expect(next).toMatchObject({ record: undefined, start: undefined, waitsForCatchUp: false });
     const done = finished({ claim: 'new-claim' });
     const after = planFor(7.2, { rules, record: first.record ?? {}, finished: [done], newClaim: 'second' });
     expect(after).toMatchObject({ start: { tick: second(5), cause: 'misfire' } });
@@ -133,23 +133,23 @@ describe('a tick that is looked at late', () => {
   it.each(['run-latest', 'run-all'] as const)('waits with "%s" for the run that goes on, and for its turn', (misfire) => {
     const schedule = new Every(10_000);
     const waits = { record: undefined, start: undefined, verdicts: [] };
-    expect(planFor(15, { rules: { misfire }, schedule, ...here })).toMatchObject({ ...waits, waitsForPace: false, waitsFor: [] });
+    expect(planFor(15, { rules: { misfire }, schedule, ...here })).toMatchObject({ ...waits, waitsForCatchUp: false, waitsFor: [] });
     expect(planFor(15, { rules: { misfire }, schedule, record: elsewhere })).toMatchObject({ ...waits, waitsFor: [OTHER] });
     expect(planFor(15, { rules: { misfire }, schedule, mayCatchUp: false })).toMatchObject({
       ...waits,
-      waitsForPace: true,
+      waitsForCatchUp: true,
       isBehind: true,
     });
-    const taken = { start: { tick: second(10), cause: 'misfire' }, catchesUp: true, waitsForPace: false, isBehind: true };
+    const taken = { start: { tick: second(10), cause: 'misfire' }, catchesUp: true, waitsForCatchUp: false, isBehind: true };
     expect(planFor(15, { rules: { misfire }, schedule })).toMatchObject(taken);
   });
 
   it('needs no turn when it fell due while older ones of its job were made up for', () => {
     const rules = { misfire: 'run-all' } as const;
     const late = { rules, mayCatchUp: false, behindSinceMs: CREATED_MS + 5_500 };
-    expect(planFor(9.5, late)).toMatchObject({ start: undefined, waitsForPace: true });
+    expect(planFor(9.5, late)).toMatchObject({ start: undefined, waitsForCatchUp: true });
     const since = planFor(9.5, { ...late, record: { cursor: second(5) } });
-    expect(since).toMatchObject({ start: { tick: second(6), cause: 'misfire' }, catchesUp: false, waitsForPace: false, isBehind: true });
+    expect(since).toMatchObject({ start: { tick: second(6), cause: 'misfire' }, catchesUp: false, waitsForCatchUp: false, isBehind: true });
     expect(planFor(6.5, { ...late, record: { cursor: second(5) } })).toMatchObject({ start: { cause: 'schedule' }, isBehind: false });
   });
 
@@ -239,7 +239,7 @@ describe('a tick that is due while the job runs', () => {
       const minutes = { rules, schedule: new Every(20_000), record: { cursor: second(0) } };
       const running = [entry({ startedMs: CREATED_MS + 10_000, tick: second(0) })];
       const going = { ...minutes, record: { ...minutes.record, running }, live: new Set(['a-claim']) };
-      expect(planFor(35, going)).toMatchObject({ record: undefined, verdicts: [], waitsForPace: false });
+      expect(planFor(35, going)).toMatchObject({ record: undefined, verdicts: [], waitsForCatchUp: false });
       expect(inShort(planFor(40, going).verdicts)).toEqual(['skipped overlap 20']);
       const theirs = { ...minutes, record: { ...minutes.record, running: [entry({ ...running[0], holder: heldBy(OTHER) })] } };
       expect(inShort(planFor(40, theirs).verdicts)).toEqual(['skipped overlap 20']);

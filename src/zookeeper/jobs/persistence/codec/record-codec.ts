@@ -74,7 +74,7 @@ function parse(data: Buffer): JobRecord {
   const [due, nominal, since, paused, resumed, succeeded, alarmed, ...rest] = instants.split(' ');
   expected(rest.length === 0, 'it has too many instants');
   const sinceMs = unpackOptional(since);
-  const inForce = parseSchedule(schedule, sinceMs);
+  const inForce = decodeSchedule(schedule, sinceMs);
   const verdicts = recent === 0 ? [] : decodeVerdicts(recent);
   expected(verdicts.length <= MAX_RECENT, `it has ${verdicts.length} verdicts, at most ${MAX_RECENT} are allowed`);
   expected(Array.isArray(running), 'its runs are no list');
@@ -85,7 +85,7 @@ function parse(data: Buffer): JobRecord {
     schedule: inForce,
     cursor: unpackTick(due, nominal),
     running: entries,
-    triggers: parseTriggers(triggers),
+    triggers: decodeTriggers(triggers),
     pausedMs: unpackOptional(paused),
     resumedMs: unpackOptional(resumed),
     recent: verdicts,
@@ -94,7 +94,7 @@ function parse(data: Buffer): JobRecord {
   };
 }
 
-function parseSchedule(schedule: unknown, sinceMs: number | undefined): ScheduleInForce | undefined {
+function decodeSchedule(schedule: unknown, sinceMs: number | undefined): ScheduleInForce | undefined {
   if (schedule === 0) {
     expected(sinceMs === undefined, 'it says since when a schedule counts, but has none');
     return undefined;
@@ -105,7 +105,7 @@ function parseSchedule(schedule: unknown, sinceMs: number | undefined): Schedule
   return { cronTime, timeZone, sinceMs };
 }
 
-function parseTriggers(triggers: unknown): string[] {
+function decodeTriggers(triggers: unknown): string[] {
   expected(typeof triggers === 'string', 'its triggers are no text');
   const ids = triggers === '' ? [] : triggers.split(' ').map(unpackText);
   expected(ids.length <= MAX_WAITING_TRIGGERS, `it has ${ids.length} triggers, at most ${MAX_WAITING_TRIGGERS} are allowed`);

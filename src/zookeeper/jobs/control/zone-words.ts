@@ -35,6 +35,6 @@ export function zoneInForceDiffers(
 }
 
 /** As `scheduleInWords`, and whether it is disabled. */
-export function standingInWords(schedule: Declaration['schedule'], disabled: boolean): string {
+export function scheduleAndStateInWords(schedule: Declaration['schedule'], disabled: boolean): string {
   return `${scheduleInWords(schedule)}${disabled ? ', disabled' : ''}`;
 }
