@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { EVERY_SECOND, JOB, LoneReplica } from './lone-replica.js';
+
+it('a job with a schedule that nobody has registered claims nothing, and is not declared: there would be nobody to do the work', async () => {
+  const replica = new LoneReplica({ cron: EVERY_SECOND });
+  const nobody = replica.gate.job({ ...replica.identity, name: 'nobody', method: 'Nobody.pays', schedule: 'cron' });
+  await replica.pass(4);
+  expect(replica.runs.length).toBeGreaterThan(2);
+  expect(await replica.store.jobs()).toEqual([JOB]);
+  expect(nobody.loop).toBeUndefined();
+  expect(replica.observed.filter(({ level }) => level === 'error')).toEqual([]);
+  nobody.fire();
+  await replica.pass(1);
+  expect(nobody.counts).toMatchObject({ started: 0, skipped: 1 });
+  await replica.leave();
+});
