@@ -37,7 +37,7 @@ it.concurrent('ticks are started twice when a run does not wait for its claim', 
 
 it.concurrent('a replica that has lost its election node claims a tick when the claim does not check the tenure', async () => {
   using mutant = await mutantOf({
-    file: 'jobs/record/zookeeper-write.js',
+    file: 'jobs/persistence/zookeeper-write.js',
     guard: 'const checks = change.ground?.startChecks() ?? [];',
     instead: 'const checks = [];',
   });
@@ -46,11 +46,11 @@ it.concurrent('a replica that has lost its election node claims a tick when the 
 
 it.concurrent('ticks are lost in a stall when only those count that are due just now', async () => {
   using mutant = await mutantOf({
-    file: 'jobs/record/due-ticks.js',
-    guard: 'return (0, floor_js_1.floorOf)({ record: this.draft.record, createdMs: this.draft.situation.view.createdMs });',
+    file: 'jobs/decide/due-ticks.js',
+    guard: 'return (0, decided_up_to_js_1.decidedUpTo)(this.draft.view);',
     instead: `return (0, tick_js_1.laterTick)(
-      (0, tick_js_1.endOf)(this.nowMs - job_rules_js_1.ON_TIME_MS),
-      (0, floor_js_1.floorOf)({ record: this.draft.record, createdMs: this.draft.situation.view.createdMs }),
+      (0, tick_js_1.endOf)(this.wallMs - job_rules_js_1.ON_TIME_MS),
+      (0, decided_up_to_js_1.decidedUpTo)(this.draft.view),
     );`,
   });
   expect(await stalled({ server, root: '/no-due-list', dist: mutant.dist })).not.toEqual([]);

@@ -15,7 +15,7 @@ describe('the async context of a run', () => {
       seen.push(context.getStore());
     };
     const isClaimed = claim === 'tick';
-    const replica = new LoneReplica({ work, cron: EVERY_HOUR, rules: { claim }, schedule: isClaimed ? 'cron' : 'interval' });
+    const replica = new LoneReplica({ work, schedule: EVERY_HOUR, rules: { claim }, kind: isClaimed ? 'cron' : 'interval' });
     await replica.pass(1);
     await context.run('a request', async () => {
       if (isClaimed) replica.clock.setWall(3_600_000);
