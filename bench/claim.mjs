@@ -39,18 +39,18 @@ class Claims {
   record() {
     this.#tickMs += 1_000;
     const tick = { dueMs: this.#tickMs, nominalMs: this.#tickMs };
-    const { ground, token } = this.tenure;
+    const { fence, token } = this.tenure;
     const claim = { claim: randomUUID(), tick, trigger: undefined, cause: 'schedule', starts: 1, startedMs: this.#tickMs, token };
     return {
       ...this.view.record,
       cursor: tick,
-      running: [{ ...claim, holder: { kind: 'replica', member: ground.member }, election: 'YmVuY2hiZW5j' }],
+      running: [{ ...claim, holder: { kind: 'replica', member: fence.member }, election: 'YmVuY2hiZW5j' }],
     };
   }
 
   async next() {
-    const { ground } = this.tenure;
-    const result = await this.store.write(JOB, { view: this.view, record: this.record(), verdicts: [], triggers: [], ground });
+    const { fence } = this.tenure;
+    const result = await this.store.write(JOB, { view: this.view, record: this.record(), verdicts: [], triggers: [], fence });
     if (result.kind !== 'written') throw new Error(`The claim was not written: ${result.kind}.`);
     this.view = result.view;
   }
@@ -80,7 +80,7 @@ await withServer(async ({ connectString }) => {
   master.start();
   await changed(election, isMaster);
   const tenure = election.tenure();
-  const { session } = tenure.ground;
+  const { session } = tenure.fence;
   const parts = { sessions: master.sessions, rootPath: '/soa', service: 'Bench', clock: systemClock, observer: silentObserver };
   const store = new ZookeeperJobStore(parts);
   await store.create(JOB, EMPTY_RECORD, { declared: [], inForce: { from: 'code', version: '1.0.0' }, audit: [] });
@@ -91,7 +91,7 @@ await withServer(async ({ connectString }) => {
   const client = await connectedClient(connectString);
   const [ours, theirs] = ['/bench-ours', '/bench-theirs'];
   for (const path of [ours, theirs]) await session.create(path, data, 'persistent');
-  const checks = tenure.ground.startChecks();
+  const checks = tenure.fence.startChecks();
   const bare = () =>
     new Promise((resolve, reject) => {
       const transaction = client.transaction();

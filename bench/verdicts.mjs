@@ -27,9 +27,9 @@ async function measure(server, store, tenure, job, errorOf) {
   const schedule = { cronTime: '* * * * * *', timeZone: 'UTC', sinceMs: undefined };
   await store.create(job, { ...EMPTY_RECORD, schedule }, EMPTY_CONTROL);
   let { view } = await store.load(job);
-  const { ground, token } = tenure;
+  const { fence, token } = tenure;
   const write = async (record, verdicts) => {
-    const result = await store.write(job, { view, record: { ...view.record, ...record }, verdicts, triggers: [], ground });
+    const result = await store.write(job, { view, record: { ...view.record, ...record }, verdicts, triggers: [], fence });
     if (result.kind !== 'written') throw new Error(`It was not written: ${result.kind}.`);
     view = result.view;
   };
@@ -40,10 +40,7 @@ async function measure(server, store, tenure, job, errorOf) {
     const dueMs = startMs + run * 1_000;
     const tick = { dueMs, nominalMs: dueMs };
     const entry = { claim: randomUUID(), tick, trigger: undefined, cause: 'schedule', starts: 1, startedMs: dueMs + 3, token };
-    await write(
-      { cursor: tick, running: [{ ...entry, holder: { kind: 'replica', member: ground.member }, election: 'YmVuY2hiZW5j' }] },
-      [],
-    );
+    await write({ cursor: tick, running: [{ ...entry, holder: { kind: 'replica', member: fence.member }, election: 'YmVuY2hiZW5j' }] }, []);
     const error = errorOf(run);
     const outcome = error === undefined ? 'ran' : 'failed';
     const told = { tick, outcome, error, cause: 'schedule', attempt: 1, startedMs: dueMs + 3, durationMs: 80, by: ADDRESS, token };

@@ -175,7 +175,7 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
     ],
     allowed: [
       ['src/zookeeper/jobs/record/changes.ts', 'const next = { ...record, pausedMs: nowMs };'],
-      ['src/zookeeper/mastership/seal.ts', 'const next = { ...record, floor };'],
+      ['src/zookeeper/mastership/tenure/take-over.ts', 'const next = { ...record, floor };'],
       ['src/zookeeper/jobs/control/pause.ts', 'const view = { ...was, record }; const known = { cursor, running };'],
     ],
   },

@@ -3,8 +3,9 @@ import { identityOf } from '../zookeeper/decorators/identity.js';
 import { type Checkpoint, MemoryCheckpoint } from '../zookeeper/jobs/run/checkpoint.js';
 import { insideRun, JobRun, type RunCause } from '../zookeeper/jobs/run/job-run.js';
 import { RunSignal } from '../zookeeper/jobs/run/run-signal.js';
-import type { HeldTenure } from '../zookeeper/mastership/election.js';
+import { TenureHandle, type HeldTenure } from '../zookeeper/mastership/held-tenure.js';
 import { MastershipLostError } from '../zookeeper/mastership/errors.js';
+import { Span } from '../zookeeper/mastership/span.js';
 import { systemClock } from '../zookeeper/support/clock.js';
 import { ClusterCronError, messageOf } from '../zookeeper/support/errors.js';
 
@@ -81,19 +82,13 @@ function checkpointOf({ checkpoint, onCheckpoint }: RunJobOptions, tenure: HeldT
   };
 }
 
+/** Valid until `lost` aborts. */
 function givenTenure({ fencingToken = 1n, lost }: RunJobOptions): HeldTenure {
-  return {
-    id: 'test',
-    token: fencingToken,
-    czxid: 0n,
-    ground: undefined,
-    isValid: () => lost?.aborted !== true,
-    onInvalid(listener) {
-      const tell = (): void => listener(messageOf(lost?.reason));
-      lost?.addEventListener('abort', tell, { once: true });
-      return () => lost?.removeEventListener('abort', tell);
-    },
-  };
+  const span = new Span(() => undefined);
+  const end = (): void => span.end(messageOf(lost?.reason));
+  if (lost?.aborted === true) end();
+  else lost?.addEventListener('abort', end, { once: true });
+  return new TenureHandle({ id: 'test', token: fencingToken, czxid: 0n }, span);
 }
 
 function whyNot(instance: object, method: string): string {

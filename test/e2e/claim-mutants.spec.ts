@@ -38,7 +38,7 @@ it.concurrent('ticks are started twice when a run does not wait for its claim', 
 it.concurrent('a replica that has lost its election node claims a tick when the claim does not check the tenure', async () => {
   using mutant = await mutantOf({
     file: 'jobs/persistence/zookeeper-write.js',
-    guard: 'const checks = change.ground?.startChecks() ?? [];',
+    guard: 'const checks = change.fence?.startChecks() ?? [];',
     instead: 'const checks = [];',
   });
   expect(await foreignParticipant({ server, root: '/no-checks', dist: mutant.dist })).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-import type { Ground, HeldTenure } from '../mastership/election.js';
+import type { Fence, HeldTenure } from '../mastership/held-tenure.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { messageOf } from '../support/errors.js';
@@ -39,32 +39,32 @@ export class ClockGuard {
 
   /** No I/O as long as the clocks agree. Rejects as the write does that reads the ensemble's clock. */
   judge(tenure: HeldTenure, gate: ElectionGate): ClockJudgement | Promise<ClockJudgement> {
-    const { ground } = tenure;
-    if (ground === undefined) return GOOD;
-    const ensembleMs = ground.session.ensembleTimeMs();
+    const { fence } = tenure;
+    if (fence === undefined) return GOOD;
+    const ensembleMs = fence.session.ensembleTimeMs();
     if (ensembleMs !== undefined && this.compare(ensembleMs).kind === 'good') {
       this.fresh = undefined;
       return GOOD;
     }
-    const judgement = this.judgeAnew(ground);
+    const judgement = this.judgeAnew(fence);
     return judgement instanceof Promise ? judgement.then((judged) => this.handOver(judged, gate)) : this.handOver(judgement, gate);
   }
 
-  private judgeAnew(ground: Ground): ClockJudgement | Promise<ClockJudgement> {
+  private judgeAnew(fence: Fence): ClockJudgement | Promise<ClockJudgement> {
     if (this.fresh !== undefined && this.clock.monotonicMs() - this.fresh.atMs < FRESH_MS) return this.fresh.judgement;
-    this.reading ??= this.read(ground).finally(() => (this.reading = undefined));
+    this.reading ??= this.read(fence).finally(() => (this.reading = undefined));
     return this.reading;
   }
 
-  private async read(ground: Ground): Promise<ClockJudgement> {
-    const compared = this.compare(await ground.readEnsembleTime());
-    const judgement = compared.kind === 'off' ? await this.hearOthers(ground, compared) : compared;
+  private async read(fence: Fence): Promise<ClockJudgement> {
+    const compared = this.compare(await fence.readEnsembleTime());
+    const judgement = compared.kind === 'off' ? await this.hearOthers(fence, compared) : compared;
     this.fresh = { atMs: this.clock.monotonicMs(), judgement };
     return judgement;
   }
 
-  private async hearOthers(ground: Ground, judgement: ClockJudgement): Promise<ClockJudgement> {
-    const { own, others } = await ground.clocks();
+  private async hearOthers(fence: Fence, judgement: ClockJudgement): Promise<ClockJudgement> {
+    const { own, others } = await fence.clocks();
     const isClose = (aMs: number, bMs: number): boolean => Math.abs(aMs - bMs) <= this.maxClockSkewMs;
     // One that stands between the two speaks for neither.
     const withLeader = others.filter(({ offMs }) => isClose(offMs, 0) && !isClose(offMs, own.offMs)).length;

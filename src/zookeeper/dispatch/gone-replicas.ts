@@ -1,7 +1,7 @@
 import { isHeld, type RunEntry } from '../jobs/record/job-record.js';
 import type { MemberDirectory, MemberView } from '../jobs/persistence/job-store.js';
 import type { Clock } from '../support/clock.js';
-import type { Ground } from '../mastership/election.js';
+import type { Fence } from '../mastership/held-tenure.js';
 import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../session/lease-length.js';
 
 /** How many names of absent replicas are remembered; a forgotten one is waited for anew. */
@@ -57,7 +57,7 @@ export class Absent {
   }
 
   /** Which of the replicas that these runs name are gone. `readAt`: the `moment` at which the record that names them was there. */
-  async among(running: readonly RunEntry[], election: string, readAt: number, ground?: Pick<Ground, 'holderOf'>): Promise<Absence> {
+  async among(running: readonly RunEntry[], election: string, readAt: number, fence?: Pick<Fence, 'holderOf'>): Promise<Absence> {
     const living = await this.members(readAt);
     for (const { name, address } of living) remember(this.addressesSeen, name, address);
     const present = new Set(living.map((member) => member.name));
@@ -74,7 +74,7 @@ export class Absent {
       }
       const sinceMs = this.sinceMs.get(member) ?? this.clock.monotonicMs();
       remember(this.sinceMs, member, sinceMs);
-      const address = this.addressesSeen.get(member) ?? ground?.holderOf(entry.token);
+      const address = this.addressesSeen.get(member) ?? fence?.holderOf(entry.token);
       if (address !== undefined && address !== '') addresses.set(member, address);
       const leftMs = entry.election === election ? 0 : sinceMs + waitMsFor(LONGEST_OLD_LEASE_MS) - this.clock.monotonicMs();
       (leftMs <= 0 ? gone : waiting).add(member);

@@ -5,7 +5,7 @@ import { viewIn, type WriteResult } from '../jobs/persistence/job-store.js';
 import type { Situation } from '../jobs/decide/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
-import type { HeldTenure } from '../mastership/election.js';
+import type { HeldTenure } from '../mastership/held-tenure.js';
 import { NONE_GONE, type Absence } from './gone-replicas.js';
 import { Claims } from './claims.js';
 import type { ElectionGate } from '../gate/election-gate.js';
@@ -148,7 +148,7 @@ export class JobLoop {
     const view = this.cache.view ?? (await this.load(epoch));
     if (view === undefined) return;
     const others = view.record.running.filter(({ claim }) => !this.runs.has(claim));
-    const ask = (): Promise<Absence> => this.parts.absent.among(others, this.gate.digest, this.cache.seenAt, tenure.ground);
+    const ask = (): Promise<Absence> => this.parts.absent.among(others, this.gate.digest, this.cache.seenAt, tenure.fence);
     const absence = others.length === 0 ? NONE_GONE : await ask();
     await this.carryOut(this.situation(view, tenure, absence), epoch, tenure, absence);
   }
@@ -169,7 +169,7 @@ export class JobLoop {
     this.leave();
     this.held = tenure;
     this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, () => (this.registrar.doubt(), this.reasons.readAgain())));
-    if (tenure.ground !== undefined) this.unwatch.push(tenure.ground.session.onAttached(this.outdated));
+    if (tenure.fence !== undefined) this.unwatch.push(tenure.fence.session.onAttached(this.outdated));
   }
 
   private leave(): void {
@@ -217,7 +217,7 @@ export class JobLoop {
       schedule: identity.disabled ? undefined : this.schedule.of(view.record.schedule),
       rules: identity.disabled ? { ...identity.rules, maxSilenceMs: undefined } : identity.rules,
       wallMs: this.parts.clock.wallMs(),
-      tenure: tenure && { member: tenure.ground?.member ?? 'this process', election: this.gate.digest, token: tenure.token },
+      tenure: tenure && { member: tenure.fence?.member ?? 'this process', election: this.gate.digest, token: tenure.token },
       address: this.parts.address,
       ...this.runs.situation,
       succeededMs: this.succeededMs,
@@ -267,7 +267,7 @@ export class JobLoop {
       return true;
     }
     this.cache.outdate();
-    if (result.kind === 'refused') await tenure?.ground?.refused();
+    if (result.kind === 'refused') await tenure?.fence?.refused();
     this.failures += result.kind === 'refused' ? 1 : 0;
     const pauseMs = pauseAfter(result, this.failures);
     if (pauseMs === undefined) this.lookAgain = true;

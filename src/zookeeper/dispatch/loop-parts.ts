@@ -6,7 +6,7 @@ import type { Change, JobStore, WriteResult, TriggerStore } from '../jobs/persis
 import type { Finished, Plan } from '../jobs/decide/plan.js';
 import { endsBy } from '../jobs/record/trigger.state.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
-import type { HeldTenure } from '../mastership/election.js';
+import type { HeldTenure } from '../mastership/held-tenure.js';
 import { backoffMs } from '../support/backoff.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
@@ -51,7 +51,7 @@ export function changeOf(view: JobView, plan: Plan, tenure: HeldTenure | undefin
     view,
     record: plan.record ?? view.record,
     verdicts: plan.verdicts,
-    ground: tenure?.ground,
+    fence: tenure?.fence,
     triggers: [
       ...endsBy(plan.verdicts, plan.results),
       ...(start?.trigger === undefined ? [] : [{ id: start.trigger, state: 'started' as const }]),

@@ -8,9 +8,9 @@ import type { StoredVerdict } from '../jobs/record/verdict.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import { endOf } from '../jobs/schedule/tick.js';
 import type { Clock } from '../support/clock.js';
-import { ClusterCronError, messageOf, stackOf } from '../support/errors.js';
+import { isUnreachable } from '../session/connected.js';
+import { messageOf, stackOf } from '../support/errors.js';
 import type { Observation, Observer } from '../support/observer.js';
-import { isZooKeeperError } from '../wire/errors.js';
 
 /** After how many failures in a row one becomes worth a warning. */
 const LOUD_AFTER = 3;
@@ -173,9 +173,7 @@ export function reportLost(observer: Observer, job: string, count: number): void
 
 /** A single lost connection is nothing to shout about: the session tells of it. */
 export function reportFailure(observer: Observer, job: string, thrown: unknown, delayMs: number, failures: number): void {
-  const isConnection =
-    isZooKeeperError(thrown, 'connection-loss', 'session-expired', 'session-moved') ||
-    (thrown instanceof ClusterCronError && thrown.code === 'ZK_NOT_CONNECTED');
+  const isConnection = isUnreachable(thrown);
   observer.observe({
     level: isConnection ? 'debug' : failures < LOUD_AFTER ? 'warn' : 'error',
     event: 'job.not-decided',

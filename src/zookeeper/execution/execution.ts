@@ -6,7 +6,7 @@ import type { JobRules } from '../jobs/run/job-rules.js';
 import type { RunCause } from '../jobs/run/run-cause.js';
 import type { Outcome, VerdictReason } from '../jobs/record/verdict.js';
 import { RunSignal } from '../jobs/run/run-signal.js';
-import type { HeldTenure } from '../mastership/election.js';
+import type { HeldTenure } from '../mastership/held-tenure.js';
 import { MastershipLostError } from '../mastership/errors.js';
 import type { Clock } from '../support/clock.js';
 import { Limit, runAttempts, type AttemptsResult } from './attempts.js';

@@ -1,34 +1,53 @@
+import { NotConnectedError } from '../session/connected.js';
 import { getOrUndefined, ownerOf } from '../session/nodes.js';
 import type { Session } from '../session/session.js';
-import { Belief } from './belief.js';
-import { Contest } from './contest.js';
-import type { Drain, Election, HeldTenure } from './election.js';
+import { LocalMastership } from './local-mastership.js';
+import { Campaign } from './campaign/campaign.js';
+import type { Drain, Election } from './election.js';
+import type { HeldTenure } from './held-tenure.js';
 import type { ElectionZnodes } from './election.znodes.js';
-import { notConnected, NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
+import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
 import { Follower } from './follower.js';
 import type { LeaseKeeper } from '../session/lease.js';
 import { knownMaster, type Mastership } from './mastership.state.js';
-import { Memory } from './memory.js';
-import { addressesInLine } from './reassignment.js';
-import type { CandidateParts, OwnMember } from './scene.js';
+import { Memory, type Proof } from './memory.js';
+import { addressesIn } from './tenure/hand-over.js';
+import { ElectionContext, type OwnPart } from './election-context.js';
+import { TenureKeeper } from './tenure/tenure.js';
+import type { OwnMember, TenureSurroundings } from './tenure/surroundings.js';
+import type { Win } from './tenure/won-election.js';
+import { Line } from '../recipes/line/line.js';
+import type { Clock } from '../support/clock.js';
+import type { Observer } from '../support/observer.js';
+
+/** Who takes part, and what it needs to. */
+export interface CandidateOptions {
+  /** `host:port`. */
+  readonly address: string;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly newId: () => string;
+  /** How many other elections of the service this replica holds, or is about to win. */
+  readonly heldElsewhere: () => number;
+}
 
 /** This replica in one election, from session to session. */
 export class Candidate implements Election {
-  private readonly belief: Belief;
-  private readonly parts: CandidateParts;
+  private readonly mastership: LocalMastership;
+  private readonly own: OwnPart;
   private drain: Drain | undefined;
   private closed = false;
-  private contest: { readonly it: Contest; readonly over: Promise<void> } | undefined;
+  private current: { readonly it: Campaign; readonly over: Promise<void> } | undefined;
   private follower: Follower | undefined;
 
   constructor(
     private readonly znodes: ElectionZnodes,
-    given: Pick<CandidateParts, 'address' | 'clock' | 'observer' | 'newId' | 'heldElsewhere'>,
+    private readonly given: CandidateOptions,
     private readonly session: () => Session | undefined,
     initialWhy: string,
   ) {
-    this.belief = new Belief(znodes.key, given.clock, given.observer, initialWhy);
-    this.parts = { ...given, znodes, belief: this.belief, memory: new Memory(given.clock), drain: () => this.drain };
+    this.mastership = new LocalMastership(znodes.key, given.clock, given.observer, initialWhy);
+    this.own = { ...given, znodes, mastership: this.mastership, memory: new Memory(given.clock) };
   }
 
   get key(): string {
@@ -41,23 +60,23 @@ export class Candidate implements Election {
 
   /** Whether it holds the node, or is about to win it. */
   get isHolding(): boolean {
-    return this.contest?.it.isHolding === true;
+    return this.current?.it.isHolding === true;
   }
 
   state(): Mastership {
-    return this.belief.state();
+    return this.mastership.state();
   }
 
   isMaster(): boolean {
-    return this.belief.isMaster();
+    return this.mastership.isMaster();
   }
 
   tenure(): HeldTenure | undefined {
-    return this.belief.tenure();
+    return this.mastership.tenure();
   }
 
   onChange(listener: (state: Mastership) => void): () => void {
-    return this.belief.onChange(listener);
+    return this.mastership.onChange(listener);
   }
 
   setDrain(drain: Drain): void {
@@ -71,7 +90,7 @@ export class Candidate implements Election {
   }
 
   async resign(): Promise<void> {
-    const leaving = this.contest?.it.leave('resign', 'asked to resign');
+    const leaving = this.current?.it.leave('resign', 'asked to resign');
     if (leaving === undefined) throw new NotMasterError(this.key, knownMaster(this.state()), `it is ${this.state().kind}`);
     if ((await leaving) === 'stuck') throw new RunIgnoresAbortError(this.key);
   }
@@ -81,74 +100,83 @@ export class Candidate implements Election {
     const options = signal === undefined ? {} : { signal };
     const { data, stat } = await session.get(this.path, options);
     if (data.toString('utf8') === address) return;
-    const known = await addressesInLine({ session, znodes: this.znodes });
+    const known = await addressesIn(session, this.znodes.line);
     if (!known.includes(address)) throw new UnknownReplicaError(this.key, address, known);
     await session.set(this.path, Buffer.from(address), stat.version, options);
   }
 
-  /** Begins to campaign over this session, as soon as the contest over the one before it has wound up. */
+  /** Begins to campaign over this session, as soon as the campaign over the one before it has wound up. */
   campaign(session: Session, keeper: LeaseKeeper, member: OwnMember): void {
     if (this.closed || session.ended.aborted) return;
-    if (this.contest !== undefined) {
-      if (this.contest.it.session !== session) void this.contest.over.then(() => this.campaign(session, keeper, member));
+    if (this.current !== undefined) {
+      if (this.current.it.session !== session) void this.current.over.then(() => this.campaign(session, keeper, member));
       return;
     }
-    this.belief.apply({ kind: 'campaigning', why: 'looks who is master' });
-    const it = new Contest(this.parts, session, keeper, member);
+    this.mastership.apply({ kind: 'campaigning', why: 'looks who is master' });
+    const it = this.campaignOver(session, keeper, member);
     const over = it.run().finally(() => {
-      this.contest = undefined;
+      this.current = undefined;
     });
-    this.contest = { it, over };
+    this.current = { it, over };
+  }
+
+  private campaignOver(session: Session, keeper: LeaseKeeper, member: OwnMember): Campaign {
+    const { newId, heldElsewhere, address } = this.given;
+    const context = new ElectionContext(this.own, session, keeper);
+    const line = new Line(session, this.znodes.line, address, newId(), context.latch);
+    const surroundings: TenureSurroundings = { drain: () => this.drain, member, lineId: line.id };
+    const tenureOf = (won: Win, proof: Proof): TenureKeeper => new TenureKeeper(context, won, proof, surroundings);
+    return new Campaign(context, line, { newId, heldElsewhere, tenureOf });
   }
 
   /** Takes no part over this session, but knows who is master. */
   follow(session: Session): void {
     if (this.closed || this.follower !== undefined || session.ended.aborted) return;
-    const { znodes, parts, belief } = this;
-    this.follower = new Follower({ ...parts, znodes, session, tell: (master) => belief.apply({ kind: 'observed', master }) });
+    const { znodes, given, mastership } = this;
+    this.follower = new Follower({ ...given, znodes, session, tell: (master) => mastership.apply({ kind: 'observed', master }) });
     void this.follower.run();
   }
 
   /** The session is over, and with it whatever was held; the next one begins anew. */
   async sessionEnded(reason: Error): Promise<void> {
     this.stopFollowing();
-    if (this.contest === undefined) return;
-    await this.endContest(reason);
-    this.belief.apply({ kind: 'campaigning', why: reason.message });
+    if (this.current === undefined) return;
+    await this.endCampaign(reason);
+    this.mastership.apply({ kind: 'campaigning', why: reason.message });
   }
 
   /** Says why nothing happens while there is no session to campaign over. */
   waitFor(why: string): void {
-    if (this.contest === undefined) this.belief.apply({ kind: 'campaigning', why });
+    if (this.current === undefined) this.mastership.apply({ kind: 'campaigning', why });
   }
 
   /** Drains and resigns if it holds the node, and takes no further part. */
   async close(why: string, reason: Error): Promise<'resigned' | 'stuck' | 'idle'> {
     this.closed = true;
     this.stopFollowing();
-    const outcome = await (this.contest?.it.leave('close', why) ?? 'idle');
+    const outcome = await (this.current?.it.leave('close', why) ?? 'idle');
     if (outcome === 'stuck') return 'stuck';
-    await this.endContest(reason);
-    this.belief.apply({ kind: 'withdrawn', why });
+    await this.endCampaign(reason);
+    this.mastership.apply({ kind: 'withdrawn', why });
     return outcome === 'resigned' ? 'resigned' : 'idle';
   }
 
-  private async endContest(reason: Error): Promise<void> {
-    const { contest } = this;
-    contest?.it.abort(reason);
-    await contest?.over;
+  private async endCampaign(reason: Error): Promise<void> {
+    const { current } = this;
+    current?.it.abort(reason);
+    await current?.over;
   }
 
   private stopFollowing(): void {
     this.follower?.close();
     this.follower = undefined;
-    this.belief.apply({ kind: 'observed', master: undefined });
+    this.mastership.apply({ kind: 'observed', master: undefined });
   }
 
   private attachedSession(): Session {
     const session = this.session();
     if (session === undefined) {
-      throw notConnected(`The ensemble cannot be asked about the election "${this.key}"`);
+      throw new NotConnectedError(undefined, `the ensemble cannot be asked about the election "${this.key}"`);
     }
     return session;
   }

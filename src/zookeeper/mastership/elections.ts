@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from '../support/clock.js';
 import { ClusterCronError, messageOf } from '../support/errors.js';
 import { harmless, type Observer } from '../support/observer.js';
-import type { Member } from '../recipes/membership/membership.js';
+import type { Member } from '../recipes/membership/member-codec.js';
+import { NotConnectedError } from '../session/connected.js';
 import type { Session, Sessions } from '../session/session.js';
 import { Candidate } from './candidate.js';
 import type { Election, Elections } from './election.js';
 import { electionZnodes } from './election.znodes.js';
 import { LeaseKeeper } from '../session/lease.js';
 import { Pruner } from './prune.js';
-import { ScopeTurnstile } from './scope.js';
-import { notConnected } from './errors.js';
+import { ScopeTurnstile } from './campaign/scope.js';
 import { readClusterMembers, type ClusterMember } from './members.js';
 import { leaseMsOf } from '../session/lease-length.js';
 
@@ -38,7 +38,7 @@ const MIN_CLOSE_MS = 500;
 
 const WITHDRAWN = 'this replica shuts down';
 
-/** The withdrawal of this replica: the reason that ends every contest. */
+/** The withdrawal of this replica: the reason that ends every campaign. */
 class WithdrawnError extends ClusterCronError {
   constructor() {
     super('ZK_WITHDRAWN', WITHDRAWN);
@@ -94,7 +94,7 @@ class ElectionSet implements Elections {
   async members(name?: string, signal?: AbortSignal): Promise<readonly ClusterMember[]> {
     const { sessions, rootPath, service } = this.options;
     const session = sessions.current();
-    if (session === undefined) throw notConnected(`The members of "${service}" cannot be read`);
+    if (session === undefined) throw new NotConnectedError(undefined, `the members of "${service}" cannot be read`);
     const root = rootPath === '/' ? '' : rootPath;
     const folders = { members: `${root}/members/${service}`, elections: `${root}/master/services`, service };
     return readClusterMembers(session, folders, electionZnodes({ ...this.options, name }), signal);
@@ -138,7 +138,7 @@ class ElectionSet implements Elections {
     // A run that goes on: its node and the session are left to end with the process.
     if (outcome === 'late' ? this.isDraining() : outcome.includes('stuck')) return 'stuck';
     const ending = this.endRound(new WithdrawnError());
-    // Late: contests may be waiting for replies that only the end of the session will answer.
+    // Late: campaigns may be waiting for replies that only the end of the session will answer.
     if (outcome !== 'late') await ending;
     const closed = await this.options.sessions.stop(Math.max(MIN_CLOSE_MS, limitMs - (this.clock.monotonicMs() - startedMs)));
     await ending;

@@ -42,11 +42,6 @@ export class UnknownReplicaError extends ClusterCronError {
   }
 }
 
-/** `what`: what cannot be done while there is no session. */
-export function notConnected(what: string): ClusterCronError {
-  return new ClusterCronError('ZK_NOT_CONNECTED', `${what}: there is no ZooKeeper session now. Try again, or look at the session's state.`);
-}
-
 /** A run ignored its abort, so the election node was not given up. */
 export class RunIgnoresAbortError extends ClusterCronError {
   constructor(readonly election: string) {

@@ -5,7 +5,7 @@ import { messageOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
 import { getOrUndefined } from '../session/nodes.js';
 import type { Session } from '../session/session.js';
-import { isZooKeeperError } from '../wire/errors.js';
+import { isConnectionLost } from '../wire/errors.js';
 import type { ElectionZnodes } from './election.znodes.js';
 import { Latch } from '../support/latch.js';
 
@@ -79,7 +79,7 @@ export class Follower {
     const { session, clock, observer, znodes } = this.parts;
     const { signal } = this.stopping;
     if (signal.aborted) return;
-    if (isZooKeeperError(thrown, 'connection-loss')) {
+    if (isConnectionLost(thrown)) {
       while (!session.attached && !signal.aborted) await this.wake.wait(signal);
       return;
     }

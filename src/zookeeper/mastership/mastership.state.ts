@@ -91,9 +91,9 @@ export function judge(state: Mastership, monotonicMs: number, wallMs: number): M
 }
 
 /** The states in which this replica holds the election node. */
-export type Holding = Extract<Mastership, { tenure: Tenure }>;
+type HoldingState = Extract<Mastership, { tenure: Tenure }>;
 
-export function holds(state: Mastership): state is Holding {
+export function holds(state: Mastership): state is HoldingState {
   return 'tenure' in state;
 }
 

@@ -1,4 +1,5 @@
 import type { Session } from '../session/session.js';
+import { decodeMember } from '../recipes/membership/member-codec.js';
 import { childrenOf, getOrUndefined } from '../session/nodes.js';
 import type { ElectionZnodes } from './election.znodes.js';
 import { sortedPlaces } from '../recipes/line/line.js';
@@ -97,10 +98,6 @@ class Reader {
 
 /** Undefined for a node that no replica has written: made by hand, say. */
 function toldBy(data: Buffer): Read['told'] | undefined {
-  try {
-    const { address, version, candidate } = JSON.parse(data.toString('utf8')) as Record<string, unknown>;
-    return typeof address === 'string' && typeof version === 'string' ? { address, version, candidate: candidate !== false } : undefined;
-  } catch {
-    return undefined;
-  }
+  const { address, version, candidate } = decodeMember(data);
+  return address === undefined || version === undefined ? undefined : { address, version, candidate };
 }

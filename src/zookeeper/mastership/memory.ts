@@ -1,6 +1,6 @@
 import type { Clock } from '../support/clock.js';
 import type { Stat } from '../wire/operations.js';
-import { isAsWritten, provesResignation, type ElectionRecord, type RecordRead } from './record.js';
+import { isAsWritten, provesResignation, type ElectionRecord, type RecordRead } from './election-record.js';
 import { MAX_LEASE_MS, waitMsFor } from '../session/lease-length.js';
 import { maxOf } from './token.js';
 

@@ -2,11 +2,12 @@ import { sleep } from '../support/abort.js';
 import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
+import { decodeMember } from '../recipes/membership/member-codec.js';
 import { childrenOf, getOrUndefined, type NodeRead } from '../session/nodes.js';
 import type { Session } from '../session/session.js';
 import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION, type Op, type Stat } from '../wire/operations.js';
-import { readRecordFrom } from './record.js';
+import { readRecordFrom } from './election-record.js';
 
 /** How often a master looks, and how long nothing may have happened to an election before its nodes go: far longer than any lease and the wait for one. */
 export const PRUNE_EVERY_MS = 60_000;
@@ -88,7 +89,7 @@ export class Pruner {
   private async livingVersions(): Promise<ReadonlySet<string> | undefined> {
     const folder = `${this.root}/members/${this.parts.service}`;
     const members = await Promise.all((await this.namesIn(folder)).map((name) => this.read(`${folder}/${name}`)));
-    const versions = members.flatMap((member) => (member === undefined ? [] : [toldVersion(member.data)]));
+    const versions = members.flatMap((member) => (member === undefined ? [] : [decodeMember(member.data).version]));
     return versions.includes(undefined) ? undefined : new Set(versions.map(String));
   }
 
@@ -147,13 +148,4 @@ function versionOf(key: string): string {
 
 function changesOf(stat: Stat | undefined): string {
   return stat === undefined ? '' : `${stat.czxid} ${stat.mzxid} ${stat.pzxid}`;
-}
-
-function toldVersion(data: Buffer): string | undefined {
-  try {
-    const { version } = JSON.parse(data.toString('utf8')) as { readonly version?: unknown };
-    return typeof version === 'string' ? version : undefined;
-  } catch {
-    return undefined;
-  }
 }

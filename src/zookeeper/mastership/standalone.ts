@@ -3,9 +3,10 @@ import { messageOf } from '../support/errors.js';
 import { type Clock, systemClock } from '../support/clock.js';
 import { Listeners } from '../support/listeners.js';
 import { type Observer, silentObserver } from '../support/observer.js';
-import type { Drain, Election, Elections, HeldTenure } from './election.js';
+import type { Drain, Election, Elections } from './election.js';
+import { TenureHandle, type HeldTenure } from './held-tenure.js';
 import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
-import type { Mastership, Tenure } from './mastership.state.js';
+import type { Mastership } from './mastership.state.js';
 import type { ClusterMember } from './members.js';
 import { Span } from './span.js';
 
@@ -73,7 +74,8 @@ export class StandaloneElections implements Elections {
 export class StandaloneElection implements Election {
   readonly path: string;
   private now: Mastership = { kind: 'observing', why: 'not started yet', master: undefined };
-  private held: LocalTenure | undefined;
+  /** The tenure in force, and the time for which it holds. */
+  private held: { readonly tenure: HeldTenure; readonly span: Span } | undefined;
   private drain: Drain = async () => 'drained';
   private leaving: Promise<'resigned' | 'stuck'> | undefined;
   private closed = false;
@@ -102,7 +104,7 @@ export class StandaloneElection implements Election {
   }
 
   tenure(): HeldTenure | undefined {
-    return this.now.kind === 'master' ? this.held : undefined;
+    return this.now.kind === 'master' ? this.held?.tenure : undefined;
   }
 
   onChange(listener: (state: Mastership) => void): () => void {
@@ -138,10 +140,12 @@ export class StandaloneElection implements Election {
   win(): void {
     if (this.isMaster()) return;
     const token = nextToken(this.clock.wallMs());
-    this.held = new LocalTenure({ id: randomUUID(), token, czxid: 0n }, new Span(this.listenerFailed));
+    const span = new Span(this.listenerFailed);
+    const tenure = new TenureHandle({ id: randomUUID(), token, czxid: 0n }, span);
+    this.held = { tenure, span };
     this.become({
       kind: 'master',
-      tenure: this.held,
+      tenure,
       lease: { sentAtMs: this.clock.monotonicMs(), sentWallMs: this.clock.wallMs(), lengthMs: FOR_EVER_MS },
     });
   }
@@ -151,7 +155,7 @@ export class StandaloneElection implements Election {
     const held = this.held;
     this.held = undefined;
     this.become(next);
-    held?.end(why);
+    held?.span.end(why);
   }
 
   /** Drains and stops being master. `'stuck'`: still master, because a run ignored its abort. Asked again meanwhile, there is one drain. */
@@ -172,11 +176,12 @@ export class StandaloneElection implements Election {
     if (now.kind === 'master' && held !== undefined) {
       this.become({ kind: 'draining', tenure: now.tenure, lease: now.lease, why });
       // Lost meanwhile: what is left of the drain must stop nothing of the next tenure.
-      const unsubscribe = held.onInvalid(() => calledOff.abort());
-      const end = await this.drain(held, why, calledOff.signal).finally(unsubscribe);
+      const unsubscribe = held.tenure.onInvalid(() => calledOff.abort());
+      const end = await this.drain(held.tenure, why, calledOff.signal).finally(unsubscribe);
       if (calledOff.signal.aborted) return 'resigned';
       if (end !== 'drained') {
-        this.held = held.again();
+        // The same tenure, held anew after a drain that was of no use.
+        this.held = { tenure: new TenureHandle(held.tenure, held.span), span: held.span };
         this.become({ kind: 'master', tenure: now.tenure, lease: now.lease });
         return 'stuck';
       }
@@ -193,40 +198,6 @@ export class StandaloneElection implements Election {
 
 /** No clock reaches it; unlike infinity it is a number in JSON, too. */
 const FOR_EVER_MS = Number.MAX_SAFE_INTEGER;
-
-/** Valid until told otherwise. */
-class LocalTenure implements HeldTenure {
-  readonly id: string;
-  readonly token: bigint;
-  readonly czxid: bigint;
-  readonly ground = undefined;
-
-  constructor(
-    tenure: Tenure,
-    private readonly span: Span,
-  ) {
-    this.id = tenure.id;
-    this.token = tenure.token;
-    this.czxid = tenure.czxid;
-  }
-
-  isValid(): boolean {
-    return !this.span.isOver;
-  }
-
-  onInvalid(listener: (why: string) => void): () => void {
-    return this.span.onOver(listener);
-  }
-
-  end(why: string): void {
-    this.span.end(why);
-  }
-
-  /** The same tenure, held anew after a drain that was of no use. */
-  again(): LocalTenure {
-    return new LocalTenure(this, this.span);
-  }
-}
 
 let lastToken = 0n;
 

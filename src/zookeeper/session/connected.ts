@@ -1,15 +1,17 @@
 import type { Session, Sessions, SessionState } from './session.js';
 import type { Clock } from '../support/clock.js';
 import { ClusterCronError } from '../support/errors.js';
+import { isConnectionLost, isSessionLost } from '../wire/errors.js';
 
 /** There is no session with ZooKeeper at this moment, or none has come while it was waited for. Nothing was sent. */
 export class NotConnectedError extends ClusterCronError {
-  constructor(waited?: { readonly ms: number; readonly state: SessionState }) {
+  /** `consequence`: what cannot be done now, as a clause. */
+  constructor(
+    waited?: { readonly ms: number; readonly state: SessionState },
+    consequence = 'the jobs of the cluster cannot be asked or told anything',
+  ) {
     const since = waited === undefined ? ' now' : `, after a wait of ${waited.ms} ms (${stateInWords(waited.state)})`;
-    super(
-      'ZK_NOT_CONNECTED',
-      `There is no ZooKeeper session${since}, so the jobs of the cluster cannot be asked or told anything. Try again, or look at the session.`,
-    );
+    super('ZK_NOT_CONNECTED', `There is no ZooKeeper session${since}, so ${consequence}. Try again, or look at the session.`);
   }
 }
 
@@ -112,4 +114,9 @@ export function reattached(session: Session, signal?: AbortSignal): Promise<bool
     session.ended.addEventListener('abort', over, { once: true });
     signal?.addEventListener('abort', over, { once: true });
   });
+}
+
+/** ZooKeeper could not be asked: there is no session, or the connection or the session was lost on the way. The session tells of it, so nobody else need. */
+export function isUnreachable(thrown: unknown): boolean {
+  return thrown instanceof NotConnectedError || isConnectionLost(thrown) || isSessionLost(thrown);
 }

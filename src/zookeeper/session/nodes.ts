@@ -61,3 +61,9 @@ export function ownerOf({ ephemeralOwner }: Stat, sessionId: bigint): 'this sess
   if (ephemeralOwner === sessionId) return 'this session';
   return ephemeralOwner === 0n || ephemeralOwner === CONTAINER_OWNER ? 'nobody' : 'another session';
 }
+
+/** The node's stat, if there is one and it belongs to this session: what its own data says counts for nothing. */
+export async function ownNode(session: Session, path: string): Promise<Stat | undefined> {
+  const stat = await session.exists(path);
+  return stat !== undefined && ownerOf(stat, session.id) === 'this session' ? stat : undefined;
+}

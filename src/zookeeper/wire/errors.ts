@@ -82,6 +82,21 @@ export function isZooKeeperError(thrown: unknown, ...reasons: readonly ZooKeeper
   return thrown instanceof ZooKeeperError && (reasons.length === 0 || reasons.includes(thrown.reason));
 }
 
+/** No answer came, because the connection was lost or is not there; the session may live on. */
+export function isConnectionLost(thrown: unknown): thrown is ZooKeeperError {
+  return isZooKeeperError(thrown, 'connection-loss', 'operation-timeout');
+}
+
+/** The session is over, or has gone on over another connection: nothing more is answered on this one. */
+export function isSessionLost(thrown: unknown): thrown is ZooKeeperError {
+  return isZooKeeperError(thrown, 'session-expired', 'session-moved');
+}
+
+/** A transaction that may have been carried out although no answer came. */
+export function isReplyLost(thrown: unknown): thrown is ZooKeeperError {
+  return isZooKeeperError(thrown) && thrown.outcomeUnknown && thrown.details.operation === 'multi';
+}
+
 /** What was read of a node; undefined when there is no such node. */
 export async function orUndefined<T>(reading: Promise<T>): Promise<T | undefined> {
   try {

@@ -98,7 +98,7 @@ export class Replica {
           token: 1n,
         } as const;
         const record = { ...view.record, triggers: view.record.triggers.filter((each) => each !== id), running: [entry] };
-        const written = await store.write(JOB, { view, record, verdicts: [], triggers: [{ id, state: 'started' }], ground: undefined });
+        const written = await store.write(JOB, { view, record, verdicts: [], triggers: [{ id, state: 'started' }], fence: undefined });
         expect(written.kind).toBe('written');
         return id;
       },

@@ -132,7 +132,7 @@ describe('triggers', () => {
             record,
             verdicts: [],
             triggers: [{ id: `round-${round}`, state: 'started' }],
-            ground: undefined,
+            fence: undefined,
           })
         : undefined;
       expect(await asked).toBe(written?.kind === 'written' ? 'started' : 'ZK_TRIGGER_NOT_ACCEPTED');
@@ -218,7 +218,7 @@ it('goes on with a control node and a progress that somebody has written over', 
     record: { ...view.record, running: [{ ...run, tick: undefined }] },
     verdicts: [],
     triggers: [],
-    ground: undefined,
+    fence: undefined,
   });
   expect(await list(store, new Set())).toMatchObject([{ progress: { fraction: 0.5 } }]);
   for (const node of ['control', 'progress']) await admin.set(`${rootPath}/jobs/${SERVICE}/${JOB}/${node}`, 'nonsense');

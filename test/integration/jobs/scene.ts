@@ -132,5 +132,5 @@ export function triggerOf(id: string, change: Partial<TriggerNode> = {}): Trigge
 export async function changeOf(store: JobStore, record: Partial<JobRecord>, more: Partial<Change> = {}): Promise<Change> {
   const view = viewIn(await store.load(JOB));
   if (view === undefined) throw new Error('There is no record.');
-  return { view, record: { ...view.record, ...record }, verdicts: [], triggers: [], ground: undefined, ...more };
+  return { view, record: { ...view.record, ...record }, verdicts: [], triggers: [], fence: undefined, ...more };
 }

@@ -12,7 +12,7 @@ import { encodeTrigger } from '../../../src/zookeeper/jobs/persistence/codec/tri
 import { repair } from '../../../src/zookeeper/jobs/persistence/zookeeper-repair.js';
 import { addTrigger, loadStanding, MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/persistence/zookeeper-triggers.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/persistence/zookeeper-store.js';
-import type { Ground } from '../../../src/zookeeper/mastership/election.js';
+import type { Fence } from '../../../src/zookeeper/mastership/held-tenure.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
@@ -138,7 +138,7 @@ function withHook(session: Session, name: 'multi' | 'get' | 'delete', at: number
 async function change(store: JobStore, record: Partial<JobRecord>, more: Partial<Change> = {}): Promise<Change> {
   const view = viewIn(await store.load(JOB));
   if (view === undefined) throw new Error('There is no record.');
-  return { view, record: { ...view.record, ...record }, verdicts: [], triggers: [], ground: undefined, ...more };
+  return { view, record: { ...view.record, ...record }, verdicts: [], triggers: [], fence: undefined, ...more };
 }
 
 describe.each<[string, () => Promise<JobStore>]>([
@@ -262,7 +262,7 @@ describe.each<[string, () => Promise<JobStore>]>([
 
 describe('decisions in ZooKeeper', () => {
   /** A tenure as two nodes stand for it. */
-  async function grounded(session: Session): Promise<Ground> {
+  async function fenced(session: Session): Promise<Fence> {
     for (const name of ['tenure', 'node']) await session.create(`${rootPath}/${name}`, Buffer.alloc(0), 'ephemeral');
     return {
       session,
@@ -282,14 +282,14 @@ describe('decisions in ZooKeeper', () => {
   it('are refused to a master whose tenure node or election node is not as it was', async () => {
     const { store, session } = await connect();
     await store.create(JOB, EMPTY, CONTROL);
-    const ground = await grounded(session);
-    expect((await store.write(JOB, await change(store, { cursor: at(1) }, { ground }))).kind).toBe('written');
+    const fence = await fenced(session);
+    expect((await store.write(JOB, await change(store, { cursor: at(1) }, { fence }))).kind).toBe('written');
     await admin.set(`${rootPath}/node`, 'edited');
-    expect(await store.write(JOB, await change(store, { cursor: at(2) }, { ground }))).toEqual({ kind: 'refused' });
-    await store.saveNote(JOB, 'checkpoint', Buffer.from('0'), ground);
+    expect(await store.write(JOB, await change(store, { cursor: at(2) }, { fence }))).toEqual({ kind: 'refused' });
+    await store.saveNote(JOB, 'checkpoint', Buffer.from('0'), fence);
     await admin.delete(`${rootPath}/tenure`);
-    await expect(store.saveNote(JOB, 'checkpoint', Buffer.from('1'), ground)).rejects.toThrow('no-node');
-    await expect(store.saveNote(JOB, 'progress', Buffer.from('1'), ground)).rejects.toThrow('no-node');
+    await expect(store.saveNote(JOB, 'checkpoint', Buffer.from('1'), fence)).rejects.toThrow('no-node');
+    await expect(store.saveNote(JOB, 'progress', Buffer.from('1'), fence)).rejects.toThrow('no-node');
     expect(await store.loadNote(JOB, 'checkpoint')).toBe(0);
     expect(await store.loadNote(JOB, 'progress')).toBeUndefined();
     expect(viewIn(await store.load(JOB))?.record.cursor).toEqual(at(1));
@@ -299,8 +299,8 @@ describe('decisions in ZooKeeper', () => {
     await using proxy = await startProxy(server);
     const { store, session } = await connect(proxy.connectString);
     await store.create(JOB, EMPTY, CONTROL);
-    const ground = await grounded(session);
-    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { ground });
+    const fence = await fenced(session);
+    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { fence });
     const lost = proxy.loseReplyTo('multi');
     const written = await store.write(JOB, claim);
     await lost;
@@ -312,8 +312,8 @@ describe('decisions in ZooKeeper', () => {
     await using proxy = await startProxy(server);
     const { store, session } = await connect(proxy.connectString);
     await store.create(JOB, EMPTY, CONTROL);
-    const ground = await grounded(session);
-    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { ground });
+    const fence = await fenced(session);
+    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { fence });
     const lost = proxy.loseRequest('multi');
     const written = await store.write(JOB, claim);
     await lost;
@@ -325,8 +325,8 @@ describe('decisions in ZooKeeper', () => {
     const { store, session } = await connect(proxy.connectString);
     const other = await connect();
     await store.create(JOB, EMPTY, CONTROL);
-    const ground = await grounded(session);
-    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { ground });
+    const fence = await fenced(session);
+    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { fence });
     const rival = await change(other.store, { cursor: at(1), running: [entry('rival', 1)] });
     expect((await other.store.write(JOB, rival)).kind).toBe('written');
     const lost = proxy.loseReplyTo('multi');
@@ -340,8 +340,8 @@ describe('decisions in ZooKeeper', () => {
     const { store, session } = await connect(proxy.connectString);
     const other = await connect();
     await store.create(JOB, EMPTY, CONTROL);
-    const ground = await grounded(session);
-    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { ground });
+    const fence = await fenced(session);
+    const claim = await change(store, { cursor: at(1), running: [entry('one', 1)] }, { fence });
     const lost = proxy.loseReplyTo('multi');
     const writing = store.write(JOB, claim);
     proxy.refuse();
@@ -355,11 +355,11 @@ describe('decisions in ZooKeeper', () => {
   it('are not sent over a session that is over, or while there is none', async () => {
     const { store, session } = await connect();
     await store.create(JOB, EMPTY, CONTROL);
-    const ground = await grounded(session);
-    const claim = await change(store, { cursor: at(1) }, { ground });
+    const fence = await fenced(session);
+    const claim = await change(store, { cursor: at(1) }, { fence });
     for (const each of open.splice(0)) await each[Symbol.asyncDispose]();
     expect(await store.write(JOB, claim)).toEqual({ kind: 'unsent' });
-    expect(await store.write(JOB, { ...claim, ground: undefined })).toEqual({ kind: 'unsent' });
+    expect(await store.write(JOB, { ...claim, fence: undefined })).toEqual({ kind: 'unsent' });
     await expect(store.load(JOB)).rejects.toThrow('ZK_NOT_CONNECTED');
   });
 
@@ -640,7 +640,7 @@ describe('decisions in ZooKeeper', () => {
       jobs.map((job, index) => {
         const view = views[index];
         if (view === undefined) throw new Error(`There is no record of ${job}.`);
-        return store.write(job, { view, record: { ...view.record, cursor: at(1) }, verdicts: [ran(1)], triggers: [], ground: undefined });
+        return store.write(job, { view, record: { ...view.record, cursor: at(1) }, verdicts: [ran(1)], triggers: [], fence: undefined });
       }),
     );
     expect(results.every(({ kind }) => kind === 'written')).toBe(true);

@@ -30,7 +30,7 @@ describe.concurrent('without one of its guards', () => {
 
   it('two masters are seen after a pause or a stall when the deadline is not compared at each use', async () => {
     using mutant = await mutantOf({
-      file: 'mastership/belief.js',
+      file: 'mastership/local-mastership.js',
       guard: 'const isBelievable = (0, lease_js_1.believable)(state.lease, this.clock.monotonicMs(), this.clock.wallMs());',
       instead: 'const isBelievable = true;',
     });
@@ -44,9 +44,9 @@ describe.concurrent('without one of its guards', () => {
 
   it('two masters are seen behind a half-open link when a winner does not wait for an unproven end', async () => {
     using mutant = await mutantOf({
-      file: 'mastership/reign.js',
-      guard: 'const { scene, win, proof } = this;',
-      instead: 'const { scene, win } = this; const proof = { ...this.proof, waitMs: 0 };',
+      file: 'mastership/tenure/tenure.js',
+      guard: 'this.proof = proof;',
+      instead: 'this.proof = { ...proof, waitMs: 0 };',
     });
     await using server = await startServer(LONG);
     const { connectString, host, port } = server;
@@ -57,9 +57,9 @@ describe.concurrent('without one of its guards', () => {
 
   it("a run is seen beside the successor when the node is given up before the master's runs have ended", async () => {
     using mutant = await mutantOf({
-      file: 'mastership/leaving.js',
-      guard: 'drain(tenure, this.why, signal)',
-      instead: "(void drain(tenure, this.why, signal), Promise.resolve('drained'))",
+      file: 'mastership/tenure/departure.js',
+      guard: 'drain(tenure, why, signal)',
+      instead: "(void drain(tenure, why, signal), Promise.resolve('drained'))",
     });
     await using server = await startServer();
     const place = { connectString: server.connectString, dist: mutant.dist };
@@ -68,9 +68,9 @@ describe.concurrent('without one of its guards', () => {
 
   it('a run is seen beside the successor when the node is given up although a run goes on after its abort', async () => {
     using mutant = await mutantOf({
-      file: 'mastership/leaving.js',
-      guard: "this.outcome = outcome === 'drained' ? outcome : 'stuck';",
-      instead: "this.outcome = 'drained';",
+      file: 'mastership/tenure/departure.js',
+      guard: "ended(outcome === 'drained' ? outcome : 'stuck');",
+      instead: "ended('drained');",
     });
     await using server = await startServer();
     const place = { connectString: server.connectString, dist: mutant.dist };
@@ -79,7 +79,7 @@ describe.concurrent('without one of its guards', () => {
 
   it('late news is seen behind a half-open link when no timer waits for the deadline', async () => {
     using mutant = await mutantOf({
-      file: 'mastership/belief.js',
+      file: 'mastership/local-mastership.js',
       guard: '    arm(lease) {',
       instead: '    arm(lease) { if (lease) return;',
     });

@@ -10,7 +10,7 @@ import { reschedule } from '../../../src/zookeeper/jobs/control/reschedule.js';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
 import { why } from '../../../src/zookeeper/jobs/control/why.js';
 import type { Declaration } from '../../../src/zookeeper/jobs/record/job-control.js';
-import type { HeldTenure } from '../../../src/zookeeper/mastership/election.js';
+import type { HeldTenure } from '../../../src/zookeeper/mastership/held-tenure.js';
 import { messageOf, stackOf } from '../../../src/zookeeper/support/errors.js';
 import { silentObserver } from '../../../src/zookeeper/support/observer.js';
 import { HandClock } from '../mastership/hand-clock.js';
@@ -179,7 +179,7 @@ describe('a replica whose clock is off', () => {
     );
     const offMs = 3_600_000;
     const tenure = {
-      ground: {
+      fence: {
         session: { ensembleTimeMs: () => clock.wallMs() - offMs },
         readEnsembleTime: async () => clock.wallMs() - offMs,
         clocks: async () => ({ own: { host: 'a', offMs }, others: [] }),
@@ -210,12 +210,12 @@ describe('a replica whose clock and that of ZooKeeper differ', () => {
     const events: string[] = [];
     const guard = new ClockGuard(clock, { observe: ({ event }) => events.push(event) }, 30_000);
     const gate = { election: { key: 'A', resign: async () => undefined } } as unknown as ElectionGate;
-    const ground = {
+    const fence = {
       session: { ensembleTimeMs: () => clock.wallMs() - HOUR_MS },
       readEnsembleTime: async () => clock.wallMs() - HOUR_MS,
       clocks: async () => ({ own: { host: 'a', offMs: HOUR_MS }, others: others.map((offMs, i) => ({ host: `b${i}`, offMs })) }),
     };
-    const { kind } = await guard.judge({ ground } as unknown as HeldTenure, gate);
+    const { kind } = await guard.judge({ fence } as unknown as HeldTenure, gate);
     return { kind, events };
   }
 

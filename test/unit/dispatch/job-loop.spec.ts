@@ -321,7 +321,7 @@ describe('the loop of a job', () => {
     const view = viewIn(await store.load(JOB));
     if (view === undefined) throw new Error('There is no record.');
     const running: RunEntry[] = [{ ...run, claim: 'young', holder: heldBy('version~young'), election }];
-    await store.write(JOB, { view, record: { ...view.record, running }, verdicts: [], triggers: [], ground: undefined });
+    await store.write(JOB, { view, record: { ...view.record, running }, verdicts: [], triggers: [], fence: undefined });
     clock.pass(100);
     loop.cache.outdate();
     loop.look();
@@ -392,8 +392,8 @@ describe('replicas that are absent', () => {
     await absent.among([run('seen', 'own')], 'own', absent.moment);
     store.here = [];
     const runs = [run('seen', 'own'), { ...run('master', 'own'), token: 7n }, run('stranger', 'own')];
-    const ground = { holderOf: (token: bigint) => (token === 7n ? '10.0.0.7:9090' : undefined) };
-    const { addresses } = await absent.among(runs, 'own', absent.moment, ground);
+    const fence = { holderOf: (token: bigint) => (token === 7n ? '10.0.0.7:9090' : undefined) };
+    const { addresses } = await absent.among(runs, 'own', absent.moment, fence);
     expect([...addresses]).toEqual([
       ['seen', 'seen:1'],
       ['master', '10.0.0.7:9090'],

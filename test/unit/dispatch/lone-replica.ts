@@ -87,7 +87,7 @@ export class LoneStore extends MemoryJobStore {
   async edit(change: Partial<JobRecord>): Promise<void> {
     const view = viewIn(await this.load(JOB));
     if (view === undefined) throw new Error('There is no record.');
-    await this.write(JOB, { view, record: { ...view.record, ...change }, verdicts: [], triggers: [], ground: undefined });
+    await this.write(JOB, { view, record: { ...view.record, ...change }, verdicts: [], triggers: [], fence: undefined });
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Limit, runAttempts, type AttemptsParts, type AttemptsResult } from '../../../src/zookeeper/execution/attempts.js';
 import { RunAbortedError, RunTimeoutError } from '../../../src/zookeeper/jobs/run/errors.js';
 import { RunSignal } from '../../../src/zookeeper/jobs/run/run-signal.js';
-import type { HeldTenure } from '../../../src/zookeeper/mastership/election.js';
+import type { HeldTenure } from '../../../src/zookeeper/mastership/held-tenure.js';
 import { HandClock } from '../mastership/hand-clock.js';
 
 function setUp(rules: AttemptsParts['rules']): {
@@ -14,7 +14,7 @@ function setUp(rules: AttemptsParts['rules']): {
   run(once: (attempt: number) => unknown, firstAttempt?: number): AttemptsResult | Promise<AttemptsResult>;
 } {
   const clock = new HandClock();
-  const tenure: HeldTenure = { id: 't', token: 1n, czxid: 0n, ground: undefined, isValid: () => true, onInvalid: () => () => undefined };
+  const tenure: HeldTenure = { id: 't', token: 1n, czxid: 0n, fence: undefined, isValid: () => true, onInvalid: () => () => undefined };
   const signal = new RunSignal(tenure, (why) => new Error(why));
   const retries: string[] = [];
   const overdue: number[] = [];

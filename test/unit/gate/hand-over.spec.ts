@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
 import { execute, type Order, runBehind } from '../../../src/zookeeper/execution/execution.js';
 import type { JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
-import { Belief } from '../../../src/zookeeper/mastership/belief.js';
+import { LocalMastership } from '../../../src/zookeeper/mastership/local-mastership.js';
 import type { Drain, Election } from '../../../src/zookeeper/mastership/election.js';
-import { Leaving } from '../../../src/zookeeper/mastership/leaving.js';
+import { Departure } from '../../../src/zookeeper/mastership/tenure/departure.js';
 import type { Mastership, Tenure } from '../../../src/zookeeper/mastership/mastership.state.js';
 import type { Lease } from '../../../src/zookeeper/session/lease.js';
 import { silentObserver } from '../../../src/zookeeper/support/observer.js';
@@ -19,52 +19,56 @@ const TENURE: Tenure = { id: 'a', token: 7n, czxid: 7n };
 class HandElection implements Election {
   readonly key = 'Bank:1';
   readonly path = '/';
-  readonly belief: Belief;
-  leaving: Leaving | undefined;
+  readonly mastership: LocalMastership;
+  departure: Departure | undefined;
+  /** How the last drain has ended; undefined while it goes on. */
+  drained: 'drained' | 'stuck' | undefined;
   private drain: Drain | undefined;
 
   constructor(private readonly clock: HandClock) {
-    this.belief = new Belief(this.key, clock, silentObserver, 'not started');
+    this.mastership = new LocalMastership(this.key, clock, silentObserver, 'not started');
   }
 
   believe(tenure = TENURE): void {
-    this.belief.apply({ kind: 'believed', tenure, lease: this.lease() });
+    this.mastership.apply({ kind: 'believed', tenure, lease: this.lease() });
   }
 
   renew(): void {
-    this.belief.apply({ kind: 'renewed', tenure: TENURE, lease: this.lease() });
+    this.mastership.apply({ kind: 'renewed', tenure: TENURE, lease: this.lease() });
   }
 
-  /** As `Reign.leave`. */
+  /** As `TenureKeeper.leave`. */
   leave(): void {
-    this.leaving = new Leaving('transfer', 'handing over to b:1');
-    this.belief.apply({ kind: 'drain', why: this.leaving.why });
-    this.leaving.begin(this.drain, this.belief.heldTenure(), () => undefined);
+    const why = 'handing over to b:1';
+    this.departure = new Departure();
+    this.drained = undefined;
+    this.mastership.apply({ kind: 'drain', why });
+    this.departure.begin(this.drain, this.mastership.heldTenure(), why, (outcome) => (this.drained = outcome));
   }
 
   /** As when the edit is taken back. */
   takeBack(): void {
-    this.leaving?.settle('ended');
-    this.belief.apply({ kind: 'resumed' });
+    this.departure?.settle('ended');
+    this.mastership.apply({ kind: 'resumed' });
   }
 
   /** The node is gone: as when an operator deletes it. */
   end(): void {
-    this.belief.apply({ kind: 'ended', why: 'the election node was deleted' });
-    this.leaving?.settle('ended');
+    this.mastership.apply({ kind: 'ended', why: 'the election node was deleted' });
+    this.departure?.settle('ended');
   }
 
   state(): Mastership {
-    return this.belief.state();
+    return this.mastership.state();
   }
   isMaster(): boolean {
-    return this.belief.isMaster();
+    return this.mastership.isMaster();
   }
   tenure(): ReturnType<Election['tenure']> {
-    return this.belief.tenure();
+    return this.mastership.tenure();
   }
   onChange(listener: (state: Mastership) => void): () => void {
-    return this.belief.onChange(listener);
+    return this.mastership.onChange(listener);
   }
   setDrain(drain: Drain): void {
     this.drain = drain;
@@ -250,7 +254,7 @@ describe('a hand-over that is taken back during its drain', () => {
     clock.pass(1);
     await settle();
     expect(outcomes).toEqual(['interrupted: shutdown']);
-    expect(election.leaving?.outcome).toBe('drained');
+    expect(election.drained).toBe('drained');
   });
 
   it('leaves a doubt that came meanwhile to the next renewal', async () => {
@@ -324,7 +328,7 @@ describe('a run that waits for its next attempt', () => {
     await settle();
     election.leave();
     await settle();
-    expect([outcomes, events.at(-1), election.leaving?.outcome]).toEqual([['interrupted: shutdown'], 'drain.finished', 'drained']);
+    expect([outcomes, events.at(-1), election.drained]).toEqual([['interrupted: shutdown'], 'drain.finished', 'drained']);
     expect(calls).toHaveLength(1);
   });
 
@@ -362,6 +366,6 @@ describe('a run that waits for its next attempt', () => {
     other?.end();
     await settle();
     expect(outcomes).toEqual(['ran', 'interrupted: shutdown']);
-    expect(election.leaving?.outcome).toBe('drained');
+    expect(election.drained).toBe('drained');
   });
 });

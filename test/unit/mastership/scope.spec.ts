@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ScopeTurnstile } from '../../../src/zookeeper/mastership/scope.js';
+import { ScopeTurnstile } from '../../../src/zookeeper/mastership/campaign/scope.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import { ZooKeeperError } from '../../../src/zookeeper/wire/errors.js';
 import type { Observation } from '../../../src/zookeeper/support/observer.js';

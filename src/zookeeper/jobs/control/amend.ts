@@ -81,7 +81,7 @@ async function write(
     record,
     verdicts,
     triggers,
-    ground: undefined,
+    fence: undefined,
     control: { view: control, control: changed },
   });
   if (result.kind === 'unsent') throw new OrderNotSentError(job);

@@ -82,7 +82,7 @@ export async function register(store: RecordStore & MemberDirectory, job: string
     }
     const step = await stepOf(store, job, view, control, registration);
     if (step.change === undefined) return made ? created(job, view) : step.registered;
-    const result = await store.write(job, { view, triggers: [], ground: undefined, ...step.change });
+    const result = await store.write(job, { view, triggers: [], fence: undefined, ...step.change });
     if (result.kind === 'unsent') throw new OrderNotSentError(job);
     if (result.kind === 'written') return made ? created(job, result.view) : step.registered;
   }

@@ -4,11 +4,10 @@ import { backoffMs } from '../../support/backoff.js';
 import { messageOf } from '../../support/errors.js';
 import { unreachable } from '../../support/invariant.js';
 import { nameProblem } from '../../support/names.js';
-import { isZooKeeperError } from '../../wire/errors.js';
 import { addTrigger, refuseTrigger } from '../record/changes.js';
 import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
 import type { Change } from '../persistence/job-store.js';
-import { NotConnectedError } from '../../session/connected.js';
+import { isUnreachable } from '../../session/connected.js';
 import type { KeptResult } from '../run/run-result.js';
 import { MAX_TRIGGER_BYTES } from '../record/room.js';
 import { endsBy, hasNotRun, isAnswered, isForgotten, isOpen, type TriggerNode } from '../record/trigger.state.js';
@@ -157,7 +156,7 @@ async function askAgain(store: ControlParts['store'], job: string, { id, by, atM
         record,
         verdicts: [],
         triggers: [{ id, state: 'waiting', asked: { by, atMs } }],
-        ground: undefined,
+        fence: undefined,
         ...told,
       })
     )
@@ -221,11 +220,7 @@ async function find(store: ControlParts['store'], job: string, id: string, isWan
 }
 
 function isConnectionAway(thrown: unknown): boolean {
-  return (
-    thrown instanceof NotConnectedError ||
-    thrown instanceof OrderNotSentError ||
-    isZooKeeperError(thrown, 'connection-loss', 'session-expired', 'session-moved', 'operation-timeout')
-  );
+  return isUnreachable(thrown) || thrown instanceof OrderNotSentError;
 }
 
 /** Takes the trigger back. Answers its node when it was started meanwhile, which is what was asked for. */
@@ -241,7 +236,7 @@ async function withdraw({ store, clock, address }: ControlParts, job: string, id
       continue;
     }
     const { record, verdicts } = refuseTrigger(view.record, id, 'withdrawn', address);
-    const change = { view, record, verdicts, triggers: endsBy(verdicts), ground: undefined };
+    const change = { view, record, verdicts, triggers: endsBy(verdicts), fence: undefined };
     if (await write(store, job, change)) throw new TriggerNotAcceptedError(job, id, why);
   }
   throw new JobContendedError(job, MAX_TRIES);

@@ -1,4 +1,4 @@
-import type { Ground } from '../../mastership/election.js';
+import type { Fence } from '../../mastership/held-tenure.js';
 import type { Waiting } from '../../session/connected.js';
 import type { ControlView, JobControl } from '../record/job-control.js';
 import type { JobRecord, JobView } from '../record/job-record.js';
@@ -39,7 +39,7 @@ export interface Change {
   /** Triggers whose state changes with it. */
   readonly triggers: readonly TriggerChange[];
   /** Given for what only a master may write; undefined for the verdict of a run that is over. */
-  readonly ground: Ground | undefined;
+  readonly fence: Fence | undefined;
   /** Also replaces the control node, whose view this was. */
   readonly control?: { readonly view: ControlView; readonly control: JobControl };
 }

@@ -157,7 +157,7 @@ export class MemoryJobStore implements JobStore {
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  async saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, _ground?: unknown, mayCreate = true): Promise<void> {
+  async saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, _fence?: unknown, mayCreate = true): Promise<void> {
     if (!this.kept.has(job) && mayCreate) await this.create(job, EMPTY_RECORD, EMPTY_CONTROL);
     this.kept.get(job)?.notes.set(note, encoded.toString('utf8'));
   }

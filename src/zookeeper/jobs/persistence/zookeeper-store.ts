@@ -1,5 +1,6 @@
-import type { Ground } from '../../mastership/election.js';
+import type { Fence } from '../../mastership/held-tenure.js';
 import { makeParents } from '../../session/parents.js';
+import { decodeMember } from '../../recipes/membership/member-codec.js';
 import type { Session, Sessions } from '../../session/session.js';
 import type { Clock } from '../../support/clock.js';
 import { ClusterCronError } from '../../support/errors.js';
@@ -215,16 +216,10 @@ export class ZookeeperJobStore implements JobStore {
     }
   }
 
-  async saveNote(
-    job: string,
-    note: 'checkpoint' | 'progress',
-    encoded: Buffer,
-    ground: Ground | undefined,
-    mayCreate = true,
-  ): Promise<void> {
-    const session = ground?.session ?? (await this.session());
+  async saveNote(job: string, note: 'checkpoint' | 'progress', encoded: Buffer, fence: Fence | undefined, mayCreate = true): Promise<void> {
+    const session = fence?.session ?? (await this.session());
     const path = this.znodes.note(job, note);
-    const checks = ground?.workChecks() ?? [];
+    const checks = fence?.workChecks() ?? [];
     try {
       await session.multi([...checks, { kind: 'set', path, data: encoded, version: ANY_VERSION }]);
     } catch (thrown) {
@@ -270,14 +265,9 @@ function creation(path: string, data: Buffer): Op {
   return { kind: 'create', path, data, mode: 'persistent' };
 }
 
+/** One that was written over by hand, or is just being made, lives, and that is all that is known of it. */
 function memberView(name: string, read: { readonly data: Buffer } | undefined): MemberView | undefined {
   if (read === undefined) return undefined;
-  try {
-    const { address, version, jobs } = JSON.parse(read.data.toString('utf8')) as Record<string, unknown>;
-    const names = Array.isArray(jobs) ? jobs.filter((job) => typeof job === 'string') : undefined;
-    return { name, address: String(address), version: String(version), jobs: names };
-  } catch {
-    // Written over by hand, or just being made: it lives, and that is all that is known of it.
-    return { name, address: '', version: '', jobs: undefined };
-  }
+  const { address = '', version = '', jobs } = decodeMember(read.data);
+  return { name, address, version, jobs };
 }

@@ -3,7 +3,7 @@ import { compareAndSet } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import type { Op } from '../../wire/operations.js';
 import { addTrigger as withTrigger } from '../record/changes.js';
-import { reattached } from '../../session/connected.js';
+import { writeOnce } from '../../session/conditional-write.js';
 import { encodeControl } from './codec/control-codec.js';
 import { EMPTY_CONTROL } from '../record/job-control.js';
 import type { JobZnodes } from './job.znodes.js';
@@ -23,6 +23,8 @@ export const MAX_KEPT_TRIGGERS = 100;
 const MAX_REMOVALS = 20;
 const MAX_ROUNDS = 50;
 
+type AddedTrigger = 'added' | 'exists' | 'full' | 'no job';
+
 /**
  * Makes the trigger's node, adds its id to the record and touches the control node, which the master watches: all or nothing. Verdicts whose room the id
  * needs move to the log with it. The node's name is the id, so the same request twice is one trigger.
@@ -32,49 +34,66 @@ export async function addTrigger(
   parts: WriteParts,
   job: string,
   trigger: TriggerNode,
-): Promise<'added' | 'exists' | 'full' | 'no job' | 'contended'> {
+): Promise<AddedTrigger | 'contended'> {
+  const path = parts.znodes.trigger(job, trigger.id);
+  let hasNoFolder = false;
+  const outcome = await writeOnce<AddedTrigger>(session, {
+    path,
+    isPatient: true,
+    maxTries: MAX_ROUNDS,
+    async send(replyLost) {
+      if (hasNoFolder) await createIfMissing(session, parts.znodes.triggers(job), Buffer.alloc(0));
+      return sendTrigger(session, parts, job, trigger, replyLost);
+    },
+    // Whoever sends it again looks before whether it is there.
+    meaningOf(answer) {
+      if (!isZooKeeperError(answer, 'bad-version', 'node-exists', 'no-node')) return 'no refusal';
+      hasNoFolder = answer.reason === 'no-node' && answer.details.opIndex === 0;
+      return 'something beside it';
+    },
+    find: () => Promise.resolve(undefined),
+  });
+  if (outcome.kind === 'contended') return 'contended';
+  if (outcome.kind !== 'done') throw outcome.error;
+  if (outcome.value === 'added') void removeOld(session, parts.znodes, job, trigger.atMs).catch(() => undefined);
+  return outcome.value;
+}
+
+async function sendTrigger(
+  session: Session,
+  parts: WriteParts,
+  job: string,
+  trigger: TriggerNode,
+  replyLost: boolean,
+): Promise<AddedTrigger> {
   const { znodes } = parts;
   const data = encodeTrigger(trigger);
   const path = znodes.trigger(job, trigger.id);
-  let replyLost = false;
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    try {
-      const [read, control] = await Promise.all([
-        getOrUndefined(session, znodes.record(job)),
-        getOrUndefined(session, znodes.control(job)),
-      ]);
-      const { record } = read === undefined ? { record: undefined } : decodeRecord(read.data);
-      if (read === undefined || record === undefined) return 'no job';
-      if (control === undefined) {
-        // Somebody has deleted it: the job goes on without what it told.
-        await createIfMissing(session, znodes.control(job), encodeControl(EMPTY_CONTROL));
-        continue;
-      }
-      const known = await getOrUndefined(session, path);
-      if (known !== undefined) return replyLost && known.data.equals(data) ? 'added' : 'exists';
-      if ((await findKey(session, znodes, job, trigger.id)) !== undefined) return 'exists';
-      const longer = withTrigger(record, trigger.id);
-      if (longer === undefined) return 'full';
-      const placed = place(longer, []);
-      await session.multi([
-        { kind: 'create', path, data, mode: 'persistent' },
-        ...compareAndSet(znodes.record(job), encodeRecord(placed.record), read.stat.version),
-        ...compareAndSet(znodes.control(job), control.data, control.stat.version),
-        ...(await remembering(session, znodes, job, trigger, undefined)),
-        ...(placed.moved.length === 0 ? [] : await logOperations(session, parts, job, placed.moved, placed.record)),
-      ]);
-      void removeOld(session, znodes, job, trigger.atMs).catch(() => undefined);
-      return 'added';
-    } catch (thrown) {
-      if (isZooKeeperError(thrown) && thrown.outcomeUnknown) {
-        replyLost ||= thrown.details.operation === 'multi';
-        if (!(await reattached(session))) throw thrown;
-      } else if (isZooKeeperError(thrown, 'no-node') && thrown.details.opIndex === 0) {
-        await createIfMissing(session, znodes.triggers(job), Buffer.alloc(0));
-      } else if (!isZooKeeperError(thrown, 'bad-version', 'node-exists', 'no-node')) throw thrown;
-    }
-  }
-  return 'contended';
+  const [read, found] = await Promise.all([getOrUndefined(session, znodes.record(job)), getOrUndefined(session, znodes.control(job))]);
+  const { record } = read === undefined ? { record: undefined } : decodeRecord(read.data);
+  if (read === undefined || record === undefined) return 'no job';
+  const control = found === undefined ? await newControl(session, znodes.control(job)) : { data: found.data, version: found.stat.version };
+  const known = await getOrUndefined(session, path);
+  if (known !== undefined) return replyLost && known.data.equals(data) ? 'added' : 'exists';
+  if ((await findKey(session, znodes, job, trigger.id)) !== undefined) return 'exists';
+  const longer = withTrigger(record, trigger.id);
+  if (longer === undefined) return 'full';
+  const placed = place(longer, []);
+  await session.multi([
+    { kind: 'create', path, data, mode: 'persistent' },
+    ...compareAndSet(znodes.record(job), encodeRecord(placed.record), read.stat.version),
+    ...compareAndSet(znodes.control(job), control.data, control.version),
+    ...(await remembering(session, znodes, job, trigger, undefined)),
+    ...(placed.moved.length === 0 ? [] : await logOperations(session, parts, job, placed.moved, placed.record)),
+  ]);
+  return 'added';
+}
+
+/** Somebody has deleted it: the job goes on without what it told. When another replica makes it first, and changes it, the transaction is refused. */
+async function newControl(session: Session, path: string): Promise<{ readonly data: Buffer; readonly version: number }> {
+  const data = encodeControl(EMPTY_CONTROL);
+  await createIfMissing(session, path, data);
+  return { data, version: 0 };
 }
 
 /** What is known of a trigger: its node, or what was kept of it when that went. */

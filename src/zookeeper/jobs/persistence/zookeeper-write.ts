@@ -1,12 +1,12 @@
 import type { Session, Sessions } from '../../session/session.js';
-import { isZooKeeperError } from '../../wire/errors.js';
+import { isZooKeeperError, type ZooKeeperError } from '../../wire/errors.js';
 import { compareAndSet, versionAfter } from '../../wire/compare-and-set.js';
 import type { Op } from '../../wire/operations.js';
 import { encodeControl } from './codec/control-codec.js';
 import type { JobZnodes } from './job.znodes.js';
 import type { JobRecord, JobView } from '../record/job-record.js';
 import type { Change, WriteResult } from './job-store.js';
-import { connected, NotConnectedError, reattached } from '../../session/connected.js';
+import { connected, NotConnectedError } from '../../session/connected.js';
 import { encodeRecord } from './codec/record-codec.js';
 import { decodeTrigger, encodeTrigger } from './codec/trigger-codec.js';
 import { next } from '../record/trigger.state.js';
@@ -14,7 +14,9 @@ import { place } from './verdict-log.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { logOperations } from './zookeeper-log.js';
 import { resultOperations } from './zookeeper-results.js';
+import { writeOnce } from '../../session/conditional-write.js';
 import { getOrUndefined } from '../../session/nodes.js';
+import { unreachable } from '../../support/invariant.js';
 
 /** How often a write is made anew because something beside the record (its log, a trigger's node) has moved. */
 const MAX_ROUNDS = 10;
@@ -43,10 +45,9 @@ interface Prepared {
 /**
  * One change of a job's record as one transaction: the checks of the tenure, the record, and whatever else moves with it. Answers exactly what became of it.
  *
- * When the reply is lost the same transaction is sent again on the same session, once that is attached. A first attempt that is still in flight could commit
- * after a read that did not see it, but not after a repeat that the leader has processed. If the repeat is refused, the record is read: ours is recognized by its bytes
- * and its version, since what it replaced is named in every write, and claims have random names. If somebody has moved it on since, or the session ends before
- * it is known, the answer is `'unknown'`: the caller reads the record again and gives back its claim if that is in it.
+ * Also when the reply is lost (session/conditional-write.ts): the record that is read then is ours if its bytes and its version are, since what it replaced is
+ * named in every write, and claims have random names. If somebody has moved it on since, or the session ends before it is known, the answer is `'unknown'`:
+ * the caller reads the record again and gives back its claim if that is in it.
  */
 export class RecordWriter {
   constructor(private readonly parts: WriteParts) {}
@@ -55,36 +56,45 @@ export class RecordWriter {
     const session = await this.sessionFor(change, signal);
     if (session === undefined) return { kind: 'unsent' };
     const { record, moved } = place(change.record, change.verdicts);
-    let replyLost = false;
-    for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      let prepared: Prepared | undefined;
-      try {
-        prepared = await this.prepare(session, job, change, record, moved);
-        if (prepared === undefined) return replyLost ? UNKNOWN : { kind: 'moved' };
-        const result = (await session.multi(prepared.operations))[prepared.recordTo - 1];
-        if (result?.kind !== 'set') throw new TypeError('a transaction answered without the stat of the record');
-        const { stat } = result;
-        return { kind: 'written', view: { record, version: stat.version, createdMs: stat.ctimeMs, czxid: stat.czxid } };
-      } catch (thrown) {
-        if (isZooKeeperError(thrown, 'session-expired', 'session-moved')) return replyLost ? UNKNOWN : { kind: 'unsent' };
-        if (isZooKeeperError(thrown, 'connection-loss', 'operation-timeout')) {
-          const wasSent = thrown.outcomeUnknown && thrown.details.operation === 'multi';
-          if (!wasSent && !replyLost) return { kind: 'unsent' };
-          replyLost = true;
-          if (!(await reattached(session, signal))) return UNKNOWN;
-          continue;
-        }
-        const refused = refusalOf(thrown, prepared);
-        if (refused === 'beside') continue;
-        if (!replyLost) return { kind: refused };
-        return (await this.find(session, job, change.view, record)) ?? { kind: refused };
-      }
+    let prepared: Prepared | undefined;
+    const outcome = await writeOnce<WriteResult>(
+      session,
+      {
+        path: this.parts.znodes.record(job),
+        isPatient: false,
+        maxTries: MAX_ROUNDS,
+        send: async (replyLost) => {
+          prepared = undefined;
+          prepared = await this.prepare(session, job, change, record, moved);
+          if (prepared === undefined) return replyLost ? UNKNOWN : { kind: 'moved' };
+          const result = (await session.multi(prepared.operations))[prepared.recordTo - 1];
+          if (result?.kind !== 'set') throw new TypeError('a transaction answered without the stat of the record');
+          const { stat } = result;
+          return { kind: 'written', view: { record, version: stat.version, createdMs: stat.ctimeMs, czxid: stat.czxid } };
+        },
+        meaningOf: (answer) => MEANING[refusalOf(answer, prepared) ?? 'none'],
+        find: () => this.find(session, job, change.view, record),
+      },
+      signal,
+    );
+    switch (outcome.kind) {
+      case 'done':
+        return outcome.value;
+      case 'refused':
+        return { kind: refusalOf(outcome.error, prepared) === 'refused' ? 'refused' : 'moved' };
+      case 'unsent':
+        return { kind: 'unsent' };
+      case 'unknown':
+        return UNKNOWN;
+      case 'contended':
+        return outcome.mayBeDone ? UNKNOWN : { kind: 'moved' };
+      default:
+        return unreachable(outcome);
     }
-    return replyLost ? UNKNOWN : { kind: 'moved' };
   }
 
-  private async sessionFor({ ground }: Change, signal?: AbortSignal): Promise<Session | undefined> {
-    if (ground !== undefined) return ground.session.ended.aborted ? undefined : ground.session;
+  private async sessionFor({ fence }: Change, signal?: AbortSignal): Promise<Session | undefined> {
+    if (fence !== undefined) return fence.session.ended.aborted ? undefined : fence.session;
     try {
       return await connected(this.parts.sessions, signal);
     } catch (thrown) {
@@ -101,7 +111,7 @@ export class RecordWriter {
     moved: readonly StoredVerdict[],
   ): Promise<Prepared | undefined> {
     const { znodes } = this.parts;
-    const checks = change.ground?.startChecks() ?? [];
+    const checks = change.fence?.startChecks() ?? [];
     const { view, control } = change;
     const operations: Op[] = [...checks, ...compareAndSet(znodes.record(job), encodeRecord(record), view.version)];
     const recordTo = operations.length;
@@ -139,28 +149,22 @@ export class RecordWriter {
 
   /** What became of a write whose reply was lost; undefined: it did not happen. */
   private async find(session: Session, job: string, view: JobView, record: JobRecord): Promise<WriteResult | undefined> {
-    try {
-      const path = this.parts.znodes.record(job);
-      await session.sync(path);
-      const read = await getOrUndefined(session, path);
-      if (read === undefined || read.stat.czxid !== view.czxid) return undefined;
-      const { version, ctimeMs, czxid } = read.stat;
-      if (version === view.version) return undefined;
-      if (version !== versionAfter(view.version)) return UNKNOWN;
-      if (!read.data.equals(encodeRecord(record))) return undefined;
-      return { kind: 'written', view: { record, version, createdMs: ctimeMs, czxid } };
-    } catch (thrown) {
-      if (!isZooKeeperError(thrown)) throw thrown;
-      return UNKNOWN;
-    }
+    const read = await getOrUndefined(session, this.parts.znodes.record(job));
+    if (read === undefined || read.stat.czxid !== view.czxid) return undefined;
+    const { version, ctimeMs, czxid } = read.stat;
+    if (version === view.version) return undefined;
+    if (version !== versionAfter(view.version)) return UNKNOWN;
+    if (!read.data.equals(encodeRecord(record))) return undefined;
+    return { kind: 'written', view: { record, version, createdMs: ctimeMs, czxid } };
   }
 }
 
-/** What the refusal of a transaction says: the tenure, the record (or the control node that goes with it), or something beside them. */
-function refusalOf(thrown: unknown, prepared: Prepared | undefined): 'refused' | 'moved' | 'beside' {
-  if (!isZooKeeperError(thrown, 'no-node', 'bad-version', 'node-exists') || prepared === undefined) throw thrown;
-  const at = thrown.details.opIndex;
-  if (at === undefined) throw thrown;
+/** What a refusal says of: the tenure, the record (or the control node that goes with it), or something beside them. Undefined: the answer is no refusal. */
+function refusalOf(answer: ZooKeeperError, prepared: Prepared | undefined): 'refused' | 'moved' | 'beside' | undefined {
+  const at = answer.details.opIndex;
+  if (!isZooKeeperError(answer, 'no-node', 'bad-version', 'node-exists') || prepared === undefined || at === undefined) return undefined;
   if (at < prepared.recordFrom) return 'refused';
   return at < prepared.controlTo ? 'moved' : 'beside';
 }
+
+const MEANING = { refused: 'the change', moved: 'the change', beside: 'something beside it', none: 'no refusal' } as const;

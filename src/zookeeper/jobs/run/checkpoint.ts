@@ -1,10 +1,11 @@
-import type { HeldTenure } from '../../mastership/election.js';
+import type { HeldTenure } from '../../mastership/held-tenure.js';
 import { MastershipLostError } from '../../mastership/errors.js';
 import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
 import type { Clock } from '../../support/clock.js';
 import { messageOf } from '../../support/errors.js';
-import { isZooKeeperError } from '../../wire/errors.js';
+import { NotConnectedError } from '../../session/connected.js';
+import { isConnectionLost, isZooKeeperError } from '../../wire/errors.js';
 import { BadCheckpointError } from './errors.js';
 import type { NoteStore } from './note-store.js';
 import type { RunSignal } from './run-signal.js';
@@ -82,12 +83,12 @@ export class StoredCheckpoint implements Checkpoint {
     for (let refusals = 0; ; refusals += 1) {
       if (!tenure.isValid()) throw new MastershipLostError(election, tenure.token, 'its lease is over, so the checkpoint was not set');
       try {
-        return await this.whileConnected(() => store.saveNote(job, 'checkpoint', encoded, tenure.ground, mayCreate()));
+        return await this.whileConnected(() => store.saveNote(job, 'checkpoint', encoded, tenure.fence, mayCreate()));
       } catch (thrown) {
         if (!isZooKeeperError(thrown, 'no-node', 'bad-version', 'session-expired')) throw thrown;
         if (thrown.reason === 'no-node' && !mayCreate())
           throw new BadCheckpointError(job, 'the job was removed, or another replica is master now');
-        await tenure.ground?.refused();
+        await tenure.fence?.refused();
         if (!tenure.isValid() || refusals === MAX_REFUSALS)
           throw new MastershipLostError(election, tenure.token, `ZooKeeper refused the checkpoint (${messageOf(thrown)})`);
       }
@@ -102,8 +103,7 @@ export class StoredCheckpoint implements Checkpoint {
       try {
         return await work();
       } catch (thrown) {
-        const isConnection = isZooKeeperError(thrown, 'connection-loss') || (thrown as { code?: unknown }).code === 'ZK_NOT_CONNECTED';
-        if (!isConnection) throw thrown;
+        if (!isConnectionLost(thrown) && !(thrown instanceof NotConnectedError)) throw thrown;
         await sleep(clock, backoffMs(failures, 50, 1_000), signal.signal);
       }
     }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { HeldTenure } from '../../mastership/election.js';
+import type { HeldTenure } from '../../mastership/held-tenure.js';
 import { MastershipLostError } from '../../mastership/errors.js';
 import { jsonFacts } from '../../support/errors.js';
 import { MemoryCheckpoint, type Checkpoint } from './checkpoint.js';

@@ -1,4 +1,4 @@
-import type { Ground } from '../../mastership/election.js';
+import type { Fence } from '../../mastership/held-tenure.js';
 
 /** What a run may keep under its job's record: what the next runs are to know, or how far it is. */
 export type Note = 'checkpoint' | 'progress';
@@ -11,5 +11,5 @@ export interface NoteStore {
    * `mayCreate`: makes the record where there is none; else that is refused as no-node. Default true.
    * @throws the ZooKeeperError of a refused check: the tenure is over.
    */
-  saveNote(job: string, note: Note, encoded: Buffer, ground: Ground | undefined, mayCreate?: boolean): Promise<void>;
+  saveNote(job: string, note: Note, encoded: Buffer, fence: Fence | undefined, mayCreate?: boolean): Promise<void>;
 }

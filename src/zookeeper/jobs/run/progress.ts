@@ -1,4 +1,4 @@
-import type { HeldTenure } from '../../mastership/election.js';
+import type { HeldTenure } from '../../mastership/held-tenure.js';
 import { isObject } from '../../support/checks.js';
 import type { Clock, Timer } from '../../support/clock.js';
 import { messageOf } from '../../support/errors.js';
@@ -116,11 +116,11 @@ export class Progress {
   private async save(note: ProgressNote, refusals: number): Promise<void> {
     const { store, job, tenure, mayCreate } = this.parts;
     try {
-      await store.saveNote(job, 'progress', Buffer.from(JSON.stringify(note)), tenure.ground, mayCreate());
+      await store.saveNote(job, 'progress', Buffer.from(JSON.stringify(note)), tenure.fence, mayCreate());
     } catch (thrown) {
-      if (refusals === 0 || tenure.ground === undefined || !isZooKeeperError(thrown, 'no-node', 'bad-version')) throw thrown;
+      if (refusals === 0 || tenure.fence === undefined || !isZooKeeperError(thrown, 'no-node', 'bad-version')) throw thrown;
       if (thrown.reason === 'no-node' && !mayCreate()) throw thrown;
-      await tenure.ground.refused();
+      await tenure.fence.refused();
       if (!tenure.isValid() || this.latest === undefined) throw thrown;
       await this.save(this.latest, refusals - 1);
     }

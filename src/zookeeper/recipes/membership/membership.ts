@@ -1,21 +1,10 @@
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Stat, type WatchEvent } from '../../wire/operations.js';
+import { decodeMember, encodeMember, type Member, type ToldMember } from './member-codec.js';
 import { getOrUndefined } from '../../session/nodes.js';
 import { leaderEpochOf } from '../../session/zxid.js';
 import type { Session } from '../../session/session.js';
 import type { Clock } from '../../support/clock.js';
-
-/** What a replica tells of itself. */
-export interface Member {
-  readonly address: string;
-  readonly version: string;
-  readonly scope: 'version' | 'service';
-  readonly candidate: boolean;
-  /** For how long an acknowledged write lets it believe that it is master. Members of older versions of this library do not tell. */
-  readonly leaseMs: number;
-  /** The names of its jobs; undefined when they are too many to be told. */
-  readonly jobs?: readonly string[] | undefined;
-}
 
 /** A member's node, by its name alone: `<scope>~<id>`, or `observer~<id>` for one that never campaigns. */
 export interface MemberNode {
@@ -41,38 +30,13 @@ export interface MemberClock {
 /** So many other members are asked about their clocks. */
 const MAX_CLOCKS = 30;
 
-/** ZooKeeper takes 1 MiB for a node; this leaves others room. */
-const MAX_MEMBER_BYTES = 256 * 1_024;
-
-/** `wallMs`: the member's wall clock as it writes. */
-function encode(member: Member, wallMs: number): Buffer {
-  const data = Buffer.from(JSON.stringify({ ...member, wallMs }));
-  return data.length <= MAX_MEMBER_BYTES ? data : Buffer.from(JSON.stringify({ ...member, wallMs, jobs: undefined }));
-}
-
-function clockIn(data: Buffer, stat: Stat): MemberClock | undefined {
-  try {
-    const { address, wallMs } = JSON.parse(data.toString('utf8')) as { address?: unknown; wallMs?: unknown };
-    if (typeof address !== 'string' || typeof wallMs !== 'number') return undefined;
-    return { host: hostOf(address), offMs: wallMs - stat.mtimeMs };
-  } catch {
-    // Edited by hand, or no object at all.
-    return undefined;
-  }
+function clockOf({ address, wallMs }: ToldMember, { mtimeMs }: Stat): MemberClock | undefined {
+  if (address === undefined || wallMs === undefined) return undefined;
+  return { host: hostOf(address), offMs: wallMs - mtimeMs };
 }
 
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'));
-}
-
-function leaseMsIn(data: Buffer): number | undefined {
-  try {
-    const { leaseMs } = JSON.parse(data.toString('utf8')) as { leaseMs?: unknown };
-    return typeof leaseMs === 'number' && leaseMs >= 0 ? leaseMs : undefined;
-  } catch {
-    // Edited by hand, or no object at all.
-    return undefined;
-  }
 }
 
 function parseMember(name: string): MemberNode | undefined {
@@ -117,7 +81,7 @@ export class Membership {
   private async makeNode(): Promise<void> {
     const { member } = this;
     try {
-      await this.session.create(this.path, encode(member, this.clock.wallMs()), 'ephemeral');
+      await this.session.create(this.path, encodeMember(member, this.clock.wallMs()), 'ephemeral');
       this.told = member;
     } catch (thrown) {
       if (!isZooKeeperError(thrown, 'node-exists')) throw thrown;
@@ -137,7 +101,7 @@ export class Membership {
   /** Writes this replica's node as it is: for the ensemble's time, which comes with the answer. */
   async write(): Promise<Stat> {
     const { member } = this;
-    const stat = await this.session.set(this.path, encode(member, this.clock.wallMs()), ANY_VERSION);
+    const stat = await this.session.set(this.path, encodeMember(member, this.clock.wallMs()), ANY_VERSION);
     this.told = member;
     return stat;
   }
@@ -159,7 +123,7 @@ export class Membership {
 
   private async clockOf(name: string, epoch: bigint): Promise<MemberClock | undefined> {
     const read = await getOrUndefined(this.session, `${this.folder}/${name}`);
-    return read !== undefined && leaderEpochOf(read.stat.mzxid) === epoch ? clockIn(read.data, read.stat) : undefined;
+    return read !== undefined && leaderEpochOf(read.stat.mzxid) === epoch ? clockOf(decodeMember(read.data), read.stat) : undefined;
   }
 
   /** The living members, this one included. `watch` is called once, at the next change. */
@@ -177,7 +141,7 @@ export class Membership {
 
   private async read({ name }: MemberNode): Promise<(OlderMember & { readonly czxid: bigint }) | undefined> {
     const read = await getOrUndefined(this.session, `${this.folder}/${name}`);
-    return read && { name, leaseMs: leaseMsIn(read.data), czxid: read.stat.czxid };
+    return read && { name, leaseMs: decodeMember(read.data).leaseMs, czxid: read.stat.czxid };
   }
 
   close(): void {

@@ -201,7 +201,7 @@ describe('who has ordered what', () => {
       record: { ...store.record('report'), triggers: [] },
       verdicts: [],
       triggers: [{ id: 'k1', state: 'started' }],
-      ground: undefined,
+      fence: undefined,
     });
     expect(await Promise.all([asked, again])).toMatchObject([{ id: 'k1' }, { id: 'k1' }]);
     expect(observed).toHaveLength(3);

@@ -47,7 +47,7 @@ class Scene {
       record,
       verdicts: verdict === undefined ? [] : [verdict],
       triggers: [verdict === undefined ? { id, state: 'started' } : endBy(id, verdict, result)],
-      ground: undefined,
+      fence: undefined,
     });
   }
 

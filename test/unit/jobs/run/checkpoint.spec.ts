@@ -3,7 +3,7 @@ import { MAX_CHECKPOINT_BYTES, MemoryCheckpoint, StoredCheckpoint } from '../../
 import { checkProgress, Progress } from '../../../../src/zookeeper/jobs/run/progress.js';
 import type { JobStore } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import { RunSignal } from '../../../../src/zookeeper/jobs/run/run-signal.js';
-import type { Ground, HeldTenure } from '../../../../src/zookeeper/mastership/election.js';
+import type { Fence, HeldTenure } from '../../../../src/zookeeper/mastership/held-tenure.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
 import { silentObserver } from '../../../../src/zookeeper/support/observer.js';
 import { ZooKeeperError } from '../../../../src/zookeeper/wire/errors.js';
@@ -17,8 +17,8 @@ function refusal(reason: 'no-node' | 'bad-version' | 'connection-loss'): ZooKeep
 function setUp(answers: (Error | undefined)[] = []) {
   const saved: unknown[] = [];
   const state = { valid: true, rechecked: 0, asked: 0, removed: false };
-  const ground = { refused: async () => void (state.rechecked += 1) } as unknown as Ground;
-  const tenure: HeldTenure = { id: 't', token: 9n, czxid: 0n, ground, isValid: () => state.valid, onInvalid: () => () => undefined };
+  const fence = { refused: async () => void (state.rechecked += 1) } as unknown as Fence;
+  const tenure: HeldTenure = { id: 't', token: 9n, czxid: 0n, fence, isValid: () => state.valid, onInvalid: () => () => undefined };
   const store = {
     async saveNote(_job: string, _note: string, encoded: Buffer) {
       const answer = answers.shift();

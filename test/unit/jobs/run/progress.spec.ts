@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Progress, PROGRESS_PERIOD_MS } from '../../../../src/zookeeper/jobs/run/progress.js';
 import { MemoryJobStore } from '../../../../src/zookeeper/jobs/persistence/memory-store.js';
-import type { Ground, HeldTenure } from '../../../../src/zookeeper/mastership/election.js';
+import type { Fence, HeldTenure } from '../../../../src/zookeeper/mastership/held-tenure.js';
 import type { Observation } from '../../../../src/zookeeper/support/observer.js';
 import { ZooKeeperError } from '../../../../src/zookeeper/wire/errors.js';
 import { HandClock } from '../../mastership/hand-clock.js';
@@ -25,7 +25,7 @@ function setUp(reread: (store: MovedOnStore) => void) {
     rereads += 1;
     reread(store);
   };
-  const tenure = { token: 5n, isValid: () => true, ground: { refused } as unknown as Ground } as unknown as HeldTenure;
+  const tenure = { token: 5n, isValid: () => true, fence: { refused } as unknown as Fence } as unknown as HeldTenure;
   const observed: Observation[] = [];
   const observer = { observe: (one: Observation) => void observed.push(one) };
   const progress = new Progress({ store, job: 'backup', tenure, clock, observer, mayCreate: () => true });

@@ -1,5 +1,8 @@
+import { getOrUndefined } from '../session/nodes.js';
+import type { Session } from '../session/session.js';
 import { leaderEpochOf } from '../session/zxid.js';
-import type { Stat } from '../wire/operations.js';
+import type { Stat, Watcher } from '../wire/operations.js';
+import type { ElectionZnodes } from './election.znodes.js';
 import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../session/lease-length.js';
 
 /**
@@ -110,4 +113,10 @@ function isSuccessor(value: unknown): value is { address: string; after: string 
 export function provesResignation({ record, stat }: RecordRead, wonCzxid: bigint): boolean {
   if (record?.state !== 'resigned') return false;
   return stat.mzxid === stat.pzxid && stat.mzxid !== stat.czxid && leaderEpochOf(stat.mzxid) === leaderEpochOf(wonCzxid);
+}
+
+/** The record; undefined when there is no such node. With a watcher, that is told when a record that was read changes. */
+export async function readRecord(session: Session, znodes: ElectionZnodes, watch?: Watcher): Promise<RecordRead | undefined> {
+  const read = await getOrUndefined(session, znodes.record, watch === undefined ? {} : { watch });
+  return read && readRecordFrom(read.data, read.stat);
 }

@@ -3,47 +3,21 @@ import { Listeners } from '../support/listeners.js';
 import type { Observer } from '../support/observer.js';
 import { messageOf } from '../support/errors.js';
 import { standstillInWords } from '../support/standstill.js';
-import type { Ground, HeldTenure } from './election.js';
+import { type Fence, TenureHandle, type HeldTenure } from './held-tenure.js';
 import { judge, next, type Mastership, type MastershipEvent, type Tenure } from './mastership.state.js';
 import { believable, isLapsed, type Lease } from '../session/lease.js';
 import { Span } from './span.js';
-
-/** A tenure handed out to a run or a hook. Several are handed out in one span when a hand-over is taken back. */
-class Held implements HeldTenure {
-  readonly id: string;
-  readonly token: bigint;
-  readonly czxid: bigint;
-
-  constructor(
-    tenure: Tenure,
-    readonly ground: Ground | undefined,
-    private readonly belief: Belief,
-    private readonly span: Span,
-  ) {
-    this.id = tenure.id;
-    this.token = tenure.token;
-    this.czxid = tenure.czxid;
-  }
-
-  isValid(): boolean {
-    return !this.span.isOver && this.belief.isMaster();
-  }
-
-  onInvalid(listener: (why: string) => void): () => void {
-    return this.span.onOver(listener);
-  }
-}
 
 /**
  * What this replica believes of its own mastership of one election: the one place that holds the state, changes it (by `next`)
  * and judges it when asked. Nothing else caches it, so nothing can be stale: after a stalled loop or a SIGCONT an overdue timer
  * runs before any event, and still finds the deadline compared here.
  */
-export class Belief {
+export class LocalMastership {
   private current: Mastership;
   private span: Span | undefined;
-  private held: Held | undefined;
-  private ground: Ground | undefined;
+  private held: TenureHandle | undefined;
+  private fence: Fence | undefined;
   private timer: Timer | undefined;
   private renewNow: () => void = () => undefined;
   /** The lease at which the two clocks were found to disagree. */
@@ -92,8 +66,8 @@ export class Belief {
   }
 
   /** What ties writes to the tenure that is believed next. */
-  standOn(ground: Ground): void {
-    this.ground = ground;
+  useFence(fence: Fence): void {
+    this.fence = fence;
   }
 
   /** The tenure held, valid or not: what a drain is about. */
@@ -151,9 +125,9 @@ export class Belief {
     }
   }
 
-  private newHold(tenure: Tenure): Held {
+  private newHold(tenure: Tenure): TenureHandle {
     if (this.span === undefined || this.span.isOver) this.span = new Span(this.listenerFailed);
-    return new Held(tenure, this.ground, this, this.span);
+    return new TenureHandle(tenure, this.span, this.fence, () => this.isMaster());
   }
 
   private drop(why: string): void {

@@ -1,9 +1,10 @@
-import type { Watcher } from '../wire/operations.js';
-import type { NodeView } from '../session/node-watch.js';
-import { encodeRecord, isAsWritten, type ElectionRecord, type RecordRead } from './record.js';
-import { report, type Scene } from './scene.js';
-import { floorAbove, tokenOf } from './token.js';
-import { readRecord } from './win.js';
+import type { Watcher } from '../../wire/operations.js';
+import type { Line } from '../../recipes/line/line.js';
+import type { NodeView } from '../../session/node-watch.js';
+import { encodeRecord, isAsWritten, type ElectionRecord, type RecordRead } from '../election-record.js';
+import type { ElectionContext } from '../election-context.js';
+import { floorAbove, tokenOf } from '../token.js';
+import { readRecord } from '../election-record.js';
 
 /** A record in force, as a standby knows it. */
 export interface KnownRecord {
@@ -15,15 +16,15 @@ export interface KnownRecord {
  * What a standby keeps in mind of the master whose node it has read: the token in force, and an edit that names a successor. A floor that has
  * fallen behind what this replica has seen is raised. Answers the record when it is in force and was left as it is.
  */
-async function remember(scene: Scene, node: NodeView, watch?: Watcher): Promise<KnownRecord | undefined> {
-  const { memory } = scene;
-  const read = await readRecord(scene.session, scene.znodes, watch);
+async function remember(context: ElectionContext, node: NodeView, watch?: Watcher): Promise<KnownRecord | undefined> {
+  const { memory } = context;
+  const read = await readRecord(context.session, context.znodes, watch);
   if (read?.record?.state !== 'held' || node.stat.version === 0) return undefined;
   const { record, stat } = read;
   const isKnown = memory.hasSeen(record.tenure);
   memory.sawRecord(read);
   // The node has moved on, and the record perhaps with it: they are read again, together.
-  const hasMoved = scene.watch.armedSince() === undefined;
+  const hasMoved = context.watch.armedSince() === undefined;
   if (hasMoved && !isKnown) return undefined;
   // Also of a master that has died in this very moment: its tenure is known from before, so the edit was meant for it.
   const named = node.text.trim();
@@ -31,7 +32,7 @@ async function remember(scene: Scene, node: NodeView, watch?: Watcher): Promise<
   if (hasMoved) return undefined;
   const token = tokenOf(record.floor, node.stat.czxid);
   if (token < memory.tokenSeen) {
-    await raiseFloor(scene, read, record, node.stat.czxid);
+    await raiseFloor(context, read, record, node.stat.czxid);
     return undefined;
   }
   memory.sawToken(token, record.address);
@@ -47,7 +48,8 @@ export class RecordInForce {
   private last: KnownRecord | undefined;
 
   constructor(
-    private readonly scene: Scene,
+    private readonly context: ElectionContext,
+    private readonly line: Line,
     private readonly node: NodeView,
   ) {}
 
@@ -57,32 +59,32 @@ export class RecordInForce {
 
   /** Reads it where that is due. To be called again when the place in the line has changed, and when it rings. */
   async look(): Promise<void> {
-    const { scene, read } = this;
-    const isFirst = scene.line.rank === 0;
+    const { context, read } = this;
+    const isFirst = this.line.rank === 0;
     if (read === 'watched' || (read === 'once' && !isFirst)) return;
     this.read = isFirst ? 'watched' : 'once';
-    this.last = await remember(scene, this.node, isFirst ? this.onChange : undefined);
+    this.last = await remember(context, this.node, isFirst ? this.onChange : undefined);
     const version = this.last?.version;
     if (isFirst)
-      report(scene, 'debug', 'record-known', `first in line; the record of ${this.node.text} is at version ${version}.`, { version });
+      context.report('debug', 'record-known', `first in line; the record of ${this.node.text} is at version ${version}.`, { version });
   }
 
   close(): void {
-    this.scene.session.unwatch(this.scene.znodes.record, this.onChange);
+    this.context.session.unwatch(this.context.znodes.record, this.onChange);
   }
 
   private readonly onChange = (): void => {
     this.read = 'never';
-    this.scene.wake.ring();
+    this.context.latch.ring();
   };
 }
 
 /** The ensemble counts from lower again (restored empty or older): what this replica has seen must stay below. */
-async function raiseFloor(scene: Scene, read: RecordRead, record: ElectionRecord, czxid: bigint): Promise<void> {
-  const floor = floorAbove(record.floor, scene.memory.tokenSeen, czxid);
+async function raiseFloor(context: ElectionContext, read: RecordRead, record: ElectionRecord, czxid: bigint): Promise<void> {
+  const floor = floorAbove(record.floor, context.memory.tokenSeen, czxid);
   // Whoever edited the record has not become its master by this.
   const writtenAs = isAsWritten(read) ? read.stat.version + 1 : undefined;
-  await scene.session.set(scene.znodes.record, encodeRecord({ ...record, floor }, writtenAs), read.stat.version);
+  await context.session.set(context.znodes.record, encodeRecord({ ...record, floor }, writtenAs), read.stat.version);
   const fields = { floor: String(floor) };
-  report(scene, 'warn', 'floor-raised', `raised the floor of the fencing tokens to ${floor}, above a token seen earlier.`, fields);
+  context.report('warn', 'floor-raised', `raised the floor of the fencing tokens to ${floor}, above a token seen earlier.`, fields);
 }

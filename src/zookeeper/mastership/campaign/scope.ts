@@ -1,16 +1,17 @@
-import { sleep } from '../support/abort.js';
-import { backoffMs } from '../support/backoff.js';
-import type { Clock } from '../support/clock.js';
-import { messageOf } from '../support/errors.js';
-import { invariant } from '../support/invariant.js';
-import type { Observer } from '../support/observer.js';
-import { Repeats } from '../support/repeats.js';
-import { Membership, type Member, type OlderMember } from '../recipes/membership/membership.js';
-import type { Session } from '../session/session.js';
-import { isZooKeeperError } from '../wire/errors.js';
-import { withParents, makeParents } from '../session/parents.js';
-import { LONGEST_OLD_LEASE_MS, MAX_LEASE_MS, waitMsFor } from '../session/lease-length.js';
-import { Latch } from '../support/latch.js';
+import { sleep } from '../../support/abort.js';
+import { backoffMs } from '../../support/backoff.js';
+import type { Clock } from '../../support/clock.js';
+import { messageOf } from '../../support/errors.js';
+import { invariant } from '../../support/invariant.js';
+import type { Observer } from '../../support/observer.js';
+import { Repeats } from '../../support/repeats.js';
+import { Membership, type OlderMember } from '../../recipes/membership/membership.js';
+import type { Member } from '../../recipes/membership/member-codec.js';
+import type { Session } from '../../session/session.js';
+import { isConnectionLost, isZooKeeperError } from '../../wire/errors.js';
+import { withParents, makeParents } from '../../session/parents.js';
+import { LONGEST_OLD_LEASE_MS, MAX_LEASE_MS, waitMsFor } from '../../session/lease-length.js';
+import { Latch } from '../../support/latch.js';
 
 /** Before a member's node that was deleted by hand is made again: so that somebody who wipes the tree gets to the end of it. */
 const REJOIN_PAUSE_MS = 200;
@@ -223,7 +224,7 @@ export class ScopeTurnstile {
     const { session, clock, observer } = this.parts;
     const { signal } = this.stopping;
     if (signal.aborted) return;
-    if (isZooKeeperError(thrown, 'connection-loss')) {
+    if (isConnectionLost(thrown)) {
       while (!session.attached && !signal.aborted) await this.wake.wait(signal);
       return;
     }

@@ -1,5 +1,5 @@
-import { placesIn } from '../recipes/line/line.js';
-import { report, type Scene } from './scene.js';
+import { placesIn } from '../../recipes/line/line.js';
+import type { ElectionContext } from '../election-context.js';
 
 /** That its answers come too late is told this often. */
 const LATE_AGAIN_MS = 60_000;
@@ -16,7 +16,9 @@ export class Lateness {
   private toldMs: number | undefined;
 
   constructor(
-    private readonly scene: Scene,
+    private readonly context: ElectionContext,
+    /** Identifies this replica in the line of standbys. */
+    private readonly lineId: string,
     /** Leaves, unless that is under way. */
     private readonly leave: (why: string) => void,
   ) {}
@@ -26,18 +28,17 @@ export class Lateness {
   }
 
   late(tookMs: number): void {
-    const monotonicMs = this.scene.clock.monotonicMs();
+    const monotonicMs = this.context.clock.monotonicMs();
     this.run = { sinceMs: this.run?.sinceMs ?? monotonicMs - tookMs, count: (this.run?.count ?? 0) + 1 };
     if (this.toldMs === undefined || monotonicMs - this.toldMs >= LATE_AGAIN_MS) this.tell(monotonicMs, tookMs);
-    if (this.run.count >= LATE_ANSWERS && monotonicMs - this.run.sinceMs >= this.scene.session.timeoutMs) void this.makeWay();
+    if (this.run.count >= LATE_ANSWERS && monotonicMs - this.run.sinceMs >= this.context.session.timeoutMs) void this.makeWay();
   }
 
   private tell(monotonicMs: number, tookMs: number): void {
-    const { scene } = this;
+    const { context } = this;
     this.toldMs = monotonicMs;
-    const [took, leaseMs] = [Math.round(tookMs), Math.round(scene.keeper.lengthMs)];
-    report(
-      scene,
+    const [took, leaseMs] = [Math.round(tookMs), Math.round(context.keeper.lengthMs)];
+    context.report(
       'warn',
       'slow',
       `ZooKeeper has answered a write after ${took} ms, which is longer than the lease of ${leaseMs} ms: with such answers this replica cannot be ` +
@@ -47,8 +48,8 @@ export class Lateness {
   }
 
   private async makeWay(): Promise<void> {
-    const places = await placesIn(this.scene.session, this.scene.znodes.line).catch(() => []);
-    const isAlone = places.every((place) => place.id === this.scene.line.id);
+    const places = await placesIn(this.context.session, this.context.znodes.line).catch(() => []);
+    const isAlone = places.every((place) => place.id === this.lineId);
     if (!isAlone && this.run !== undefined) this.leave('ZooKeeper answers too late here');
   }
 }

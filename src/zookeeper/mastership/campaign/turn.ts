@@ -1,7 +1,7 @@
-import { sleep } from '../support/abort.js';
-import { placesIn } from '../recipes/line/line.js';
-import type { Scene } from './scene.js';
-import { rankDelayMs, shareDelayMs } from './timing.js';
+import { sleep } from '../../support/abort.js';
+import { placesIn, type Line } from '../../recipes/line/line.js';
+import type { ElectionContext } from '../election-context.js';
+import { rankDelayMs, shareDelayMs } from '../timing.js';
 
 /**
  * After the node has gone: resolves when it is this candidate's turn to try. The first in line goes at once; the others give those before them a
@@ -11,24 +11,27 @@ import { rankDelayMs, shareDelayMs } from './timing.js';
  *
  * @throws the signal's reason.
  */
-export async function awaitTurn(scene: Scene, signal: AbortSignal, go: () => void): Promise<'at once' | 'later'> {
-  const { clock, line, heldElsewhere } = scene;
+export async function awaitTurn(
+  context: ElectionContext,
+  line: Line,
+  heldElsewhere: () => number,
+  signal: AbortSignal,
+  go: () => void,
+): Promise<'at once' | 'later'> {
+  const { clock, memory, session, znodes, address } = context;
   const sinceMs = clock.monotonicMs();
   let went: 'at once' | 'later' = 'at once';
   let hasCompany: boolean | undefined;
   for (;;) {
     // Nobody waits for others who are not there.
-    if (heldElsewhere() > 0) hasCompany ??= (await placesIn(scene.session, scene.znodes.line)).some((place) => place.id !== line.id);
-    const leftMs = sinceMs + delayMs(scene, hasCompany === true) - clock.monotonicMs();
+    if (heldElsewhere() > 0) hasCompany ??= (await placesIn(session, znodes.line)).some((place) => place.id !== line.id);
+    const shareMs = hasCompany === true ? shareDelayMs(heldElsewhere()) : 0;
+    const delayMs = memory.isNamed(address) ? 0 : rankDelayMs(line.rank) + shareMs;
+    const leftMs = sinceMs + delayMs - clock.monotonicMs();
     if (leftMs <= 0) break;
     went = 'later';
     await sleep(clock, leftMs, signal);
   }
   go();
   return went;
-}
-
-function delayMs({ memory, address, line, heldElsewhere }: Scene, hasCompany: boolean): number {
-  if (memory.isNamed(address)) return 0;
-  return rankDelayMs(line.rank) + (hasCompany ? shareDelayMs(heldElsewhere()) : 0);
 }

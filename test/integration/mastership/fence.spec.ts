@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Ground, HeldTenure } from '../../../src/zookeeper/mastership/election.js';
+import type { Fence, HeldTenure } from '../../../src/zookeeper/mastership/held-tenure.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { Membership } from '../../../src/zookeeper/recipes/membership/membership.js';
 import { isZooKeeperError } from '../../../src/zookeeper/wire/errors.js';
@@ -24,14 +24,14 @@ afterAll(async () => {
 });
 
 interface Held extends HeldTenure {
-  readonly ground: Ground;
+  readonly fence: Fence;
 }
 
 async function tenureOf(replica: Replica): Promise<Held> {
   return eventually(
     () => {
       const tenure = replica.election.tenure();
-      if (tenure?.ground === undefined) throw new Error(`it is ${replica.election.state().kind}`);
+      if (tenure?.fence === undefined) throw new Error(`it is ${replica.election.state().kind}`);
       return tenure as Held;
     },
     { what: `a tenure of ${replica.address}` },
@@ -39,9 +39,9 @@ async function tenureOf(replica: Replica): Promise<Held> {
 }
 
 /** What ZooKeeper says to a transaction that begins with these checks. */
-async function ask(ground: Ground, checks: readonly Op[]): Promise<string> {
+async function ask(fence: Fence, checks: readonly Op[]): Promise<string> {
   try {
-    await ground.session.multi(checks);
+    await fence.session.multi(checks);
     return 'accepted';
   } catch (thrown) {
     if (!isZooKeeperError(thrown)) throw thrown;
@@ -52,26 +52,26 @@ async function ask(ground: Ground, checks: readonly Op[]): Promise<string> {
 describe.concurrent('what ties writes to a tenure', () => {
   it('is accepted while the tenure lasts', async () => {
     await using replicas = new Replicas(server.connectString);
-    const { ground } = await tenureOf(replicas.add());
-    expect(await ask(ground, ground.startChecks())).toBe('accepted');
-    expect(await ask(ground, ground.workChecks())).toBe('accepted');
+    const { fence } = await tenureOf(replicas.add());
+    expect(await ask(fence, fence.startChecks())).toBe('accepted');
+    expect(await ask(fence, fence.workChecks())).toBe('accepted');
   });
 
   it('refuses new work when an operator has deleted the tenure node, until the master has put it back', async () => {
     await using replicas = new Replicas(server.connectString);
-    const { ground, id } = await tenureOf(replicas.add());
+    const { fence, id } = await tenureOf(replicas.add());
     await admin.delete(`${replicas.record}/tenure-${id}`);
-    expect(await ask(ground, ground.startChecks())).toBe('no-node at 0');
-    expect(await ask(ground, ground.workChecks())).toBe('no-node at 0');
-    await ground.refused();
-    expect(await ask(ground, ground.startChecks())).toBe('accepted');
-    expect((await admin.info(`${replicas.record}/tenure-${id}`))?.ephemeralOwner).toBe(ground.session.id);
+    expect(await ask(fence, fence.startChecks())).toBe('no-node at 0');
+    expect(await ask(fence, fence.workChecks())).toBe('no-node at 0');
+    await fence.refused();
+    expect(await ask(fence, fence.startChecks())).toBe('accepted');
+    expect((await admin.info(`${replicas.record}/tenure-${id}`))?.ephemeralOwner).toBe(fence.session.id);
   });
 
   it('refuses new work, and not work in progress, from the moment that the election node is edited', async () => {
     await using replicas = new Replicas(server.connectString);
     const [first, second] = await replicas.line();
-    const { ground } = await tenureOf(first);
+    const { fence } = await tenureOf(first);
     // A run that goes on for as long as this test looks.
     let end!: () => void;
     const running = new Promise<void>((resolve) => (end = resolve));
@@ -79,57 +79,57 @@ describe.concurrent('what ties writes to a tenure', () => {
       await running;
       return 'drained';
     });
-    const checks = ground.startChecks();
+    const checks = fence.startChecks();
     await admin.set(replicas.node, second.address);
-    expect(await ask(ground, checks)).toBe('bad-version at 1');
+    expect(await ask(fence, checks)).toBe('bad-version at 1');
     await eventually(() => expect(first.election.state().kind).toBe('draining'), { what: 'the drain' });
-    expect(await ask(ground, ground.workChecks())).toBe('accepted');
+    expect(await ask(fence, fence.workChecks())).toBe('accepted');
     end();
     await replicas.master({ not: first });
-    await eventually(async () => expect(await ask(ground, ground.workChecks())).toBe('no-node at 0'), { what: 'the end of the tenure' });
+    await eventually(async () => expect(await ask(fence, fence.workChecks())).toBe('no-node at 0'), { what: 'the end of the tenure' });
   });
 
   it('refuses work in progress once a successor has won, though session and tenure node are there', async () => {
     await using replicas = new Replicas(server.connectString);
     const [first] = await replicas.line();
-    const { ground, id } = await tenureOf(first);
-    const checks = ground.workChecks();
+    const { fence, id } = await tenureOf(first);
+    const checks = fence.workChecks();
     await admin.delete(replicas.node);
     await replicas.master({ not: first });
     // As if the deposed master had not heard of anything yet: its tenure node is there.
-    await ground.session.create(`${replicas.record}/tenure-${id}`, Buffer.alloc(0), 'ephemeral').catch(() => undefined);
-    expect(await ask(ground, checks)).toBe('bad-version at 1');
+    await fence.session.create(`${replicas.record}/tenure-${id}`, Buffer.alloc(0), 'ephemeral').catch(() => undefined);
+    expect(await ask(fence, checks)).toBe('bad-version at 1');
   });
 
   it('refuses everything once the session is over', async () => {
     await using replicas = new Replicas(server.connectString);
     const one = replicas.add();
-    const { ground, id } = await tenureOf(one);
+    const { fence, id } = await tenureOf(one);
     await one.loseSession();
     await eventually(async () => expect(await admin.exists(`${replicas.record}/tenure-${id}`)).toBe(false), {
       what: 'the tenure node to go',
     });
-    await expect(ground.session.multi(ground.startChecks())).rejects.toThrow('multi');
+    await expect(fence.session.multi(fence.startChecks())).rejects.toThrow('multi');
   });
 
   it('refuses new work while a foreign participant has the node', async () => {
     await using replicas = new Replicas(server.connectString);
     const one = replicas.add();
-    const { ground } = await tenureOf(one);
-    const checks = ground.startChecks();
+    const { fence } = await tenureOf(one);
+    const checks = fence.startChecks();
     await admin.takeOver(replicas.node, 'foreign:1');
-    expect(await ask(ground, checks)).toMatch(/at [01]$/);
+    expect(await ask(fence, checks)).toMatch(/at [01]$/);
     await admin.delete(replicas.node);
   });
 
   it('adopts a record that an operator has written, and goes on', async () => {
     await using replicas = new Replicas(server.connectString);
     const one = replicas.add();
-    const { ground } = await tenureOf(one);
+    const { fence } = await tenureOf(one);
     await admin.set(replicas.record, (await admin.read(replicas.record)) ?? '');
-    expect(await ask(ground, ground.workChecks())).toBe('bad-version at 1');
-    await ground.refused();
-    expect(await ask(ground, ground.workChecks())).toBe('accepted');
+    expect(await ask(fence, fence.workChecks())).toBe('bad-version at 1');
+    await fence.refused();
+    expect(await ask(fence, fence.workChecks())).toBe('accepted');
     expect(one.isMaster).toBe(true);
   });
 
@@ -137,12 +137,12 @@ describe.concurrent('what ties writes to a tenure', () => {
     await using proxy = await startProxy(server);
     await using replicas = new Replicas(server.connectString);
     const one = replicas.add({ connectString: proxy.connectString });
-    const { ground } = await tenureOf(one);
+    const { fence } = await tenureOf(one);
     // No answer comes any more, until the session is given up.
     proxy.hole();
-    await ground.refused();
-    expect(ground.session.ended.aborted).toBe(true);
-    await ground.refused();
+    await fence.refused();
+    expect(fence.session.ended.aborted).toBe(true);
+    await fence.refused();
     proxy.pass();
   });
 });
@@ -150,18 +150,18 @@ describe.concurrent('what ties writes to a tenure', () => {
 describe.concurrent("the ensemble's clock", () => {
   it('is read by a write, and goes on by itself', async () => {
     await using replicas = new Replicas(server.connectString);
-    const { ground } = await tenureOf(replicas.add());
+    const { fence } = await tenureOf(replicas.add());
     // Server and test share one clock; what is left is the round trip.
-    expect(Math.abs((await ground.readEnsembleTime()) - Date.now())).toBeLessThan(5_000);
-    const before = ground.session.ensembleTimeMs() ?? 0;
-    await eventually(() => expect(ground.session.ensembleTimeMs()).toBeGreaterThan(before + 50), { what: 'time to pass' });
+    expect(Math.abs((await fence.readEnsembleTime()) - Date.now())).toBeLessThan(5_000);
+    const before = fence.session.ensembleTimeMs() ?? 0;
+    await eventually(() => expect(fence.session.ensembleTimeMs()).toBeGreaterThan(before + 50), { what: 'time to pass' });
   });
 
   it('is read also when an operator has deleted the member node', async () => {
     await using replicas = new Replicas(server.connectString);
-    const { ground } = await tenureOf(replicas.add());
-    await admin.delete(`${replicas.rootPath}/members/Bank/${ground.member}`);
-    expect(await ground.readEnsembleTime()).toBeGreaterThan(0);
+    const { fence } = await tenureOf(replicas.add());
+    await admin.delete(`${replicas.rootPath}/members/Bank/${fence.member}`);
+    expect(await fence.readEnsembleTime()).toBeGreaterThan(0);
   });
 });
 
@@ -170,8 +170,8 @@ describe.concurrent('the members', () => {
     await using replicas = new Replicas(server.connectString);
     const one = replicas.add();
     void one.elections.setJobs(['a', 'b']);
-    const { ground } = await tenureOf(one);
-    const path = `${replicas.rootPath}/members/Bank/${ground.member}`;
+    const { fence } = await tenureOf(one);
+    const path = `${replicas.rootPath}/members/Bank/${fence.member}`;
     const told = async (): Promise<unknown> => (JSON.parse((await admin.read(path)) ?? '{}') as { jobs?: unknown }).jobs;
     await eventually(async () => expect(await told()).toEqual(['a', 'b']), { what: 'the jobs' });
     await one.elections.setJobs(['c']);
@@ -185,10 +185,10 @@ describe.concurrent('the members', () => {
   it('tell how their clocks stand to that of ZooKeeper, one for each other host', async () => {
     await using replicas = new Replicas(server.connectString);
     const ahead = { ...systemClock, wallMs: () => systemClock.wallMs() + 3_600_000 };
-    const { ground } = await tenureOf(replicas.add({ address: '10.0.0.1:1', clock: ahead }));
+    const { fence } = await tenureOf(replicas.add({ address: '10.0.0.1:1', clock: ahead }));
     for (const address of ['10.0.0.1:2', '10.0.0.2:1', '10.0.0.2:2']) await replicas.add({ address }).standsBy();
     await replicas.add({ address: '10.0.0.3:1', clock: ahead }).standsBy();
-    const { own, others } = await ground.clocks();
+    const { own, others } = await fence.clocks();
     const inHours = (offMs: number): string => (Math.abs(offMs) / 3_600_000).toFixed(0);
     expect([own.host, inHours(own.offMs)]).toEqual(['10.0.0.1', '1']);
     expect(others).toHaveLength(2);
@@ -198,13 +198,13 @@ describe.concurrent('the members', () => {
 
   it('tell what was to be told while their node was being made, and not what a node had that was there', async () => {
     await using replicas = new Replicas(server.connectString);
-    const { ground } = await tenureOf(replicas.add());
+    const { fence } = await tenureOf(replicas.add());
     const folder = `${replicas.rootPath}/members/Bank`;
     const member = { address: 'b:1', version: '1', scope: 'version', candidate: true, leaseMs: 1_000 } as const;
     const told = async (id: string): Promise<unknown> =>
       (JSON.parse((await admin.read(`${folder}/version~${id}`)) ?? '{}') as { jobs?: unknown }).jobs;
 
-    const late = new Membership(ground.session, folder, member, 'late', systemClock, () => undefined);
+    const late = new Membership(fence.session, folder, member, 'late', systemClock, () => undefined);
     const joining = late.join();
     await late.update({ ...member, jobs: ['told late'] });
     await joining;
@@ -216,8 +216,8 @@ describe.concurrent('the members', () => {
       expect(await told('late')).toEqual([job]);
     }
 
-    await ground.session.create(`${folder}/version~there`, Buffer.alloc(0), 'ephemeral');
-    await new Membership(ground.session, folder, { ...member, jobs: ['told'] }, 'there', systemClock, () => undefined).join();
+    await fence.session.create(`${folder}/version~there`, Buffer.alloc(0), 'ephemeral');
+    await new Membership(fence.session, folder, { ...member, jobs: ['told'] }, 'there', systemClock, () => undefined).join();
     expect(await told('there')).toEqual(['told']);
   });
 });

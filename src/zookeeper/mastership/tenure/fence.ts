@@ -1,8 +1,9 @@
-import type { Session } from '../session/session.js';
-import { ANY_VERSION, type Op } from '../wire/operations.js';
-import type { Ground } from './election.js';
-import type { Holding } from './holding.js';
-import type { Scene } from './scene.js';
+import type { Session } from '../../session/session.js';
+import { ANY_VERSION, type Op } from '../../wire/operations.js';
+import type { Fence } from '../held-tenure.js';
+import type { WonElection } from './won-election.js';
+import type { OwnMember } from './surroundings.js';
+import type { ElectionContext } from '../election-context.js';
 
 /**
  * What ties writes to one tenure.
@@ -18,31 +19,32 @@ import type { Scene } from './scene.js';
  * For a *write by work in progress* there is no such judgement after the fact. It checks the election's record instead: every win moves it on, so a successor's
  * win makes the check fail for good; an edit of the election node does not, because work may finish while the mastership is handed over.
  */
-export class TenureGround implements Ground {
+export class TenureFence implements Fence {
   constructor(
-    private readonly scene: Pick<Scene, 'session' | 'znodes' | 'member' | 'memory'>,
-    private readonly holding: Holding,
+    private readonly context: Pick<ElectionContext, 'session' | 'znodes' | 'memory'>,
+    private readonly won: WonElection,
+    private readonly own: OwnMember,
     private readonly recheck: () => Promise<void>,
   ) {}
 
   get session(): Session {
-    return this.scene.session;
+    return this.context.session;
   }
 
   get member(): string {
-    return this.scene.member.memberName;
+    return this.own.memberName;
   }
 
   startChecks(): readonly Op[] {
-    return [this.tenureCheck(), { kind: 'check', path: this.scene.znodes.node, version: this.holding.nodeVersion }];
+    return [this.tenureCheck(), { kind: 'check', path: this.context.znodes.node, version: this.won.nodeVersion }];
   }
 
   workChecks(): readonly Op[] {
-    return [this.tenureCheck(), { kind: 'check', path: this.scene.znodes.record, version: this.holding.recordVersion }];
+    return [this.tenureCheck(), { kind: 'check', path: this.context.znodes.record, version: this.won.recordVersion }];
   }
 
   holderOf(token: bigint): string | undefined {
-    return this.scene.memory.holderOf(token);
+    return this.context.memory.holderOf(token);
   }
 
   refused(): Promise<void> {
@@ -50,14 +52,14 @@ export class TenureGround implements Ground {
   }
 
   readEnsembleTime(): Promise<number> {
-    return this.scene.member.readEnsembleTime();
+    return this.own.readEnsembleTime();
   }
 
-  clocks(): ReturnType<Ground['clocks']> {
-    return this.scene.member.clocks();
+  clocks(): ReturnType<Fence['clocks']> {
+    return this.own.clocks();
   }
 
   private tenureCheck(): Op {
-    return { kind: 'check', path: this.scene.znodes.tenure(this.holding.tenureId), version: ANY_VERSION };
+    return { kind: 'check', path: this.context.znodes.tenure(this.won.tenureId), version: ANY_VERSION };
   }
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Belief } from '../../../src/zookeeper/mastership/belief.js';
-import type { HeldTenure } from '../../../src/zookeeper/mastership/election.js';
+import { LocalMastership } from '../../../src/zookeeper/mastership/local-mastership.js';
+import type { HeldTenure } from '../../../src/zookeeper/mastership/held-tenure.js';
 import type { Tenure } from '../../../src/zookeeper/mastership/mastership.state.js';
 import type { Lease } from '../../../src/zookeeper/session/lease.js';
 import { HandClock } from './hand-clock.js';
@@ -9,14 +9,14 @@ const tenure: Tenure = { id: 'a', token: 7n, czxid: 7n };
 const LENGTH = 300;
 
 let clock: HandClock;
-let belief: Belief;
+let belief: LocalMastership;
 let told: string[];
 let observed: string[];
 
 beforeEach(() => {
   clock = new HandClock();
   observed = [];
-  belief = new Belief('S:1', clock, { observe: (one) => observed.push(`${one.level} ${one.event}`) }, 'not started');
+  belief = new LocalMastership('S:1', clock, { observe: (one) => observed.push(`${one.level} ${one.event}`) }, 'not started');
   told = [];
   belief.onChange((state) => told.push(state.kind));
 });

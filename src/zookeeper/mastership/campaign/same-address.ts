@@ -1,9 +1,9 @@
-import type { Timer } from '../support/clock.js';
-import { hexId } from '../session/errors.js';
-import type { NodeView } from '../session/node-watch.js';
-import { placesIn } from '../recipes/line/line.js';
-import { report, type Scene } from './scene.js';
-import { ownerOf } from '../session/nodes.js';
+import type { Timer } from '../../support/clock.js';
+import { hexId } from '../../session/errors.js';
+import type { NodeView } from '../../session/node-watch.js';
+import { placesIn, type Line } from '../../recipes/line/line.js';
+import type { ElectionContext } from '../election-context.js';
+import { ownerOf } from '../../session/nodes.js';
 
 /** A predecessor of this very process that has crashed is seen until its session ends; then it is gone for sure. */
 function goneAfterMs(sessionTimeoutMs: number): number {
@@ -17,13 +17,16 @@ function goneAfterMs(sessionTimeoutMs: number): number {
 export class SameAddress {
   private timer: Timer | undefined;
 
-  constructor(private readonly scene: Scene) {}
+  constructor(
+    private readonly context: ElectionContext,
+    private readonly line: Line,
+  ) {}
 
   /** To be called with the node and the line as they were just read. */
   look(node: NodeView): void {
-    const { clock, session, line } = this.scene;
+    const { clock, session } = this.context;
     if (this.timer !== undefined) return;
-    const seen = new Set([...this.holder(node), ...line.sameAddress]);
+    const seen = new Set([...this.holder(node), ...this.line.sameAddress]);
     if (seen.size === 0) return;
     this.timer = clock.after(goneAfterMs(session.timeoutMs), () => void this.lookAgain(seen).catch(() => undefined), { keepAlive: false });
   }
@@ -33,14 +36,16 @@ export class SameAddress {
   }
 
   private async lookAgain(seen: ReadonlySet<string>): Promise<void> {
-    const { scene } = this;
-    const { session, znodes, address, line } = scene;
-    const [node, places] = await Promise.all([session.get(znodes.node).catch(() => undefined), placesIn(scene.session, scene.znodes.line)]);
-    const now = places.filter((place) => place.address === address && place.id !== line.id).map(({ id }) => id);
+    const { context } = this;
+    const { session, znodes, address } = context;
+    const [node, places] = await Promise.all([
+      session.get(znodes.node).catch(() => undefined),
+      placesIn(context.session, context.znodes.line),
+    ]);
+    const now = places.filter((place) => place.address === address && place.id !== this.line.id).map(({ id }) => id);
     if (node !== undefined) now.push(...this.holder({ text: node.data.toString('utf8'), stat: node.stat }));
     if (!now.some((each) => seen.has(each))) return;
-    report(
-      scene,
+    context.report(
       'warn',
       'same-address',
       `another living replica advertises ${address}, too. Give each replica an address of its own (the option "address"; in a pod, its own IP)` +
@@ -50,7 +55,7 @@ export class SameAddress {
 
   /** Identifies the holder of the node, when it is another replica with this one's address. */
   private holder(node: NodeView): string[] {
-    const { session, address } = this.scene;
+    const { session, address } = this.context;
     const isOther = node.text === address && ownerOf(node.stat, session.id) === 'another session';
     return isOther ? [String(node.stat.ephemeralOwner)] : [];
   }
