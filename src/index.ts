@@ -63,9 +63,9 @@ export {
 export { TriggerInputError } from './zookeeper/jobs/persistence/codec/trigger-codec.js';
 export { BadScheduleError } from './zookeeper/jobs/schedule/parse.js';
 
-export type { Mastership, Tenure } from './zookeeper/mastership/mastership.state.js';
+export type { Mastership, Tenure } from './zookeeper/mastership/election/mastership.state.js';
 export type { Lease } from './zookeeper/session/lease.js';
-export type { ClusterMember } from './zookeeper/mastership/members.js';
-export { MastershipLostError, NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './zookeeper/mastership/errors.js';
+export type { ClusterMember } from './zookeeper/mastership/election/members.js';
+export { MastershipLostError, NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './zookeeper/mastership/election/errors.js';
 
 export { ClusterCronError } from './zookeeper/support/errors.js';

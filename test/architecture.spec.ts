@@ -16,13 +16,13 @@ const files = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: t
 const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly allowed: Sample[] }> = {
   'imports go down the listing': {
     refused: [
-      ['src/zookeeper/session/a.ts', "import { x } from '../mastership/election.js';"],
-      ['src/zookeeper/session/a.ts', "import type { X } from '../mastership/election.js';"],
-      ['src/zookeeper/session/a.ts', "export * from '../mastership/election.js';"],
-      ['src/zookeeper/session/a.ts', "const x = await import('../mastership/election.js');"],
-      ['src/zookeeper/session/a.ts', "type X = import('../mastership/election.js').X;"],
-      ['src/zookeeper/session/a.ts', "const x = require('../mastership/election.js');"],
-      ['src/zookeeper/recipes/lock/lock.ts', "import { x } from '../../mastership/election.js';"],
+      ['src/zookeeper/session/a.ts', "import { x } from '../mastership/elections.js';"],
+      ['src/zookeeper/session/a.ts', "import type { X } from '../mastership/elections.js';"],
+      ['src/zookeeper/session/a.ts', "export * from '../mastership/elections.js';"],
+      ['src/zookeeper/session/a.ts', "const x = await import('../mastership/elections.js');"],
+      ['src/zookeeper/session/a.ts', "type X = import('../mastership/elections.js').X;"],
+      ['src/zookeeper/session/a.ts', "const x = require('../mastership/elections.js');"],
+      ['src/zookeeper/recipes/lock/lock.ts', "import { x } from '../../mastership/elections.js';"],
       ['src/zookeeper/support/a.ts', "import { x } from '../wire/errors.js';"],
       ['src/zookeeper/gate/a.ts', "import { x } from '../zookeeper.options.js';"],
       ['src/zookeeper/gate/a.ts', "import { x } from '../../index.js';"],
@@ -36,7 +36,7 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
     allowed: [
       [
         'src/zookeeper/mastership/a.ts',
-        "import { x } from '../session/session.js'; import { y } from './timing.js'; import z from 'node:fs';",
+        "import { x } from '../session/session.js'; import { y } from './election/timing.js'; import z from 'node:fs';",
       ],
       ['src/zookeeper/wire/a.ts', "import { x } from '../support/errors.js';"],
       ['src/zookeeper/zookeeper.module.ts', "import { x } from './decorators/guard.js'; import { y } from './zookeeper.options.js';"],
@@ -50,6 +50,9 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
       ['src/zookeeper/jobs/persistence/codec/record-codec.ts', "import { decide } from '../../decide/decide.js';"],
       ['src/zookeeper/recipes/membership/membership.ts', "import { x } from '../line/line.js';"],
       ['src/zookeeper/jobs/schedule/parse.ts', "import { x } from '../beside.js';"],
+      ['src/zookeeper/mastership/tenure/tenure.ts', "import type { Campaign } from '../campaign/campaign.js';"],
+      ['src/zookeeper/mastership/election/memory.ts', "import { x } from '../tenure/tenure.js';"],
+      ['src/zookeeper/mastership/tenure/tenure.ts', "import { x } from '../elections.js';"],
     ],
     allowed: [
       ['src/zookeeper/jobs/decide/draft.ts', "import * as changes from '../record/changes.js'; import { x } from './plan.js';"],
@@ -58,6 +61,10 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
         "import { x } from '../job-store.js'; import { y } from '../../schedule/tick.js';",
       ],
       ['src/zookeeper/jobs/beside.ts', "import { x } from './control/amend.js';"],
+      [
+        'src/zookeeper/mastership/campaign/campaign.ts',
+        "import { x } from '../tenure/tenure.js'; import { y } from '../election/election-context.js';",
+      ],
       ['src/zookeeper/jobs/schedule/parse.ts', "import { x } from '../../session/session.js';"],
     ],
   },

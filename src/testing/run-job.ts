@@ -3,9 +3,9 @@ import { identityOf } from '../zookeeper/decorators/identity.js';
 import { type Checkpoint, MemoryCheckpoint } from '../zookeeper/jobs/run/checkpoint.js';
 import { insideRun, JobRun, type RunCause } from '../zookeeper/jobs/run/job-run.js';
 import { RunSignal } from '../zookeeper/jobs/run/run-signal.js';
-import { TenureHandle, type HeldTenure } from '../zookeeper/mastership/held-tenure.js';
-import { MastershipLostError } from '../zookeeper/mastership/errors.js';
-import { Span } from '../zookeeper/mastership/span.js';
+import { TenureHandle, type HeldTenure } from '../zookeeper/mastership/election/held-tenure.js';
+import { MastershipLostError } from '../zookeeper/mastership/election/errors.js';
+import { Span } from '../zookeeper/mastership/election/span.js';
 import { systemClock } from '../zookeeper/support/clock.js';
 import { ClusterCronError, messageOf } from '../zookeeper/support/errors.js';
 
@@ -88,7 +88,7 @@ function givenTenure({ fencingToken = 1n, lost }: RunJobOptions): HeldTenure {
   const end = (): void => span.end(messageOf(lost?.reason));
   if (lost?.aborted === true) end();
   else lost?.addEventListener('abort', end, { once: true });
-  return new TenureHandle({ id: 'test', token: fencingToken, czxid: 0n }, span);
+  return new TenureHandle({ id: 'test', token: fencingToken, czxid: 0n }, span, undefined);
 }
 
 function whyNot(instance: object, method: string): string {

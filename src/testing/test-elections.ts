@@ -1,5 +1,5 @@
-import type { Election, Elections } from '../zookeeper/mastership/election.js';
-import type { ClusterMember } from '../zookeeper/mastership/members.js';
+import type { Election, Elections } from '../zookeeper/mastership/election/election.js';
+import type { ClusterMember } from '../zookeeper/mastership/election/members.js';
 import { StandaloneElection } from '../zookeeper/mastership/standalone.js';
 
 /** Who is master when the test starts. */

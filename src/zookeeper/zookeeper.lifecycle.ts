@@ -4,7 +4,7 @@ import { Explorer } from './boot/explorer.js';
 import { ELECTIONS, GATE, OBSERVER, SETTINGS } from './decorators/inject.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { JobSetupError } from './jobs/run/errors.js';
-import type { Elections } from './mastership/election.js';
+import type { Elections } from './mastership/election/election.js';
 import { type Clock, systemClock, type Timer } from './support/clock.js';
 import { messageOf } from './support/errors.js';
 import { invariant } from './support/invariant.js';

@@ -1,4 +1,4 @@
-import type { HeldTenure } from '../../src/zookeeper/mastership/held-tenure.js';
+import type { HeldTenure } from '../../src/zookeeper/mastership/election/held-tenure.js';
 import { leaseMsOf } from '../../src/zookeeper/session/lease-length.js';
 import type { Cluster } from './cluster.js';
 import type { Replica } from './model/replica.js';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { electionZnodes } from '../../src/zookeeper/mastership/election.znodes.js';
-import type { ElectionRecord } from '../../src/zookeeper/mastership/election-record.js';
+import { electionZnodes } from '../../src/zookeeper/mastership/election/election.znodes.js';
+import type { ElectionRecord } from '../../src/zookeeper/mastership/election/election-record.js';
 import { tryToWin, type Attempt, type NotWon } from '../../src/zookeeper/mastership/campaign/win.js';
 import type { Win } from '../../src/zookeeper/mastership/tenure/won-election.js';
 import { writeOnce, type ConditionalWrite, type WriteOutcome } from '../../src/zookeeper/session/conditional-write.js';

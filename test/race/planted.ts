@@ -1,7 +1,7 @@
-import { electionZnodes } from '../../src/zookeeper/mastership/election.znodes.js';
+import { electionZnodes } from '../../src/zookeeper/mastership/election/election.znodes.js';
 import type { Session } from '../../src/zookeeper/session/session.js';
 import type { ReadOptions, Stat } from '../../src/zookeeper/wire/operations.js';
-import { encodeRecord } from '../../src/zookeeper/mastership/election-record.js';
+import { encodeRecord } from '../../src/zookeeper/mastership/election/election-record.js';
 import { leaseMsOf } from '../../src/zookeeper/session/lease-length.js';
 import { ROOT, SERVICE, VERSION } from './model/replica.js';
 

@@ -21,7 +21,7 @@ import type { JobEvents, SilenceAlarm } from '../jobs/record/job-events.js';
 import type { JobIdentity } from '../jobs/run/job-identity.js';
 import type { JobRun } from '../jobs/run/job-run.js';
 import type { JobStore } from '../jobs/persistence/job-store.js';
-import type { Elections } from '../mastership/election.js';
+import type { Elections } from '../mastership/election/election.js';
 import { systemClock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { addedJob, type AddedJobOptions } from './added-job.js';

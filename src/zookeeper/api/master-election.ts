@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import type { Election, Elections } from '../mastership/election.js';
+import type { Election, Elections } from '../mastership/election/election.js';
 import { electionNameProblem } from '../support/names.js';
-import type { Mastership, Tenure } from '../mastership/mastership.state.js';
-import type { ClusterMember } from '../mastership/members.js';
+import type { Mastership, Tenure } from '../mastership/election/mastership.state.js';
+import type { ClusterMember } from '../mastership/election/members.js';
 import { ClusterCronError, jsonFacts } from '../support/errors.js';
 import { ELECTIONS } from '../decorators/inject.js';
 

@@ -8,8 +8,8 @@ import {
   type Type,
 } from '@nestjs/common';
 import { refusal } from '../gate/refusal.js';
-import type { Elections } from '../mastership/election.js';
-import type { NotMasterError } from '../mastership/errors.js';
+import type { Elections } from '../mastership/election/election.js';
+import type { NotMasterError } from '../mastership/election/errors.js';
 import { ELECTIONS } from '../decorators/inject.js';
 
 /** Options of `MasterGuard.with`. */

@@ -3,7 +3,7 @@ import { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import { Dispatcher } from '../dispatch/dispatcher.js';
 import type { GatedJob } from '../dispatch/gated-job.js';
 import { JobSetupError } from '../jobs/run/errors.js';
-import type { Elections } from '../mastership/election.js';
+import type { Elections } from '../mastership/election/election.js';
 import type { Observer } from '../support/observer.js';
 import { reportBoot } from './boot-report.js';
 import { bindInstance, gateOf, onStray } from '../decorators/binding.js';

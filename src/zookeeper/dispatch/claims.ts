@@ -1,7 +1,7 @@
 import type { RunEntry } from '../jobs/record/job-record.js';
 import type { WriteResult } from '../jobs/persistence/job-store.js';
 import type { Finished, Plan, Situation } from '../jobs/decide/plan.js';
-import type { HeldTenure } from '../mastership/held-tenure.js';
+import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import { changeOf, NOT_STARTED, type LoopParts } from './loop-parts.js';
 import type { OwnRuns } from './own-runs.js';
 

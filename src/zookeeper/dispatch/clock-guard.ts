@@ -1,4 +1,4 @@
-import type { Fence, HeldTenure } from '../mastership/held-tenure.js';
+import type { Fence, HeldTenure } from '../mastership/election/held-tenure.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { messageOf } from '../support/errors.js';

@@ -1,5 +1,5 @@
 import type { Waiting } from '../session/connected.js';
-import type { Elections } from '../mastership/election.js';
+import type { Elections } from '../mastership/election/election.js';
 import { sleep } from '../support/abort.js';
 import { backoffMs } from '../support/backoff.js';
 import { messageOf } from '../support/errors.js';

@@ -3,7 +3,7 @@ import type { KnownDecisions } from '../jobs/record/changes.js';
 import { livingVersions } from '../jobs/control/in-force.js';
 import { register, type Registered } from '../jobs/control/registration.js';
 import type { CatchUp } from '../jobs/control/question.js';
-import type { Elections } from '../mastership/election.js';
+import type { Elections } from '../mastership/election/election.js';
 import type { Waiting } from '../session/connected.js';
 import { Absent } from './gone-replicas.js';
 import { ClockGuard } from './clock-guard.js';

@@ -8,7 +8,7 @@ import { resultOf } from '../jobs/run/run-result.js';
 import { parseSchedule } from '../jobs/schedule/parse.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import { endOf } from '../jobs/schedule/tick.js';
-import type { HeldTenure } from '../mastership/held-tenure.js';
+import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import { invariant } from '../support/invariant.js';
 import { callDirectly } from '../execution/direct-call.js';
 import type { ElectionGate } from '../gate/election-gate.js';

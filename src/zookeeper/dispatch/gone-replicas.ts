@@ -1,7 +1,7 @@
 import { isHeld, type RunEntry } from '../jobs/record/job-record.js';
 import type { MemberDirectory, MemberView } from '../jobs/persistence/job-store.js';
 import type { Clock } from '../support/clock.js';
-import type { Fence } from '../mastership/held-tenure.js';
+import type { Fence } from '../mastership/election/held-tenure.js';
 import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../session/lease-length.js';
 
 /** How many names of absent replicas are remembered; a forgotten one is waited for anew. */

@@ -5,7 +5,7 @@ import { viewIn, type WriteResult } from '../jobs/persistence/job-store.js';
 import type { Situation } from '../jobs/decide/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
-import type { HeldTenure } from '../mastership/held-tenure.js';
+import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import { NONE_GONE, type Absence } from './gone-replicas.js';
 import { Claims } from './claims.js';
 import type { ElectionGate } from '../gate/election-gate.js';

@@ -6,7 +6,7 @@ import type { Change, JobStore, WriteResult, TriggerStore } from '../jobs/persis
 import type { Finished, Plan } from '../jobs/decide/plan.js';
 import { endsBy } from '../jobs/record/trigger.state.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
-import type { HeldTenure } from '../mastership/held-tenure.js';
+import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import { backoffMs } from '../support/backoff.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';

@@ -1,5 +1,5 @@
 import { insideRun, type JobRun } from '../jobs/run/job-run.js';
-import type { HeldTenure } from '../mastership/held-tenure.js';
+import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import { beginWork, makeRun, type Execution, type ExecutionParts, type Order } from './execution.js';
 import { isThenable } from '../gate/outcome.js';
 

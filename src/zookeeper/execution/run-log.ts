@@ -1,4 +1,4 @@
-import type { HeldTenure } from '../mastership/held-tenure.js';
+import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import type { Clock } from '../support/clock.js';
 import type { Observation, Observer } from '../support/observer.js';
 import type { Execution, Order } from './execution.js';

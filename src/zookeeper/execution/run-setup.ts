@@ -3,7 +3,7 @@ import { MemoryCheckpoint, StoredCheckpoint, type Checkpoint } from '../jobs/run
 import type { JobIdentity } from '../jobs/run/job-identity.js';
 import { checkProgress, Progress } from '../jobs/run/progress.js';
 import type { RunSignal } from '../jobs/run/run-signal.js';
-import type { HeldTenure } from '../mastership/held-tenure.js';
+import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import type { ElectionGate } from '../gate/election-gate.js';

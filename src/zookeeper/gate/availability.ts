@@ -1,5 +1,5 @@
 import type { Obstacle } from '../jobs/decide/obstacle.js';
-import type { Mastership } from '../mastership/mastership.state.js';
+import type { Mastership } from '../mastership/election/mastership.state.js';
 import type { Clock } from '../support/clock.js';
 import { standstillOfReplica } from '../support/standstill.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RunAbortedError } from '../jobs/run/errors.js';
-import type { Election } from '../mastership/election.js';
-import type { HeldTenure } from '../mastership/held-tenure.js';
+import type { Election } from '../mastership/election/election.js';
+import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { Availability } from './availability.js';

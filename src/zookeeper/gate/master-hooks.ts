@@ -1,8 +1,8 @@
 import { HookStoppedError } from '../jobs/run/errors.js';
 import { RunSignal } from '../jobs/run/run-signal.js';
-import type { Election } from '../mastership/election.js';
-import type { HeldTenure } from '../mastership/held-tenure.js';
-import { MastershipLostError } from '../mastership/errors.js';
+import type { Election } from '../mastership/election/election.js';
+import type { HeldTenure } from '../mastership/election/held-tenure.js';
+import { MastershipLostError } from '../mastership/election/errors.js';
 import type { Clock } from '../support/clock.js';
 import { messageOf, stackOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';

@@ -1,6 +1,6 @@
-import type { Election } from '../mastership/election.js';
-import { NotMasterError } from '../mastership/errors.js';
-import { knownMaster, type Mastership } from '../mastership/mastership.state.js';
+import type { Election } from '../mastership/election/election.js';
+import { NotMasterError } from '../mastership/election/errors.js';
+import { knownMaster, type Mastership } from '../mastership/election/mastership.state.js';
 
 /** A timer of one's own (`SchedulerRegistry.addCronJob`) fires on every replica, and meets this error on all but one. */
 const FOR_TIMERS = '; for a schedule made at run time use ClusterJobs.add, which starts nothing here';

@@ -6,12 +6,12 @@ import type { Member } from '../recipes/membership/member-codec.js';
 import { NotConnectedError } from '../session/connected.js';
 import type { Session, Sessions } from '../session/session.js';
 import { Candidate } from './candidate.js';
-import type { Election, Elections } from './election.js';
-import { electionZnodes } from './election.znodes.js';
+import type { Election, Elections } from './election/election.js';
+import { electionZnodes } from './election/election.znodes.js';
 import { LeaseKeeper } from '../session/lease.js';
 import { Pruner } from './prune.js';
 import { ScopeTurnstile } from './campaign/scope.js';
-import { readClusterMembers, type ClusterMember } from './members.js';
+import { readClusterMembers, type ClusterMember } from './election/members.js';
 import { leaseMsOf } from '../session/lease-length.js';
 
 /** What all elections of a replica have in common. */

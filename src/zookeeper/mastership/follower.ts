@@ -6,7 +6,7 @@ import type { Observer } from '../support/observer.js';
 import { getOrUndefined } from '../session/nodes.js';
 import type { Session } from '../session/session.js';
 import { isConnectionLost } from '../wire/errors.js';
-import type { ElectionZnodes } from './election.znodes.js';
+import type { ElectionZnodes } from './election/election.znodes.js';
 import { Latch } from '../support/latch.js';
 
 export interface FollowerParts {

@@ -7,7 +7,7 @@ import { childrenOf, getOrUndefined, type NodeRead } from '../session/nodes.js';
 import type { Session } from '../session/session.js';
 import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION, type Op, type Stat } from '../wire/operations.js';
-import { readRecordFrom } from './election-record.js';
+import { readRecordFrom } from './election/election-record.js';
 
 /** How often a master looks, and how long nothing may have happened to an election before its nodes go: far longer than any lease and the wait for one. */
 export const PRUNE_EVERY_MS = 60_000;

@@ -3,12 +3,12 @@ import { messageOf } from '../support/errors.js';
 import { type Clock, systemClock } from '../support/clock.js';
 import { Listeners } from '../support/listeners.js';
 import { type Observer, silentObserver } from '../support/observer.js';
-import type { Drain, Election, Elections } from './election.js';
-import { TenureHandle, type HeldTenure } from './held-tenure.js';
-import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './errors.js';
-import type { Mastership } from './mastership.state.js';
-import type { ClusterMember } from './members.js';
-import { Span } from './span.js';
+import type { Drain, Election, Elections } from './election/election.js';
+import { TenureHandle, type HeldTenure } from './election/held-tenure.js';
+import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './election/errors.js';
+import type { Mastership } from './election/mastership.state.js';
+import type { ClusterMember } from './election/members.js';
+import { Span } from './election/span.js';
 
 /** What the elections of a process without ZooKeeper need. */
 export interface StandaloneParts {
@@ -141,7 +141,7 @@ export class StandaloneElection implements Election {
     if (this.isMaster()) return;
     const token = nextToken(this.clock.wallMs());
     const span = new Span(this.listenerFailed);
-    const tenure = new TenureHandle({ id: randomUUID(), token, czxid: 0n }, span);
+    const tenure = new TenureHandle({ id: randomUUID(), token, czxid: 0n }, span, undefined);
     this.held = { tenure, span };
     this.become({
       kind: 'master',
@@ -181,7 +181,7 @@ export class StandaloneElection implements Election {
       if (calledOff.signal.aborted) return 'resigned';
       if (end !== 'drained') {
         // The same tenure, held anew after a drain that was of no use.
-        this.held = { tenure: new TenureHandle(held.tenure, held.span), span: held.span };
+        this.held = { tenure: new TenureHandle(held.tenure, held.span, undefined), span: held.span };
         this.become({ kind: 'master', tenure: now.tenure, lease: now.lease });
         return 'stuck';
       }

@@ -12,7 +12,7 @@ import { encodeTrigger } from '../../../src/zookeeper/jobs/persistence/codec/tri
 import { repair } from '../../../src/zookeeper/jobs/persistence/zookeeper-repair.js';
 import { addTrigger, loadStanding, MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/persistence/zookeeper-triggers.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/persistence/zookeeper-store.js';
-import type { Fence } from '../../../src/zookeeper/mastership/held-tenure.js';
+import type { Fence } from '../../../src/zookeeper/mastership/election/held-tenure.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { startAdmin, type Admin } from '../../support/admin.js';

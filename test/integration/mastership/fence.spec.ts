@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Fence, HeldTenure } from '../../../src/zookeeper/mastership/held-tenure.js';
+import type { Fence, HeldTenure } from '../../../src/zookeeper/mastership/election/held-tenure.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { Membership } from '../../../src/zookeeper/recipes/membership/membership.js';
 import { isZooKeeperError } from '../../../src/zookeeper/wire/errors.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rankDelayMs } from '../../../src/zookeeper/mastership/timing.js';
+import { rankDelayMs } from '../../../src/zookeeper/mastership/election/timing.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
 import { eventually } from '../../support/eventually.js';
 import { startProxy, type FaultProxy, type Frame } from '../../support/proxy.js';

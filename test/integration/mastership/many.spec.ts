@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createElections } from '../../../src/zookeeper/mastership/elections.js';
-import type { Election, Elections } from '../../../src/zookeeper/mastership/election.js';
+import type { Election, Elections } from '../../../src/zookeeper/mastership/election/election.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
 import { createSessions } from '../../../src/zookeeper/session/sessions.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';

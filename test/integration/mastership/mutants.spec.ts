@@ -30,7 +30,7 @@ describe.concurrent('without one of its guards', () => {
 
   it('two masters are seen after a pause or a stall when the deadline is not compared at each use', async () => {
     using mutant = await mutantOf({
-      file: 'mastership/local-mastership.js',
+      file: 'mastership/election/local-mastership.js',
       guard: 'const isBelievable = (0, lease_js_1.believable)(state.lease, this.clock.monotonicMs(), this.clock.wallMs());',
       instead: 'const isBelievable = true;',
     });
@@ -79,7 +79,7 @@ describe.concurrent('without one of its guards', () => {
 
   it('late news is seen behind a half-open link when no timer waits for the deadline', async () => {
     using mutant = await mutantOf({
-      file: 'mastership/local-mastership.js',
+      file: 'mastership/election/local-mastership.js',
       guard: '    arm(lease) {',
       instead: '    arm(lease) { if (lease) return;',
     });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createElections } from '../../../src/zookeeper/mastership/elections.js';
 import { Pruner } from '../../../src/zookeeper/mastership/prune.js';
-import { encodeRecord, readRecordFrom } from '../../../src/zookeeper/mastership/election-record.js';
+import { encodeRecord, readRecordFrom } from '../../../src/zookeeper/mastership/election/election-record.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import { createSessions } from '../../../src/zookeeper/session/sessions.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';

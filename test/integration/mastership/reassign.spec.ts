@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from '../../../src/zookeeper/mastership/errors.js';
+import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from '../../../src/zookeeper/mastership/election/errors.js';
 import { leaseMsOf } from '../../../src/zookeeper/session/lease-length.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
 import { deferred, eventually, failureOf, within, type Deferred } from '../../support/eventually.js';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import type { Election, Elections } from '../../../src/zookeeper/mastership/election.js';
+import type { Election, Elections } from '../../../src/zookeeper/mastership/election/election.js';
 import { createElections, type ElectionsOptions } from '../../../src/zookeeper/mastership/elections.js';
-import type { Tenure } from '../../../src/zookeeper/mastership/mastership.state.js';
+import type { Tenure } from '../../../src/zookeeper/mastership/election/mastership.state.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
 import { createSessions } from '../../../src/zookeeper/session/sessions.js';
 import { systemClock, type Clock } from '../../../src/zookeeper/support/clock.js';

@@ -5,7 +5,7 @@ import { JobEvents } from '../../../src/zookeeper/jobs/record/job-events.js';
 import { DEFAULT_RULES } from '../../../src/zookeeper/jobs/run/job-rules.js';
 import type { JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/persistence/zookeeper-store.js';
-import type { Elections } from '../../../src/zookeeper/mastership/election.js';
+import type { Elections } from '../../../src/zookeeper/mastership/election/election.js';
 import { ROOT, SERVICE, VERSION, type Replica } from '../model/replica.js';
 
 export const JOB = 'payouts';

@@ -2,7 +2,7 @@ import { RunAbortedError } from '../../../src/zookeeper/jobs/run/errors.js';
 import type { JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
 import { decodeRecord } from '../../../src/zookeeper/jobs/persistence/codec/record-codec.js';
 import type { JobRecord } from '../../../src/zookeeper/jobs/record/job-record.js';
-import type { Elections } from '../../../src/zookeeper/mastership/election.js';
+import type { Elections } from '../../../src/zookeeper/mastership/election/election.js';
 import type { Cluster } from '../cluster.js';
 import { Judge, Violation } from '../judge.js';
 import { ROOT, SERVICE, type Replica } from '../model/replica.js';

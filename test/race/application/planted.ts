@@ -1,4 +1,4 @@
-import type { Election, Elections } from '../../../src/zookeeper/mastership/election.js';
+import type { Election, Elections } from '../../../src/zookeeper/mastership/election/election.js';
 
 /**
  * Plants a bug: beside the election, a count of the drains that go on says whether something may start, and no drain is ever called off.

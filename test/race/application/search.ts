@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Elections } from '../../../src/zookeeper/mastership/election.js';
+import type { Elections } from '../../../src/zookeeper/mastership/election/election.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import { Cluster } from '../cluster.js';
 import { faultsOf, type TimedFault } from '../faults.js';

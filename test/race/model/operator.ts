@@ -1,4 +1,4 @@
-import { electionZnodes } from '../../../src/zookeeper/mastership/election.znodes.js';
+import { electionZnodes } from '../../../src/zookeeper/mastership/election/election.znodes.js';
 import type { Op } from '../../../src/zookeeper/wire/operations.js';
 import type { Edit } from '../faults.js';
 import type { Ensemble } from './ensemble.js';

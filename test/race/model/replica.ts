@@ -1,5 +1,5 @@
 import { createElections } from '../../../src/zookeeper/mastership/elections.js';
-import type { Election, Elections } from '../../../src/zookeeper/mastership/election.js';
+import type { Election, Elections } from '../../../src/zookeeper/mastership/election/election.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import type { Observation } from '../../../src/zookeeper/support/observer.js';
 import { SimSessions } from './client-sessions.js';

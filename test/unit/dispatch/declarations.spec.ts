@@ -3,7 +3,7 @@ import { Declarations } from '../../../src/zookeeper/dispatch/declarations.js';
 import type { DispatchParts } from '../../../src/zookeeper/dispatch/dispatch-parts.js';
 import type { GatedJob } from '../../../src/zookeeper/dispatch/gated-job.js';
 import { Recent } from '../../../src/zookeeper/support/recent.js';
-import type { Elections } from '../../../src/zookeeper/mastership/election.js';
+import type { Elections } from '../../../src/zookeeper/mastership/election/election.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { Listeners } from '../../../src/zookeeper/support/listeners.js';
 import { deferred, failureOf } from '../../support/eventually.js';

@@ -8,7 +8,7 @@ import { insideRun, JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
 import { looksMinified } from '../../../src/zookeeper/jobs/run/job-identity.js';
 import { nameProblem } from '../../../src/zookeeper/support/names.js';
 import { RunSignal } from '../../../src/zookeeper/jobs/run/run-signal.js';
-import type { HeldTenure } from '../../../src/zookeeper/mastership/held-tenure.js';
+import type { HeldTenure } from '../../../src/zookeeper/mastership/election/held-tenure.js';
 import { StandaloneElections } from '../../../src/zookeeper/mastership/standalone.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { silentObserver, type Observation } from '../../../src/zookeeper/support/observer.js';

@@ -10,7 +10,7 @@ import { reschedule } from '../../../src/zookeeper/jobs/control/reschedule.js';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
 import { why } from '../../../src/zookeeper/jobs/control/why.js';
 import type { Declaration } from '../../../src/zookeeper/jobs/record/job-control.js';
-import type { HeldTenure } from '../../../src/zookeeper/mastership/held-tenure.js';
+import type { HeldTenure } from '../../../src/zookeeper/mastership/election/held-tenure.js';
 import { messageOf, stackOf } from '../../../src/zookeeper/support/errors.js';
 import { silentObserver } from '../../../src/zookeeper/support/observer.js';
 import { HandClock } from '../mastership/hand-clock.js';

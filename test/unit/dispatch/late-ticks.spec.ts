@@ -5,7 +5,7 @@ import { explain } from '../../../src/zookeeper/jobs/decide/obstacle.js';
 import { verdicts } from '../../../src/zookeeper/jobs/control/verdicts.js';
 import { why } from '../../../src/zookeeper/jobs/control/why.js';
 import { endOf } from '../../../src/zookeeper/jobs/schedule/tick.js';
-import type { Mastership } from '../../../src/zookeeper/mastership/mastership.state.js';
+import type { Mastership } from '../../../src/zookeeper/mastership/election/mastership.state.js';
 import type { Lease } from '../../../src/zookeeper/session/lease.js';
 import { HandClock } from '../mastership/hand-clock.js';
 import { JOB, LoneReplica, settle } from './lone-replica.js';

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import type { Drain } from '../../../src/zookeeper/mastership/election.js';
+import type { Drain } from '../../../src/zookeeper/mastership/election/election.js';
 import { Departure } from '../../../src/zookeeper/mastership/tenure/departure.js';
 
 /** What the tenure is told. */

@@ -6,7 +6,7 @@ import {
   provesResignation,
   readRecordFrom,
   type ElectionRecord,
-} from '../../../src/zookeeper/mastership/election-record.js';
+} from '../../../src/zookeeper/mastership/election/election-record.js';
 import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../../../src/zookeeper/session/lease-length.js';
 import { statOf } from './stats.js';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { electionZnodes } from '../../../src/zookeeper/mastership/election.znodes.js';
+import { electionZnodes } from '../../../src/zookeeper/mastership/election/election.znodes.js';
 import { withParents } from '../../../src/zookeeper/session/parents.js';
 
 const bank = { rootPath: '/soa', service: 'AccountService', version: '1.0.0', scope: 'version' } as const;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LocalMastership } from '../../../src/zookeeper/mastership/local-mastership.js';
-import type { HeldTenure } from '../../../src/zookeeper/mastership/held-tenure.js';
-import type { Tenure } from '../../../src/zookeeper/mastership/mastership.state.js';
+import { LocalMastership } from '../../../src/zookeeper/mastership/election/local-mastership.js';
+import type { HeldTenure } from '../../../src/zookeeper/mastership/election/held-tenure.js';
+import type { Tenure } from '../../../src/zookeeper/mastership/election/mastership.state.js';
 import type { Lease } from '../../../src/zookeeper/session/lease.js';
 import { HandClock } from './hand-clock.js';
 

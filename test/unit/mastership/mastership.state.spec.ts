@@ -7,7 +7,7 @@ import {
   type Mastership,
   type MastershipEvent,
   type Tenure,
-} from '../../../src/zookeeper/mastership/mastership.state.js';
+} from '../../../src/zookeeper/mastership/election/mastership.state.js';
 import { believable, type Lease } from '../../../src/zookeeper/session/lease.js';
 
 const tenure: Tenure = { id: 'a', token: 7n, czxid: 7n };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Memory } from '../../../src/zookeeper/mastership/memory.js';
-import type { ElectionRecord, RecordRead } from '../../../src/zookeeper/mastership/election-record.js';
+import { Memory } from '../../../src/zookeeper/mastership/election/memory.js';
+import type { ElectionRecord, RecordRead } from '../../../src/zookeeper/mastership/election/election-record.js';
 import { LONGEST_OLD_LEASE_MS, MAX_LEASE_MS, waitMsFor } from '../../../src/zookeeper/session/lease-length.js';
 import { HandClock } from './hand-clock.js';
 import { statOf } from './stats.js';

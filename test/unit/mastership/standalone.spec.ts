@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from '../../../src/zookeeper/mastership/errors.js';
+import { NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from '../../../src/zookeeper/mastership/election/errors.js';
 import { StandaloneElections } from '../../../src/zookeeper/mastership/standalone.js';
 import { failureOf } from '../../support/eventually.js';
 import { HandClock } from './hand-clock.js';

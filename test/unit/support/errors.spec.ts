@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { MastershipLostError } from '../../../src/zookeeper/mastership/errors.js';
+import { MastershipLostError } from '../../../src/zookeeper/mastership/election/errors.js';
 import { messageOf, stackOf } from '../../../src/zookeeper/support/errors.js';
 
 const refused = (host: string): Error => Object.assign(new Error(`connect ECONNREFUSED ${host}:5432`), { code: 'ECONNREFUSED' });

@@ -1,4 +1,4 @@
-import type { Fence } from '../../mastership/held-tenure.js';
+import type { Fence } from '../../mastership/election/held-tenure.js';
 import type { Waiting } from '../../session/connected.js';
 import type { ControlView, JobControl } from '../record/job-control.js';
 import type { JobRecord, JobView } from '../record/job-record.js';

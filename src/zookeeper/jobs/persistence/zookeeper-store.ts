@@ -1,4 +1,4 @@
-import type { Fence } from '../../mastership/held-tenure.js';
+import type { Fence } from '../../mastership/election/held-tenure.js';
 import { makeParents } from '../../session/parents.js';
 import { decodeMember } from '../../recipes/membership/member-codec.js';
 import type { Session, Sessions } from '../../session/session.js';

@@ -65,7 +65,7 @@ export function packBigint(value: bigint): string {
   return value.toString(36);
 }
 
-/** Tokens have at most 40 decimal digits (mastership/record.ts). */
+/** Tokens have at most 40 decimal digits (mastership/election/election-record.ts). */
 const MAX_BIGINT_LENGTH = 27;
 
 export function unpackBigint(packed: string | undefined): bigint {

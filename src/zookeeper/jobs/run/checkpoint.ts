@@ -1,5 +1,5 @@
-import type { HeldTenure } from '../../mastership/held-tenure.js';
-import { MastershipLostError } from '../../mastership/errors.js';
+import type { HeldTenure } from '../../mastership/election/held-tenure.js';
+import { MastershipLostError } from '../../mastership/election/errors.js';
 import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
 import type { Clock } from '../../support/clock.js';

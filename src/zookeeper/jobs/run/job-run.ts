@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { HeldTenure } from '../../mastership/held-tenure.js';
-import { MastershipLostError } from '../../mastership/errors.js';
+import type { HeldTenure } from '../../mastership/election/held-tenure.js';
+import { MastershipLostError } from '../../mastership/election/errors.js';
 import { jsonFacts } from '../../support/errors.js';
 import { MemoryCheckpoint, type Checkpoint } from './checkpoint.js';
 import type { RunCause } from './run-cause.js';

@@ -1,4 +1,4 @@
-import type { Fence } from '../../mastership/held-tenure.js';
+import type { Fence } from '../../mastership/election/held-tenure.js';
 
 /** What a run may keep under its job's record: what the next runs are to know, or how far it is. */
 export type Note = 'checkpoint' | 'progress';

@@ -1,4 +1,4 @@
-import type { HeldTenure } from '../../mastership/held-tenure.js';
+import type { HeldTenure } from '../../mastership/election/held-tenure.js';
 import { isObject } from '../../support/checks.js';
 import type { Clock, Timer } from '../../support/clock.js';
 import { messageOf } from '../../support/errors.js';

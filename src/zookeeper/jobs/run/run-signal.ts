@@ -1,4 +1,4 @@
-import type { HeldTenure } from '../../mastership/held-tenure.js';
+import type { HeldTenure } from '../../mastership/election/held-tenure.js';
 
 const nativeReason = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'reason')?.get as (this: AbortSignal) => unknown;
 

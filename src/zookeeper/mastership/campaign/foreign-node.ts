@@ -1,7 +1,7 @@
 import { isZooKeeperError } from '../../wire/errors.js';
 import type { NodeView } from '../../session/node-watch.js';
 import { removeBelow } from '../../session/nodes.js';
-import type { ElectionContext } from '../election-context.js';
+import type { ElectionContext } from '../election/election-context.js';
 
 /**
  * Removes a node at the election path that nobody reigns under (made by a tool as persistent, say), with the children that only such

@@ -2,7 +2,7 @@ import type { Timer } from '../../support/clock.js';
 import { hexId } from '../../session/errors.js';
 import type { NodeView } from '../../session/node-watch.js';
 import { placesIn, type Line } from '../../recipes/line/line.js';
-import type { ElectionContext } from '../election-context.js';
+import type { ElectionContext } from '../election/election-context.js';
 import { ownerOf } from '../../session/nodes.js';
 
 /** A predecessor of this very process that has crashed is seen until its session ends; then it is gone for sure. */

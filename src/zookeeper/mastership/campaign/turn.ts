@@ -1,7 +1,7 @@
 import { sleep } from '../../support/abort.js';
 import { placesIn, type Line } from '../../recipes/line/line.js';
-import type { ElectionContext } from '../election-context.js';
-import { rankDelayMs, shareDelayMs } from '../timing.js';
+import type { ElectionContext } from '../election/election-context.js';
+import { rankDelayMs, shareDelayMs } from '../election/timing.js';
 
 /**
  * After the node has gone: resolves when it is this candidate's turn to try. The first in line goes at once; the others give those before them a

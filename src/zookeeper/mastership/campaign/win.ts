@@ -4,10 +4,10 @@ import type { Op, OpResult } from '../../wire/operations.js';
 import { writeOnce, type ConditionalWrite } from '../../session/conditional-write.js';
 import { ownNode } from '../../session/nodes.js';
 import type { Session } from '../../session/session.js';
-import type { ElectionZnodes } from '../election.znodes.js';
+import type { ElectionZnodes } from '../election/election.znodes.js';
 import type { LeaseKeeper, Lease } from '../../session/lease.js';
 import type { NodeView, NodeWatch } from '../../session/node-watch.js';
-import { encodeRecord, readRecord, type ElectionRecord } from '../election-record.js';
+import { encodeRecord, readRecord, type ElectionRecord } from '../election/election-record.js';
 import type { Win } from '../tenure/won-election.js';
 
 /** Why an attempt did not win, and what the caller does next. */

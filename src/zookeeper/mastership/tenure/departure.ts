@@ -1,5 +1,5 @@
-import type { Drain } from '../election.js';
-import type { HeldTenure } from '../held-tenure.js';
+import type { Drain } from '../election/election.js';
+import type { HeldTenure } from '../election/held-tenure.js';
 
 /** A departure in progress: first the runs, then the resignation. */
 export class Departure {

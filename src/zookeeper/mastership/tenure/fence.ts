@@ -1,9 +1,9 @@
 import type { Session } from '../../session/session.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
-import type { Fence } from '../held-tenure.js';
+import type { Fence } from '../election/held-tenure.js';
 import type { WonElection } from './won-election.js';
 import type { OwnMember } from './surroundings.js';
-import type { ElectionContext } from '../election-context.js';
+import type { ElectionContext } from '../election/election-context.js';
 
 /**
  * What ties writes to one tenure.

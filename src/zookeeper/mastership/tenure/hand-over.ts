@@ -2,7 +2,7 @@ import { isZooKeeperError } from '../../wire/errors.js';
 import { placesIn } from '../../recipes/line/line.js';
 import type { NodeView } from '../../session/node-watch.js';
 import type { Session } from '../../session/session.js';
-import type { ElectionContext } from '../election-context.js';
+import type { ElectionContext } from '../election/election-context.js';
 
 /** What an edit of the election node by somebody else asks for. */
 export type Edit =

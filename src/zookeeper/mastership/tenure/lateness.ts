@@ -1,5 +1,5 @@
 import { placesIn } from '../../recipes/line/line.js';
-import type { ElectionContext } from '../election-context.js';
+import type { ElectionContext } from '../election/election-context.js';
 
 /** That its answers come too late is told this often. */
 const LATE_AGAIN_MS = 60_000;

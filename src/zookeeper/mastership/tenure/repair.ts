@@ -1,8 +1,8 @@
 import { isZooKeeperError } from '../../wire/errors.js';
 import type { WonElection } from './won-election.js';
-import type { ElectionContext } from '../election-context.js';
+import type { ElectionContext } from '../election/election-context.js';
 import { adoptRecord } from './take-over.js';
-import { readRecord } from '../election-record.js';
+import { readRecord } from '../election/election-record.js';
 
 /**
  * Puts back what an operator has taken from a tenure whose election node is still there: adopts the record's version (another replica has raised the

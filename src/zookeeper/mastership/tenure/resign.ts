@@ -1,10 +1,10 @@
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
-import { encodeRecord } from '../election-record.js';
+import { encodeRecord } from '../election/election-record.js';
 import type { WonElection } from './won-election.js';
-import type { ElectionContext } from '../election-context.js';
+import type { ElectionContext } from '../election/election-context.js';
 import { adoptRecord } from './take-over.js';
-import { readRecord } from '../election-record.js';
+import { readRecord } from '../election/election-record.js';
 
 /**
  * Gives the node up in one transaction: deletes it with the version last read, writes the end into the record, deletes the

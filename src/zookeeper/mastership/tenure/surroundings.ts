@@ -1,5 +1,5 @@
 import type { Membership } from '../../recipes/membership/membership.js';
-import type { Drain } from '../election.js';
+import type { Drain } from '../election/election.js';
 
 /** This replica among the members of its service. */
 export interface OwnMember {

@@ -1,11 +1,11 @@
 import { isZooKeeperError } from '../../wire/errors.js';
 import type { Lease } from '../../session/lease.js';
 import { makeParents } from '../../session/parents.js';
-import { encodeRecord, type RecordRead } from '../election-record.js';
+import { encodeRecord, type RecordRead } from '../election/election-record.js';
 import type { WonElection } from './won-election.js';
-import type { ElectionContext } from '../election-context.js';
-import { floorAbove, maxOf } from '../token.js';
-import { readRecord } from '../election-record.js';
+import type { ElectionContext } from '../election/election-context.js';
+import { floorAbove, maxOf } from '../election/token.js';
+import { readRecord } from '../election/election-record.js';
 
 /**
  * Ends the wait for an unproven predecessor: one transaction that checks the node and moves the record forward. It fixes the

@@ -1,5 +1,5 @@
-import type { ElectionContext } from '../election-context.js';
-import type { Proof } from '../memory.js';
+import type { ElectionContext } from '../election/election-context.js';
+import type { Proof } from '../election/memory.js';
 import { tenureOf, type WonElection } from './won-election.js';
 
 /** What a tenure has to say, in sentences for whoever reads the logs of all replicas together. */

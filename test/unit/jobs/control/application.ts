@@ -1,7 +1,7 @@
 import { ClusterJobs } from '../../../../src/zookeeper/api/cluster-jobs.js';
 import type { JobIdentity } from '../../../../src/zookeeper/jobs/run/job-identity.js';
 import { JobEvents } from '../../../../src/zookeeper/jobs/record/job-events.js';
-import type { Elections } from '../../../../src/zookeeper/mastership/election.js';
+import type { Elections } from '../../../../src/zookeeper/mastership/election/election.js';
 import type { JobStore } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import type { Observation } from '../../../../src/zookeeper/support/observer.js';
 import { declared, HOURLY, KeptStore, member } from './kept-store.js';

@@ -3,7 +3,7 @@ import { MAX_CHECKPOINT_BYTES, MemoryCheckpoint, StoredCheckpoint } from '../../
 import { checkProgress, Progress } from '../../../../src/zookeeper/jobs/run/progress.js';
 import type { JobStore } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import { RunSignal } from '../../../../src/zookeeper/jobs/run/run-signal.js';
-import type { Fence, HeldTenure } from '../../../../src/zookeeper/mastership/held-tenure.js';
+import type { Fence, HeldTenure } from '../../../../src/zookeeper/mastership/election/held-tenure.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
 import { silentObserver } from '../../../../src/zookeeper/support/observer.js';
 import { ZooKeeperError } from '../../../../src/zookeeper/wire/errors.js';

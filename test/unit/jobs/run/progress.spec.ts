@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Progress, PROGRESS_PERIOD_MS } from '../../../../src/zookeeper/jobs/run/progress.js';
 import { MemoryJobStore } from '../../../../src/zookeeper/jobs/persistence/memory-store.js';
-import type { Fence, HeldTenure } from '../../../../src/zookeeper/mastership/held-tenure.js';
+import type { Fence, HeldTenure } from '../../../../src/zookeeper/mastership/election/held-tenure.js';
 import type { Observation } from '../../../../src/zookeeper/support/observer.js';
 import { ZooKeeperError } from '../../../../src/zookeeper/wire/errors.js';
 import { HandClock } from '../../mastership/hand-clock.js';

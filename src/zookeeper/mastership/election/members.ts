@@ -1,8 +1,8 @@
-import type { Session } from '../session/session.js';
-import { decodeMember } from '../recipes/membership/member-codec.js';
-import { childrenOf, getOrUndefined } from '../session/nodes.js';
+import type { Session } from '../../session/session.js';
+import { decodeMember } from '../../recipes/membership/member-codec.js';
+import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 import type { ElectionZnodes } from './election.znodes.js';
-import { sortedPlaces } from '../recipes/line/line.js';
+import { sortedPlaces } from '../../recipes/line/line.js';
 
 /** One living replica of the service, as it tells of itself and as the ensemble sees it. */
 export interface ClusterMember {

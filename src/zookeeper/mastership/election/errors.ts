@@ -1,4 +1,4 @@
-import { ClusterCronError } from '../support/errors.js';
+import { ClusterCronError } from '../../support/errors.js';
 
 /** Asked to do what only the master may, elsewhere than on the master. Names the master where it is known. */
 export class NotMasterError extends ClusterCronError {

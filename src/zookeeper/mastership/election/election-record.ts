@@ -1,9 +1,9 @@
-import { getOrUndefined } from '../session/nodes.js';
-import type { Session } from '../session/session.js';
-import { leaderEpochOf } from '../session/zxid.js';
-import type { Stat, Watcher } from '../wire/operations.js';
+import { getOrUndefined } from '../../session/nodes.js';
+import type { Session } from '../../session/session.js';
+import { leaderEpochOf } from '../../session/zxid.js';
+import type { Stat, Watcher } from '../../wire/operations.js';
 import type { ElectionZnodes } from './election.znodes.js';
-import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../session/lease-length.js';
+import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../../session/lease-length.js';
 
 /**
  * The election's persistent memory: who won last, whether that tenure is over, and the floor of the fencing tokens.

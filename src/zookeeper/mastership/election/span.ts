@@ -1,4 +1,4 @@
-import { Listeners } from '../support/listeners.js';
+import { Listeners } from '../../support/listeners.js';
 
 /** A time of unbroken belief in one tenure. Once over it never begins again. */
 export class Span {

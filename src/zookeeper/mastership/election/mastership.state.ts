@@ -1,5 +1,5 @@
-import { believable, type Lease } from '../session/lease.js';
-import { unreachable } from '../support/invariant.js';
+import { believable, type Lease } from '../../session/lease.js';
+import { unreachable } from '../../support/invariant.js';
 
 /**
  * One replica's mastership of one election, from win to end.

@@ -1,6 +1,6 @@
-import type { MemberClock } from '../recipes/membership/membership.js';
-import type { Session } from '../session/session.js';
-import type { Op } from '../wire/operations.js';
+import type { MemberClock } from '../../recipes/membership/membership.js';
+import type { Session } from '../../session/session.js';
+import type { Op } from '../../wire/operations.js';
 import type { Tenure } from './mastership.state.js';
 import type { Span } from './span.js';
 
@@ -67,7 +67,7 @@ export class TenureHandle implements HeldTenure {
   constructor(
     tenure: Tenure,
     private readonly span: Span,
-    readonly fence: Fence | undefined = undefined,
+    readonly fence: Fence | undefined,
     private readonly isMaster: () => boolean = () => true,
   ) {
     this.id = tenure.id;

@@ -1,11 +1,11 @@
-import type { Clock, Timer } from '../support/clock.js';
-import { Listeners } from '../support/listeners.js';
-import type { Observer } from '../support/observer.js';
-import { messageOf } from '../support/errors.js';
-import { standstillInWords } from '../support/standstill.js';
+import type { Clock, Timer } from '../../support/clock.js';
+import { Listeners } from '../../support/listeners.js';
+import type { Observer } from '../../support/observer.js';
+import { messageOf } from '../../support/errors.js';
+import { standstillInWords } from '../../support/standstill.js';
 import { type Fence, TenureHandle, type HeldTenure } from './held-tenure.js';
 import { judge, next, type Mastership, type MastershipEvent, type Tenure } from './mastership.state.js';
-import { believable, isLapsed, type Lease } from '../session/lease.js';
+import { believable, isLapsed, type Lease } from '../../session/lease.js';
 import { Span } from './span.js';
 
 /**

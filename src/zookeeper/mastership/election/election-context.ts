@@ -1,10 +1,10 @@
-import { hexId } from '../session/errors.js';
-import type { LeaseKeeper } from '../session/lease.js';
-import { NodeWatch } from '../session/node-watch.js';
-import type { Session } from '../session/session.js';
-import type { Clock } from '../support/clock.js';
-import { Latch } from '../support/latch.js';
-import type { Observation, Observer } from '../support/observer.js';
+import { hexId } from '../../session/errors.js';
+import type { LeaseKeeper } from '../../session/lease.js';
+import { NodeWatch } from '../../session/node-watch.js';
+import type { Session } from '../../session/session.js';
+import type { Clock } from '../../support/clock.js';
+import { Latch } from '../../support/latch.js';
+import type { Observation, Observer } from '../../support/observer.js';
 import type { ElectionZnodes } from './election.znodes.js';
 import type { LocalMastership } from './local-mastership.js';
 import type { Memory } from './memory.js';

@@ -1,4 +1,4 @@
-import { withParents } from '../session/parents.js';
+import { withParents } from '../../session/parents.js';
 
 /**
  * Where an election lives in the tree.

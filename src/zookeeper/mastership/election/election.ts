@@ -1,4 +1,4 @@
-import type { Sessions } from '../session/session.js';
+import type { Sessions } from '../../session/session.js';
 import type { HeldTenure } from './held-tenure.js';
 import type { Mastership } from './mastership.state.js';
 import type { ClusterMember } from './members.js';
