@@ -25,8 +25,8 @@ it.concurrent('with all guards, ticks are started once, only by a master, by a r
 it.concurrent('ticks are started twice when a run does not wait for its claim', async () => {
   using mutant = await mutantOf({
     file: 'dispatch/job-loop.js',
-    guard: 'if (result !== undefined && !(await this.meet(result, epoch, tenure)))',
-    instead: 'if (result !== undefined && (await this.meet(result, epoch, tenure), false))',
+    guard: 'if (result !== undefined && !(await this.meet(result, generation, tenure)))',
+    instead: 'if (result !== undefined && (await this.meet(result, generation, tenure), false))',
   });
   // Two masters have to start in the same moment: on a slow machine it may take some rounds.
   let found: readonly string[] = [];

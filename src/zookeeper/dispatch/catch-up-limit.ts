@@ -14,7 +14,7 @@ export const PLACE_MS = 5_000;
 export interface Waiter {
   readonly job: string;
   /** Called when its turn may have come. Cheap, and safe to call at any time. */
-  readonly look: () => void;
+  readonly wakeUp: () => void;
 }
 
 /** The right to begin one run. */
@@ -30,11 +30,11 @@ export interface Place {
 /**
  * Keeps the making-up after an outage from being a storm, and from being a standstill.
  *
- * A place is taken before the claim is sent, in the turn of the event loop in which it was seen to be free; so a hundred jobs that all look at one instant, at an
+ * A place is taken before the claim is sent, in the turn of the event loop in which it was seen to be free; so a hundred jobs that all decide at one instant, at an
  * election say, cannot all find it free. It is given back when the claim fails, when the run ends, or `PLACE_MS` after its start. Jobs wait in
  * line, in the order in which they came: a job that has had its turn goes to the end, and a newcomer takes no place that somebody in line could have.
  */
-export class Pace {
+export class CatchUpLimit {
   /** The places that are taken, with the jobs that have them. */
   private readonly taken = new Map<Place, string>();
   private line = new Set<Waiter>();
@@ -122,7 +122,7 @@ export class Pace {
     this.willTell = true;
     queueMicrotask(() => {
       this.willTell = false;
-      for (const waiter of this.next()) waiter.look();
+      for (const waiter of this.next()) waiter.wakeUp();
     });
   }
 }

@@ -6,7 +6,7 @@ import type { ElectionGate } from '../gate/election-gate.js';
 
 /** A replica whose clock is off says so, and hands the mastership over, this often at most for each election. */
 const REPEAT_MS = 60_000;
-/** How long a judgement by a fresh look at the ensemble's clock counts. */
+/** How long a judgement by a fresh reading of the ensemble's clock counts. */
 const FRESH_MS = 5_000;
 
 /** How this replica's wall clock stands to the ensemble's: `offMs` is positive when it is ahead. */
@@ -38,7 +38,7 @@ export class ClockGuard {
   ) {}
 
   /** No I/O as long as the clocks agree. Rejects as the write does that reads the ensemble's clock. */
-  judge(tenure: HeldTenure, gate: ElectionGate): ClockJudgement | Promise<ClockJudgement> {
+  check(tenure: HeldTenure, gate: ElectionGate): ClockJudgement | Promise<ClockJudgement> {
     const { fence } = tenure;
     if (fence === undefined) return GOOD;
     const ensembleMs = fence.session.ensembleTimeMs();
@@ -46,11 +46,11 @@ export class ClockGuard {
       this.fresh = undefined;
       return GOOD;
     }
-    const judgement = this.judgeAnew(fence);
-    return judgement instanceof Promise ? judgement.then((judged) => this.handOver(judged, gate)) : this.handOver(judgement, gate);
+    const judgement = this.checkAnew(fence);
+    return judgement instanceof Promise ? judgement.then((checked) => this.handOver(checked, gate)) : this.handOver(judgement, gate);
   }
 
-  private judgeAnew(fence: Fence): ClockJudgement | Promise<ClockJudgement> {
+  private checkAnew(fence: Fence): ClockJudgement | Promise<ClockJudgement> {
     if (this.fresh !== undefined && this.clock.monotonicMs() - this.fresh.atMs < FRESH_MS) return this.fresh.judgement;
     this.reading ??= this.read(fence).finally(() => (this.reading = undefined));
     return this.reading;

@@ -5,7 +5,7 @@ import { register, type Registered } from '../jobs/control/registration.js';
 import type { CatchUp } from '../jobs/control/question.js';
 import type { Elections } from '../mastership/election/election.js';
 import type { Waiting } from '../session/connected.js';
-import { Absent } from './gone-replicas.js';
+import { GoneReplicas } from './gone-replicas.js';
 import { ClockGuard } from './clock-guard.js';
 import { Declarations } from './declarations.js';
 import { ElectionGate } from '../gate/election-gate.js';
@@ -14,7 +14,7 @@ import { GatedJob, type Bound, type Method } from './gated-job.js';
 import { JobLoop } from './job-loop.js';
 import type { LoopParts } from './loop-parts.js';
 import { OwnRuns } from './own-runs.js';
-import { Pace } from './catch-up-limit.js';
+import { CatchUpLimit } from './catch-up-limit.js';
 import { Recent } from '../support/recent.js';
 import { UncoveredJobs } from './uncovered-jobs.js';
 
@@ -55,8 +55,8 @@ export class Dispatcher {
       ...parts,
       store,
       clockGuard: new ClockGuard(clock, observer, maxClockSkewMs),
-      pace: new Pace(clock),
-      absent: new Absent(store, clock),
+      catchUpLimit: new CatchUpLimit(clock),
+      goneReplicas: new GoneReplicas(store, clock),
     };
   }
 
@@ -132,7 +132,7 @@ export class Dispatcher {
 
   /** What a job waits for in catching up; undefined: for nothing, or on another replica. */
   catchUp(job: string): CatchUp | undefined {
-    return this.loopParts?.pace.waitOf(job);
+    return this.loopParts?.catchUpLimit.waitOf(job);
   }
 
   /**
@@ -188,7 +188,7 @@ export class Dispatcher {
     const scheduled = jobs.filter((job) => job.identity.kind !== undefined && job.isBound && job.loop === undefined);
     this.declarations.expect(scheduled);
     for (const job of scheduled) job.loop = this.loopOf(job, loopParts);
-    if (this.elections.claims.kind === 'process') for (const job of scheduled) job.loop?.look();
+    if (this.elections.claims.kind === 'process') for (const job of scheduled) job.loop?.wakeUp();
     else this.declarations.begin(scheduled);
     if (scheduled.length > 0) this.uncovered?.soon();
   }
@@ -204,7 +204,7 @@ export class Dispatcher {
       loopParts,
       this.runsOf(job.identity.name),
     );
-    loop.look();
+    loop.wakeUp();
     return loop;
   }
 

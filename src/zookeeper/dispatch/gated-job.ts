@@ -18,7 +18,7 @@ import type { JobLoop } from './job-loop.js';
 import { endedByAbort } from '../gate/outcome.js';
 import { refusal } from '../gate/refusal.js';
 import { LocalRuns } from './long-runs.js';
-import { RunOrders } from '../execution/run-setup.js';
+import { RunSetup } from '../execution/run-setup.js';
 import { RunLog } from '../execution/run-log.js';
 import { errorOf, reportEnd, unclaimedVerdictOf } from '../execution/run-reports.js';
 
@@ -64,7 +64,7 @@ export class GatedJob {
   /** Calls by other code that go on. */
   private called = 0;
   private queued: (() => void) | undefined;
-  private readonly orders: RunOrders;
+  private readonly setup: RunSetup;
   private readonly runLog: RunLog;
 
   constructor(
@@ -74,7 +74,7 @@ export class GatedJob {
   ) {
     this.runLog = new RunLog(parts, gate.election.key);
     // A job that was removed is not brought back by what its last run keeps.
-    this.orders = new RunOrders(identity, gate, parts, () => !this.forgotten.signal.aborted);
+    this.setup = new RunSetup(identity, gate, parts, () => !this.forgotten.signal.aborted);
     this.running = new LocalRuns(parts, identity);
   }
 
@@ -100,7 +100,7 @@ export class GatedJob {
   }
 
   /**
-   * The timer of the schedule has fired. On the master: with claims only a reason to look which ticks are due; else a run starts, and what it throws is logged, never
+   * The timer of the schedule has fired. On the master: with claims it only wakes the job's loop up; else a run starts, and what it throws is logged, never
    * thrown. Elsewhere: counts, calls nothing, and returns undefined.
    */
   fire(): unknown {
@@ -110,7 +110,7 @@ export class GatedJob {
       return undefined;
     }
     if (this.isClaimed) {
-      this.loop?.look();
+      this.loop?.wakeUp();
       return undefined;
     }
     return this.fireLocally(tenure, this.bound);
@@ -160,11 +160,11 @@ export class GatedJob {
 
   private runDirectly(tenure: HeldTenure, instance: unknown, method: Method, args: unknown[]): unknown {
     const isScheduled = this.identity.kind !== undefined;
-    const order = this.orders.make(tenure, { cause: 'direct', firstAttempt: 1 });
+    const request = this.setup.make(tenure, { cause: 'direct', firstAttempt: 1 });
     this.counts.started += 1;
     this.calls(1);
     const call = (run: JobRun): unknown => method.apply(instance, isScheduled && args[0] === undefined ? [run, ...args.slice(1)] : args);
-    return callDirectly(order, tenure, this.orders.execution(instance), call, (execution) => {
+    return callDirectly(request, tenure, this.setup.execution(instance), call, (execution) => {
       const { outcome, thrown, run } = execution;
       if (outcome !== 'ran' && !endedByAbort(thrown, run.signal)) this.counts.failed += 1;
       this.calls(-1);
@@ -183,7 +183,7 @@ export class GatedJob {
     const { tick } = entry;
     const { bound } = this;
     invariant(bound !== undefined, 'a run was claimed that nobody can carry out');
-    const order = this.orders.make(tenure, {
+    const request = this.setup.make(tenure, {
       cause: entry.cause,
       scheduledTime: tick && new Date(tick.dueMs),
       nominalTime: tick && schedule?.nominalTime(tick),
@@ -191,8 +191,8 @@ export class GatedJob {
       firstAttempt: (entry.attempted ?? 0) + 1,
     });
     this.counts.started += 1;
-    const logEnd = this.runLog.starts(order, tenure);
-    void execute({ ...order, through: bound.through }, tenure, this.orders.execution(bound.instance), (execution) => {
+    const logEnd = this.runLog.starts(request, tenure);
+    void execute({ ...request, through: bound.through }, tenure, this.setup.execution(bound.instance), (execution) => {
       this.ended(execution);
       logEnd(execution);
       ended(this.finished(entry, execution));
@@ -232,9 +232,9 @@ export class GatedJob {
   private runLocally(tenure: HeldTenure, { instance, through }: Bound): Promise<void> | undefined {
     const leave = this.running.enter(tenure.token);
     this.counts.started += 1;
-    const order = this.orders.make(tenure, { cause: 'schedule', scheduledTime: this.latestTick(), firstAttempt: 1 });
-    const logEnd = this.runLog.starts(order, tenure);
-    return execute({ ...order, through }, tenure, this.orders.execution(instance), (execution) => {
+    const request = this.setup.make(tenure, { cause: 'schedule', scheduledTime: this.latestTick(), firstAttempt: 1 });
+    const logEnd = this.runLog.starts(request, tenure);
+    return execute({ ...request, through }, tenure, this.setup.execution(instance), (execution) => {
       leave();
       this.ended(execution);
       logEnd(execution);

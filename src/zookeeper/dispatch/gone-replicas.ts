@@ -4,11 +4,11 @@ import type { Clock } from '../support/clock.js';
 import type { Fence } from '../mastership/election/held-tenure.js';
 import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../session/lease-length.js';
 
-/** How many names of absent replicas are remembered; a forgotten one is waited for anew. */
+/** How many names of gone replicas are remembered; a forgotten one is waited for anew. */
 const MAX_REMEMBERED = 1_000;
 
 /** Of the replicas that were asked about. */
-export interface Absence {
+export interface Gone {
   /** For long enough: their runs may be taken over. */
   readonly gone: ReadonlySet<string>;
   /** Not long enough yet. */
@@ -16,10 +16,10 @@ export interface Absence {
   /** `host:port` of those that are gone, by the name of their member node, where it is known. */
   readonly addresses: ReadonlyMap<string, string>;
   /** When the next of these may be gone. */
-  readonly lookAgainInMs: number | undefined;
+  readonly askAgainInMs: number | undefined;
 }
 
-export const NONE_GONE: Absence = { gone: new Set(), waiting: new Set(), addresses: new Map(), lookAgainInMs: undefined };
+export const NONE_GONE: Gone = { gone: new Set(), waiting: new Set(), addresses: new Map(), askAgainInMs: undefined };
 
 /** One list of the members serves all jobs that ask within this and had their record before the list was asked for. */
 const SHARED_MS = 200;
@@ -40,7 +40,7 @@ interface MemberList {
  * A list of the members says nothing about a replica that has come since it was asked for, and such a one may have claimed a run already. So a list counts for a
  * record only if it was asked for when that record had been read: who claims has its member node first, and a session reads nothing older than it has read before.
  */
-export class Absent {
+export class GoneReplicas {
   private readonly sinceMs = new Map<string, number>();
   private readonly addressesSeen = new Map<string, string>();
   private latest: MemberList | undefined;
@@ -57,14 +57,14 @@ export class Absent {
   }
 
   /** Which of the replicas that these runs name are gone. `readAt`: the `moment` at which the record that names them was there. */
-  async among(running: readonly RunEntry[], election: string, readAt: number, fence?: Pick<Fence, 'holderOf'>): Promise<Absence> {
+  async among(running: readonly RunEntry[], election: string, readAt: number, fence?: Pick<Fence, 'holderOf'>): Promise<Gone> {
     const living = await this.members(readAt);
     for (const { name, address } of living) remember(this.addressesSeen, name, address);
     const present = new Set(living.map((member) => member.name));
     const addresses = new Map<string, string>();
     const gone = new Set<string>();
     const waiting = new Set<string>();
-    let lookAgainInMs: number | undefined;
+    let askAgainInMs: number | undefined;
     for (const entry of running) {
       if (!isHeld(entry)) continue;
       const { member } = entry.holder;
@@ -78,9 +78,9 @@ export class Absent {
       if (address !== undefined && address !== '') addresses.set(member, address);
       const leftMs = entry.election === election ? 0 : sinceMs + waitMsFor(LONGEST_OLD_LEASE_MS) - this.clock.monotonicMs();
       (leftMs <= 0 ? gone : waiting).add(member);
-      if (leftMs > 0) lookAgainInMs = Math.min(lookAgainInMs ?? leftMs, leftMs);
+      if (leftMs > 0) askAgainInMs = Math.min(askAgainInMs ?? leftMs, leftMs);
     }
-    return { gone, waiting, addresses, lookAgainInMs };
+    return { gone, waiting, addresses, askAgainInMs };
   }
 
   private members(readAt: number): Promise<readonly MemberView[]> {

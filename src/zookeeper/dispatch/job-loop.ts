@@ -6,11 +6,11 @@ import type { Situation } from '../jobs/decide/plan.js';
 import type { StoredVerdict } from '../jobs/record/verdict.js';
 import type { Schedule } from '../jobs/schedule/schedule.js';
 import type { HeldTenure } from '../mastership/election/held-tenure.js';
-import { NONE_GONE, type Absence } from './gone-replicas.js';
+import { NONE_GONE, type Gone } from './gone-replicas.js';
 import { Claims } from './claims.js';
 import type { ElectionGate } from '../gate/election-gate.js';
 import { inputOf, GONE, pauseAfter, retryDelayMs, UNREAD, type LoopJob, type LoopParts } from './loop-parts.js';
-import { MAX_SLEEP_MS, Reasons } from './wake-ups.js';
+import { MAX_SLEEP_MS, WakeUps } from './wake-ups.js';
 import { KnownSchedule } from './known-schedule.js';
 import { LongRuns } from './long-runs.js';
 import { Obstacles } from './obstacles.js';
@@ -23,9 +23,9 @@ import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable
 /**
  * One job on this replica: the only place that decides about its ticks and writes them down here.
  *
- * Everything that happens (a timer, a fire of the schedule, an election, a reconnect, an operator's order, the end of a run) is only a reason to
- * look. A look asks for the tenure, takes the record as known, lets `decide` say what to write, writes it in one transaction that ZooKeeper refuses if anything
- * has moved, and only then starts what was claimed. Looks of one job never run beside each other.
+ * Everything that happens (a timer, a fire of the schedule, an election, a reconnect, an operator's command, the end of a run) only wakes it up.
+ * Awake, it asks for the tenure, takes the record as known, lets `decide` say what to write, writes that in one transaction, which ZooKeeper
+ * refuses if anything has moved, and only then starts what was claimed. Two decisions about one job are never under way at once.
  */
 export class JobLoop {
   /** The record as last read. */
@@ -35,14 +35,14 @@ export class JobLoop {
   private held: HeldTenure | undefined;
   private saidClock = false;
   private behindSinceMs: number | undefined;
-  private isLooking = false;
-  private looking = Promise.resolve();
-  private lookAgain = false;
+  private isDeciding = false;
+  private deciding = Promise.resolve();
+  private decideAgain = false;
   private phase: 'open' | 'retired' | 'closed' = 'open';
   private failures = 0;
   private readonly unwatch: (() => void)[] = [];
   private readonly waiter: Waiter;
-  private readonly reasons: Reasons;
+  private readonly wakeUps: WakeUps;
   private readonly registrar: Registrar;
   private readonly claims: Claims;
   private readonly longRuns: LongRuns;
@@ -59,49 +59,49 @@ export class JobLoop {
     private readonly parts: LoopParts,
     readonly runs: OwnRuns = new OwnRuns(),
   ) {
-    runs.onEnd = this.look;
-    this.waiter = { job: job.identity.name, look: this.look };
-    this.reasons = new Reasons(parts, this.waiter, this.outdated);
+    runs.onEnd = this.wakeUp;
+    this.waiter = { job: job.identity.name, wakeUp: this.wakeUp };
+    this.wakeUps = new WakeUps(parts, this.waiter, this.outdated);
     this.registrar = new Registrar(job, parts.clock);
     this.claims = new Claims(parts, job.identity.name, runs);
     this.longRuns = new LongRuns(parts, job.identity.name);
     this.schedule = new KnownSchedule(job.identity.name, parts.observer);
     this.obstacles = new Obstacles(parts.clock, parts.address, gate.availability, gate.ask() !== undefined);
     gate.loops.add(this);
-    this.unwatchElection = gate.election.onChange(this.look);
+    this.unwatchElection = gate.election.onChange(this.wakeUp);
   }
 
   /** Calls `then` once the record was read, or the later one for the same `what`; drops it when the mastership ends before. */
   afterRead(what: unknown, then: () => void): void {
     this.cache.afterRead(what, then);
-    this.look();
+    this.wakeUp();
   }
 
-  /** A reason to look has come up. Cheap, and safe to call at any time. */
-  readonly look = (): void => {
-    this.lookAgain = true;
-    if (!this.isLooking && this.phase !== 'closed') this.looking = this.run();
+  /** Something has happened: decides anew. Cheap, and safe to call at any time. */
+  readonly wakeUp = (): void => {
+    this.decideAgain = true;
+    if (!this.isDeciding && this.phase !== 'closed') this.deciding = this.run();
   };
 
   /** A run without a claim has ended: notes its failure, or its success where `maxSilenceMs` wants to know. */
   note(report: StoredVerdict | undefined, succeededMs: number | undefined): void {
     if (report !== undefined) this.runs.report(report);
     if (succeededMs !== undefined) this.succeededMs = succeededMs;
-    if (report !== undefined || this.job.identity.rules.maxSilenceMs !== undefined) this.look();
+    if (report !== undefined || this.job.identity.rules.maxSilenceMs !== undefined) this.wakeUp();
   }
 
   /** Resolves when each run here that is over has its verdict, and no claim is under way that would be given back; or after `limitMs`. */
   async flushed(limitMs: number): Promise<void> {
-    if (this.runs.isWritten && !this.isLooking) return;
-    this.look();
+    if (this.runs.isWritten && !this.isDeciding) return;
+    this.wakeUp();
     await this.runs.told(this.parts.clock, limitMs);
   }
 
   /** Decides about nothing any more. Closes when its last run has ended and has its verdict. Resolves when nothing else of it is under way. */
   retire(): Promise<void> {
     if (this.phase === 'open') this.phase = 'retired';
-    this.look();
-    return this.looking;
+    this.wakeUp();
+    return this.deciding;
   }
 
   /** For good. What has no verdict yet is left to whoever gets the runs from here, or to the next master. */
@@ -115,16 +115,16 @@ export class JobLoop {
   }
 
   private async run(): Promise<void> {
-    this.isLooking = true;
+    this.isDeciding = true;
     try {
-      while (this.lookAgain && this.phase !== 'closed') {
-        this.lookAgain = false;
+      while (this.decideAgain && this.phase !== 'closed') {
+        this.decideAgain = false;
         await this.step();
       }
     } catch (thrown) {
       this.retryAfter(thrown);
     } finally {
-      this.isLooking = false;
+      this.isDeciding = false;
       if (this.runs.isWritten) this.runs.tell();
       if (this.phase === 'retired' && this.runs.isIdle) this.close();
     }
@@ -135,31 +135,31 @@ export class JobLoop {
     if (tenure === undefined) return this.settleOnly();
     if (this.held !== tenure) this.enter(tenure);
     this.obstacles.asks();
-    const judged = this.parts.clockGuard.judge(tenure, this.gate);
-    if ((judged instanceof Promise ? await judged : judged).kind === 'off') {
+    const checked = this.parts.clockGuard.check(tenure, this.gate);
+    if ((checked instanceof Promise ? await checked : checked).kind === 'off') {
       // Nothing is decided, and nothing written. The guard has told, and hands over.
       if (!this.saidClock) reportClockOff(this.parts, this.job.identity);
       this.saidClock = true;
-      return this.reasons.pause(MAX_SLEEP_MS);
+      return this.wakeUps.pause(MAX_SLEEP_MS);
     }
     if (this.registrar.isDue(this.cache.view, this.cache.cursorSeen))
       await this.registrar.register({ cursor: this.cache.cursorSeen, running: this.runs.live, pause: this.cache.pause });
-    const { epoch } = this.cache;
-    const view = this.cache.view ?? (await this.load(epoch));
+    const { generation } = this.cache;
+    const view = this.cache.view ?? (await this.load(generation));
     if (view === undefined) return;
     const others = view.record.running.filter(({ claim }) => !this.runs.has(claim));
-    const ask = (): Promise<Absence> => this.parts.absent.among(others, this.gate.digest, this.cache.seenAt, tenure.fence);
+    const ask = (): Promise<Gone> => this.parts.goneReplicas.among(others, this.gate.digest, this.cache.seenAt, tenure.fence);
     const absence = others.length === 0 ? NONE_GONE : await ask();
-    await this.carryOut(this.situation(view, tenure, absence), epoch, tenure, absence);
+    await this.carryOut(this.situation(view, tenure, absence), generation, tenure, absence);
   }
 
   /** Elsewhere than on the master: only what became of this replica's own runs is written down. */
   private async settleOnly(): Promise<void> {
     if (this.held !== undefined) this.leave();
     if (this.runs.isWritten) return;
-    const { epoch } = this.cache;
+    const { generation } = this.cache;
     const view = viewIn(await this.parts.store.load(this.job.identity.name));
-    if (view !== undefined) return this.carryOut(this.situation(view, undefined, NONE_GONE), epoch, undefined, NONE_GONE);
+    if (view !== undefined) return this.carryOut(this.situation(view, undefined, NONE_GONE), generation, undefined, NONE_GONE);
     const { finished, reports } = this.runs;
     reportLost(this.parts.observer, this.job.identity.name, finished.length + reports.length);
     this.runs.forget(finished, reports);
@@ -168,7 +168,7 @@ export class JobLoop {
   private enter(tenure: HeldTenure): void {
     this.leave();
     this.held = tenure;
-    this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, () => (this.registrar.doubt(), this.reasons.readAgain())));
+    this.unwatch.push(this.parts.store.watchControl(this.job.identity.name, () => (this.registrar.doubt(), this.wakeUps.readAgain())));
     if (tenure.fence !== undefined) this.unwatch.push(tenure.fence.session.onAttached(this.outdated));
   }
 
@@ -179,38 +179,38 @@ export class JobLoop {
     this.obstacles.leave();
     this.behindSinceMs = undefined;
     this.cache.forget();
-    this.reasons.clear();
+    this.wakeUps.clear();
     for (const release of this.unwatch.splice(0)) release();
   }
 
   private readonly outdated = (): void => {
     this.cache.outdate();
-    this.look();
+    this.wakeUp();
   };
 
-  private async load(epoch: number): Promise<JobView | undefined> {
+  private async load(generation: number): Promise<JobView | undefined> {
     const loaded = await this.parts.store.load(this.job.identity.name);
     const view = viewIn(loaded);
-    if (view !== undefined) this.cache.saw(view, epoch, this.parts.absent.moment);
+    if (view !== undefined) this.cache.saw(view, generation, this.parts.goneReplicas.moment);
     if (view !== undefined && this.registrar.isDue(view, this.cache.cursorSeen)) {
-      this.lookAgain = true;
+      this.decideAgain = true;
       return undefined;
     }
     if (loaded.kind === 'unreadable') {
       reportUnreadable(this.parts.observer, this.job.identity.name, loaded.problem);
       this.registrar.forget();
-      this.reasons.pause(MAX_SLEEP_MS);
+      this.wakeUps.pause(MAX_SLEEP_MS);
     } else if (view === undefined) {
       // Deleted: it is made anew, with the ensemble's present time as its floor.
       this.registrar.forget();
-      this.lookAgain = true;
+      this.decideAgain = true;
       return undefined;
     }
     this.cache.read();
     return view;
   }
 
-  private situation(view: JobView, tenure: HeldTenure | undefined, { gone, addresses }: Absence): Situation {
+  private situation(view: JobView, tenure: HeldTenure | undefined, { gone, addresses }: Gone): Situation {
     const { identity } = this.job;
     return {
       view,
@@ -223,7 +223,7 @@ export class JobLoop {
       succeededMs: this.succeededMs,
       gone,
       addresses,
-      mayCatchUp: this.parts.pace.hasRoomFor(this.waiter),
+      mayCatchUp: this.parts.catchUpLimit.hasRoomFor(this.waiter),
       behindSinceMs: this.behindSinceMs,
       obstacles: this.obstacles.list(),
       disabled: identity.disabled,
@@ -231,13 +231,13 @@ export class JobLoop {
     };
   }
 
-  private async carryOut(situation: Situation, epoch: number, tenure: HeldTenure | undefined, absence: Absence): Promise<void> {
+  private async carryOut(situation: Situation, generation: number, tenure: HeldTenure | undefined, absence: Gone): Promise<void> {
     const plan = decide(situation);
     // In the same turn of the event loop in which the situation has said that there is one, and before the claim is sent.
-    const place = plan.catchesUp ? this.parts.pace.take(this.waiter) : undefined;
+    const place = plan.catchesUp ? this.parts.catchUpLimit.take(this.waiter) : undefined;
     try {
       const result = await this.claims.write(situation, plan, tenure);
-      if (result !== undefined && !(await this.meet(result, epoch, tenure))) {
+      if (result !== undefined && !(await this.meet(result, generation, tenure))) {
         if (result.kind === 'moved' || result.kind === 'unknown') place?.missed();
         return this.claims.unmade(result, situation, plan);
       }
@@ -254,24 +254,24 @@ export class JobLoop {
     } finally {
       place?.release();
     }
-    if (plan.again) this.lookAgain = true;
+    if (plan.again) this.decideAgain = true;
     if (tenure === undefined || this.held !== tenure) return;
     this.longRuns.look(plan, situation);
-    this.reasons.await(plan, absence);
+    this.wakeUps.await(plan, absence);
   }
 
-  /** True when the change has been made. Otherwise sees to the next look. */
-  private async meet(result: WriteResult, epoch: number, tenure: HeldTenure | undefined): Promise<boolean> {
+  /** True when the change has been made. Otherwise sees to the next decision. */
+  private async meet(result: WriteResult, generation: number, tenure: HeldTenure | undefined): Promise<boolean> {
     if (result.kind === 'written') {
-      if (this.held !== undefined) this.cache.saw(result.view, epoch, this.parts.absent.moment);
+      if (this.held !== undefined) this.cache.saw(result.view, generation, this.parts.goneReplicas.moment);
       return true;
     }
     this.cache.outdate();
     if (result.kind === 'refused') await tenure?.fence?.refused();
     this.failures += result.kind === 'refused' ? 1 : 0;
     const pauseMs = pauseAfter(result, this.failures);
-    if (pauseMs === undefined) this.lookAgain = true;
-    else this.reasons.pause(pauseMs);
+    if (pauseMs === undefined) this.decideAgain = true;
+    else this.wakeUps.pause(pauseMs);
     return false;
   }
 
@@ -292,6 +292,6 @@ export class JobLoop {
     if (this.phase === 'closed') return;
     const delayMs = retryDelayMs(this.failures++);
     reportFailure(this.parts.observer, this.job.identity.name, thrown, delayMs, this.failures);
-    this.reasons.pause(delayMs);
+    this.wakeUps.pause(delayMs);
   }
 }

@@ -10,9 +10,9 @@ import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import { backoffMs } from '../support/backoff.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
-import type { Absent } from './gone-replicas.js';
+import type { GoneReplicas } from './gone-replicas.js';
 import type { ClockGuard } from './clock-guard.js';
-import type { Pace } from './catch-up-limit.js';
+import type { CatchUpLimit } from './catch-up-limit.js';
 
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
@@ -26,8 +26,8 @@ export interface LoopParts {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly clockGuard: ClockGuard;
-  readonly pace: Pace;
-  readonly absent: Absent;
+  readonly catchUpLimit: CatchUpLimit;
+  readonly goneReplicas: GoneReplicas;
   /** `host:port` of this replica. */
   readonly address: string;
 }
@@ -64,9 +64,9 @@ export function retryDelayMs(failures: number): number {
   return backoffMs(failures, FIRST_RETRY_MS, MAX_RETRY_MS);
 }
 
-/** How long it waits after a write that was not made; undefined: it looks again at once. */
+/** How long it waits after a write that was not made; undefined: it decides anew at once. */
 export function pauseAfter({ kind }: WriteResult, refusals: number): number | undefined {
-  // The reattachment, or the next tenure, is a reason to look; the pause is for the case that neither comes.
+  // The reattachment, or the next tenure, wakes it up; the pause is for the case that neither comes.
   if (kind === 'unsent') return MAX_RETRY_MS;
   return refusals > FREE_REFUSALS ? retryDelayMs(refusals - FREE_REFUSALS) : undefined;
 }

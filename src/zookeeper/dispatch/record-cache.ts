@@ -3,7 +3,7 @@ import type { KnownPause } from '../jobs/record/changes.js';
 import { laterTick, type Tick } from '../jobs/schedule/tick.js';
 
 /**
- * The job's record as this master knows it. What is cached need not be right: every write is conditional on it. But an operator's order must not go unnoticed: when
+ * The job's record as this master knows it. What is cached need not be right: every write is conditional on it. But an operator's command must not go unnoticed: when
  * the record was declared out of date while a read or write was under way, the outcome of that is not kept.
  */
 export class RecordCache {
@@ -21,7 +21,7 @@ export class RecordCache {
   }
 
   /** Changes whenever the record was declared out of date. */
-  get epoch(): number {
+  get generation(): number {
     return this.age;
   }
 
@@ -56,10 +56,10 @@ export class RecordCache {
     return this.at;
   }
 
-  /** Keeps what a read or a write that began at `epoch` has shown. `moment`: the present one of `Absent`. */
-  saw(view: JobView, epoch: number, moment: number): void {
+  /** Keeps what a read or a write that began at this `generation` has shown. `moment`: the present one of `GoneReplicas`. */
+  saw(view: JobView, generation: number, moment: number): void {
     this.at = moment;
-    if (epoch === this.age) this.kept = view;
+    if (generation === this.age) this.kept = view;
     this.lastRead = view;
     if (view.record.cursor !== undefined) this.seen = laterTick(view.record.cursor, this.seen);
   }

@@ -54,7 +54,7 @@ const RETURNED: Settled = { kind: 'returned' };
 export function runAttempts(parts: AttemptsParts, limit: Limit): AttemptsResult | Promise<AttemptsResult> {
   const settled = attemptOnce(parts, parts.firstAttempt);
   if (settled instanceof Promise) return goOn(parts, limit, settled);
-  const result = judge(settled, parts.firstAttempt, limit, parts.signal);
+  const result = attemptResult(settled, parts.firstAttempt, limit, parts.signal);
   if (mayRetry(parts, result, limit)) return goOn(parts, limit, Promise.resolve(settled));
   return result;
 }
@@ -62,11 +62,11 @@ export function runAttempts(parts: AttemptsParts, limit: Limit): AttemptsResult 
 async function goOn(parts: AttemptsParts, limit: Limit, first: Promise<Settled>): Promise<AttemptsResult> {
   let settled = await first;
   for (let attempt = parts.firstAttempt; ; attempt += 1) {
-    const result = judge(settled, attempt, limit, parts.signal);
+    const result = attemptResult(settled, attempt, limit, parts.signal);
     if (!mayRetry(parts, result, limit)) return result;
     await pause(parts, attempt, result.thrown);
     // The abort may have come during the pause.
-    if (parts.signal.signal.aborted) return judge(settled, attempt, limit, parts.signal);
+    if (parts.signal.signal.aborted) return attemptResult(settled, attempt, limit, parts.signal);
     settled = await attemptOnce(parts, attempt + 1);
   }
 }
@@ -110,7 +110,7 @@ function attemptOnce({ once }: AttemptsParts, attempt: number): Settled | Promis
   }
 }
 
-function judge(settled: Settled, attempt: number, limit: Limit, signal: RunSignal): AttemptsResult {
+function attemptResult(settled: Settled, attempt: number, limit: Limit, signal: RunSignal): AttemptsResult {
   const thrown = settled.kind === 'threw' ? settled.thrown : undefined;
   if (limit.hasStruck) return { outcome: 'failed', reason: 'timeout', attempt, thrown };
   if (settled.kind === 'returned') return { outcome: 'ran', reason: undefined, attempt, thrown };

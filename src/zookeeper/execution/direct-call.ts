@@ -1,6 +1,6 @@
 import { insideRun, type JobRun } from '../jobs/run/job-run.js';
 import type { HeldTenure } from '../mastership/election/held-tenure.js';
-import { beginWork, makeRun, type Execution, type ExecutionParts, type Order } from './execution.js';
+import { beginWork, makeRun, type Execution, type ExecutionParts, type RunRequest } from './execution.js';
 import { isThenable } from '../gate/outcome.js';
 
 /**
@@ -8,20 +8,20 @@ import { isThenable } from '../gate/outcome.js';
  * that has returned or its promise has settled.
  */
 export function callDirectly(
-  order: Omit<Order, 'through'>,
+  request: Omit<RunRequest, 'through'>,
   tenure: HeldTenure,
   parts: ExecutionParts,
   call: (run: JobRun) => unknown,
   ended: (execution: Execution) => void,
 ): unknown {
-  const work = beginWork(order, tenure, parts);
-  const run = makeRun(order, order.firstAttempt, work, parts.clock);
+  const work = beginWork(request, tenure, parts);
+  const run = makeRun(request, request.firstAttempt, work, parts.clock);
   const startedMs = parts.clock.wallMs();
   const end = (outcome: Execution['outcome'], thrown?: unknown): void => {
     const durationMs = Math.round(parts.clock.monotonicMs() - work.startedMs);
-    order.over();
+    request.over();
     try {
-      ended({ outcome, reason: undefined, attempt: order.firstAttempt, startedMs, durationMs, thrown, value: undefined, run });
+      ended({ outcome, reason: undefined, attempt: request.firstAttempt, startedMs, durationMs, thrown, value: undefined, run });
     } finally {
       work.end();
     }

@@ -16,7 +16,7 @@ import { isPromise, settle } from '../gate/outcome.js';
 import { Passage, type Attempted, type Call, type Passed } from './passage.js';
 
 /** A run that is to be carried out now, under a tenure. */
-export interface Order {
+export interface RunRequest {
   readonly job: string;
   readonly cause: RunCause;
   readonly scheduledTime?: Date | undefined;
@@ -62,7 +62,7 @@ export interface LiveRun extends Work {
 }
 
 /**
- * Where runs start: outside of everything. What makes a replica start a run (an order from a request, the end of another run, a timer that one of them has left) must not
+ * Where runs start: outside of everything. What makes a replica start a run (a command from a request, the end of another run, a timer that one of them has left) must not
  * lend its async context to the run: a monitor would count it as a part of a request that is long over, and `JobRun.current()` would be of another job.
  */
 const outside = new AsyncResource('nestjs-cluster-cron');
@@ -96,12 +96,12 @@ interface RunningWork extends LiveRun {
 }
 
 /** Begins a run's part in the work in progress; `end` takes it out again. */
-export function beginWork(order: Pick<Order, 'job'>, tenure: HeldTenure, parts: ExecutionParts): RunningWork {
+export function beginWork(request: Pick<RunRequest, 'job'>, tenure: HeldTenure, parts: ExecutionParts): RunningWork {
   const { gate, clock } = parts;
   const runs: JobRun[] = [];
   const signal = new RunSignal(tenure, (why) => new MastershipLostError(gate.election.key, tenure.token, why));
   const work: RunningWork = {
-    what: order.job,
+    what: request.job,
     runs,
     startedMs: clock.monotonicMs(),
     abort: (reason: Error) => signal.abort(reason),
@@ -122,20 +122,20 @@ export function beginWork(order: Pick<Order, 'job'>, tenure: HeldTenure, parts: 
 }
 
 /** Makes the `JobRun` of one attempt. */
-export function makeRun(order: Omit<Order, 'through'>, attempt: number, work: RunningWork, clock: Clock): JobRun {
+export function makeRun(request: Omit<RunRequest, 'through'>, attempt: number, work: RunningWork, clock: Clock): JobRun {
   const run = new JobRun({
-    job: order.job,
+    job: request.job,
     election: work.gate.election.key,
     firedTime: new Date(clock.wallMs()),
-    cause: order.cause,
+    cause: request.cause,
     tenure: work.tenure,
     signal: work.signal,
-    scheduledTime: order.scheduledTime,
-    nominalTime: order.nominalTime,
+    scheduledTime: request.scheduledTime,
+    nominalTime: request.nominalTime,
     attempt,
-    input: order.input,
-    checkpoint: order.checkpoint(work.signal),
-    progress: order.progress,
+    input: request.input,
+    checkpoint: request.checkpoint(work.signal),
+    progress: request.progress,
   });
   work.runs.push(run);
   live.set(run, work);
@@ -148,33 +148,33 @@ export function makeRun(order: Omit<Order, 'through'>, attempt: number, work: Ru
  * which never rejects.
  */
 export function execute(
-  order: Order,
+  request: RunRequest,
   tenure: HeldTenure,
   parts: ExecutionParts,
   ended: (execution: Execution) => void,
 ): Promise<void> | undefined {
-  return outside.runInAsyncScope(() => executeHere(order, tenure, parts, ended));
+  return outside.runInAsyncScope(() => executeHere(request, tenure, parts, ended));
 }
 
 function executeHere(
-  order: Order,
+  request: RunRequest,
   tenure: HeldTenure,
   parts: ExecutionParts,
   ended: (execution: Execution) => void,
 ): Promise<void> | undefined {
-  const work = beginWork(order, tenure, parts);
+  const work = beginWork(request, tenure, parts);
   const { signal } = work;
   const startedMs = parts.clock.wallMs();
-  const limit = new Limit({ ...parts, job: order.job, signal, overdue: order.overdue });
-  const first = makeRun(order, order.firstAttempt, work, parts.clock);
+  const limit = new Limit({ ...parts, job: request.job, signal, overdue: request.overdue });
+  const first = makeRun(request, request.firstAttempt, work, parts.clock);
   let run = first;
   let over: (() => void) | undefined;
   let isOver = false;
   const finish = (passed: Passed, attempted: Attempted | undefined): void => {
     limit.cancel();
-    const result = resultOf(order, passed, attempted?.result, limit, signal);
+    const result = resultOf(request, passed, attempted?.result, limit, signal);
     const durationMs = Math.round(parts.clock.monotonicMs() - work.startedMs);
-    order.over();
+    request.over();
     try {
       ended({ ...result, reason: reasonOf(result, signal), startedMs, durationMs, value: attempted?.value, run });
     } finally {
@@ -187,13 +187,13 @@ function executeHere(
     let value: unknown;
     const result = runAttempts(
       {
-        ...order,
+        ...request,
         clock: parts.clock,
         rules: parts.rules,
         signal,
         between: (rest) => between(rest, work),
         once: (attempt) => {
-          if (attempt !== run.attempt) run = makeRun(order, attempt, work, parts.clock);
+          if (attempt !== run.attempt) run = makeRun(request, attempt, work, parts.clock);
           const returned = insideRun(run, () => settle(call(run), signal.signal));
           return isPromise(returned) ? returned.then((settled) => (value = settled)) : (value = returned);
         },
@@ -205,7 +205,7 @@ function executeHere(
   // The end of the run is handled outside of the run, too: what it leads to belongs to no run.
   work.passage = new Passage({ signal: signal.signal, attempts, ended: (...how) => outside.runInAsyncScope(() => finish(...how)) });
   const { passage } = work;
-  insideRun(first, () => passage.start(() => order.through(first)));
+  insideRun(first, () => passage.start(() => request.through(first)));
   return isOver ? undefined : new Promise((resolve) => (over = resolve));
 }
 
@@ -214,7 +214,7 @@ function executeHere(
  * what the method throws does not make it a success.
  */
 function resultOf(
-  { job, firstAttempt }: Order,
+  { job, firstAttempt }: RunRequest,
   passed: Passed,
   reached: AttemptsResult | undefined,
   limit: Limit,

@@ -1,7 +1,7 @@
 import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import type { Clock } from '../support/clock.js';
 import type { Observation, Observer } from '../support/observer.js';
-import type { Execution, Order } from './execution.js';
+import type { Execution, RunRequest } from './execution.js';
 
 /** Which runs' starts and successes are logged at LOG rather than DEBUG (`ZookeeperModule.forRoot({ logRuns })`). */
 export type RunLogging = 'all' | 'seldom' | 'none';
@@ -21,7 +21,7 @@ export class RunLog {
   ) {}
 
   /** A run starts now. The function returned tells of its end. */
-  starts({ job, cause, scheduledTime, firstAttempt }: Omit<Order, 'through'>, { token }: HeldTenure): (execution: Execution) => void {
+  starts({ job, cause, scheduledTime, firstAttempt }: Omit<RunRequest, 'through'>, { token }: HeldTenure): (execution: Execution) => void {
     const level = this.level();
     const scheduled = scheduledTime?.toISOString();
     const fields = { job, election: this.election, token: token.toString(), scheduled, cause, attempt: firstAttempt };

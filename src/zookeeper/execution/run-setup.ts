@@ -7,11 +7,11 @@ import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import type { ElectionGate } from '../gate/election-gate.js';
-import type { ExecutionParts, Order } from './execution.js';
+import type { ExecutionParts, RunRequest } from './execution.js';
 import { reportOverdue, reportRetry } from './run-reports.js';
 
 /** Makes what the runs of one job need: their checkpoint, their progress, and who is told of what happens to them. */
-export class RunOrders {
+export class RunSetup {
   private readonly memory = new MemoryCheckpoint();
 
   constructor(
@@ -24,8 +24,8 @@ export class RunOrders {
 
   make(
     tenure: HeldTenure,
-    given: Pick<Order, 'cause' | 'scheduledTime' | 'nominalTime' | 'input' | 'firstAttempt'>,
-  ): Omit<Order, 'through'> {
+    given: Pick<RunRequest, 'cause' | 'scheduledTime' | 'nominalTime' | 'input' | 'firstAttempt'>,
+  ): Omit<RunRequest, 'through'> {
     const { name } = this.identity;
     const { store, clock, observer } = this.parts;
     const progress = store && new Progress({ store, job: name, tenure, clock, observer, mayCreate: this.mayCreate });

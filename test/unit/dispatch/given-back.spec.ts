@@ -109,7 +109,7 @@ describe('a run that was cut short', () => {
     const entry: RunEntry = { ...claimed, holder: heldBy('version~dead'), election: 'other', token: 3n };
     await store.edit({ running: [entry], cursor: tick });
     replica.job.loop?.cache.outdate();
-    replica.job.loop?.look();
+    replica.job.loop?.wakeUp();
     await replica.pass(60);
     const [verdict] = await verdicts(store, JOB);
     expect(verdict).toMatchObject({ outcome: 'interrupted', reason: 'replica gone', claimedTime: new Date(entry.startedMs) });

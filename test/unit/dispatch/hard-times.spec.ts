@@ -186,8 +186,8 @@ describe('a replica whose clock is off', () => {
       },
     } as unknown as HeldTenure;
     const judgeAll = async (): Promise<void> => {
-      const judged = await Promise.all(gates.map(async (gate) => guard.judge(tenure, gate)));
-      expect(judged.map(({ kind }) => kind)).toEqual(['off', 'off', 'off']);
+      const checked = await Promise.all(gates.map(async (gate) => guard.check(tenure, gate)));
+      expect(checked.map(({ kind }) => kind)).toEqual(['off', 'off', 'off']);
     };
     await judgeAll();
     expect(resigned).toEqual(['A', 'B', 'C']);
@@ -205,7 +205,7 @@ describe('a replica whose clock is off', () => {
 describe('a replica whose clock and that of ZooKeeper differ', () => {
   const HOUR_MS = 3_600_000;
 
-  async function judged(others: readonly number[]): Promise<{ readonly kind: string; readonly events: string[] }> {
+  async function checked(others: readonly number[]): Promise<{ readonly kind: string; readonly events: string[] }> {
     const clock = new HandClock();
     const events: string[] = [];
     const guard = new ClockGuard(clock, { observe: ({ event }) => events.push(event) }, 30_000);
@@ -215,7 +215,7 @@ describe('a replica whose clock and that of ZooKeeper differ', () => {
       readEnsembleTime: async () => clock.wallMs() - HOUR_MS,
       clocks: async () => ({ own: { host: 'a', offMs: HOUR_MS }, others: others.map((offMs, i) => ({ host: `b${i}`, offMs })) }),
     };
-    const { kind } = await guard.judge({ fence } as unknown as HeldTenure, gate);
+    const { kind } = await guard.check({ fence } as unknown as HeldTenure, gate);
     return { kind, events };
   }
 
@@ -225,14 +225,14 @@ describe('a replica whose clock and that of ZooKeeper differ', () => {
     ['as many others agree with it as with ZooKeeper', [HOUR_MS, 0]],
     ['the others agree with neither', [HOUR_MS / 2, -HOUR_MS]],
   ])('is off itself when %s', async (_, others) => {
-    expect(await judged(others)).toEqual({ kind: 'off', events: ['clock.off'] });
+    expect(await checked(others)).toEqual({ kind: 'off', events: ['clock.off'] });
   });
 
   it.each([
     ['the one other host', [HOUR_MS + 1_000]],
     ['two of three hosts', [HOUR_MS, HOUR_MS - 2_000, 0]],
   ])('goes on by its own clock, and says that ZooKeeper is off, when it agrees with %s', async (_, others) => {
-    expect(await judged(others)).toEqual({ kind: 'good', events: ['clock.leader-off'] });
+    expect(await checked(others)).toEqual({ kind: 'good', events: ['clock.leader-off'] });
   });
 });
 
@@ -428,7 +428,7 @@ describe('a trigger whose node somebody has deleted', () => {
     await replica.pass(1);
     await replica.store.edit({ triggers: ['gone'] });
     replica.job.loop?.cache.outdate();
-    replica.job.loop?.look();
+    replica.job.loop?.wakeUp();
     await replica.pass(3);
     expect(replica.runs).toEqual([]);
     expect(replica.verdicts).toMatchObject([{ outcome: 'skipped', reason: 'withdrawn', trigger: 'gone' }]);
@@ -444,7 +444,7 @@ describe('an older record that somebody has put in place', () => {
     await replica.pass(5);
     await replica.store.edit({ cursor, recent: [] });
     replica.job.loop?.cache.outdate();
-    replica.job.loop?.look();
+    replica.job.loop?.wakeUp();
     await replica.pass(5);
     const ticks = replica.runs.map((run) => run.scheduledTime?.getTime());
     expect(new Set(ticks).size).toBe(ticks.length);

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { Absent } from '../../../src/zookeeper/dispatch/gone-replicas.js';
+import { GoneReplicas } from '../../../src/zookeeper/dispatch/gone-replicas.js';
 import { ClockGuard } from '../../../src/zookeeper/dispatch/clock-guard.js';
 import type { DispatchParts } from '../../../src/zookeeper/dispatch/dispatch-parts.js';
 import { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
 import { JobLoop } from '../../../src/zookeeper/dispatch/job-loop.js';
-import { Pace } from '../../../src/zookeeper/dispatch/catch-up-limit.js';
+import { CatchUpLimit } from '../../../src/zookeeper/dispatch/catch-up-limit.js';
 import { JobEvents } from '../../../src/zookeeper/jobs/record/job-events.js';
 import { DEFAULT_RULES } from '../../../src/zookeeper/jobs/run/job-rules.js';
 import { heldBy, NOBODY, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
@@ -140,7 +140,13 @@ async function setUp<Store extends HeldStore = HeldStore>(
       },
     },
     gate,
-    { ...parts, store, clockGuard: new ClockGuard(clock, silentObserver, 30_000), pace: new Pace(clock), absent: new Absent(store, clock) },
+    {
+      ...parts,
+      store,
+      clockGuard: new ClockGuard(clock, silentObserver, 30_000),
+      catchUpLimit: new CatchUpLimit(clock),
+      goneReplicas: new GoneReplicas(store, clock),
+    },
   );
   elections.start();
   await settle();
@@ -324,7 +330,7 @@ describe('the loop of a job', () => {
     await store.write(JOB, { view, record: { ...view.record, running }, verdicts: [], triggers: [], fence: undefined });
     clock.pass(100);
     loop.cache.outdate();
-    loop.look();
+    loop.wakeUp();
     await settle();
     expect(viewIn(await store.load(JOB))?.record.running).toMatchObject([{ claim: 'young' }]);
   });
@@ -358,42 +364,42 @@ describe('replicas that are absent', () => {
     const clock = new HandClock();
     const store = new HeldStore({ clock });
     store.absentMembers = true;
-    const absent = new Absent(store, clock);
+    const goneReplicas = new GoneReplicas(store, clock);
     const runs = [run('mine', 'own'), run('theirs', 'other')];
-    const first = await absent.among(runs, 'own', absent.moment);
+    const first = await goneReplicas.among(runs, 'own', goneReplicas.moment);
     expect([[...first.gone], [...first.waiting]]).toEqual([['mine'], ['theirs']]);
-    clock.pass((first.lookAgainInMs ?? 0) - 1);
-    expect([...(await absent.among(runs, 'own', absent.moment)).gone]).toEqual(['mine']);
+    clock.pass((first.askAgainInMs ?? 0) - 1);
+    expect([...(await goneReplicas.among(runs, 'own', goneReplicas.moment)).gone]).toEqual(['mine']);
     clock.pass(1);
-    expect([...(await absent.among(runs, 'own', absent.moment)).gone]).toEqual(['mine', 'theirs']);
+    expect([...(await goneReplicas.among(runs, 'own', goneReplicas.moment)).gone]).toEqual(['mine', 'theirs']);
   });
 
   it('are not gone by a list that is older than the record that names them', async () => {
     const clock = new HandClock();
     const store = new JoiningStore({ clock });
-    const absent = new Absent(store, clock);
-    const early = absent.moment;
-    expect([...(await absent.among([run('another', 'own')], 'own', early)).gone]).toEqual(['another']);
+    const goneReplicas = new GoneReplicas(store, clock);
+    const early = goneReplicas.moment;
+    expect([...(await goneReplicas.among([run('another', 'own')], 'own', early)).gone]).toEqual(['another']);
     // It joins, and claims a run, which the record names from then on.
     store.here = ['young'];
-    const readAt = absent.moment;
-    expect([...(await absent.among([run('young', 'own')], 'own', readAt)).gone]).toEqual([]);
+    const readAt = goneReplicas.moment;
+    expect([...(await goneReplicas.among([run('young', 'own')], 'own', readAt)).gone]).toEqual([]);
     // That list is young enough for whoever had the record before; one look serves all of them.
     store.here = [];
-    expect([...(await absent.among([run('young', 'own')], 'own', readAt)).gone]).toEqual([]);
-    expect([...(await absent.among([run('young', 'own')], 'own', absent.moment)).gone]).toEqual(['young']);
+    expect([...(await goneReplicas.among([run('young', 'own')], 'own', readAt)).gone]).toEqual([]);
+    expect([...(await goneReplicas.among([run('young', 'own')], 'own', goneReplicas.moment)).gone]).toEqual(['young']);
   });
 
   it('have the address that they had when they were seen, or that their master has told', async () => {
     const clock = new HandClock();
     const store = new JoiningStore({ clock });
-    const absent = new Absent(store, clock);
+    const goneReplicas = new GoneReplicas(store, clock);
     store.here = ['seen'];
-    await absent.among([run('seen', 'own')], 'own', absent.moment);
+    await goneReplicas.among([run('seen', 'own')], 'own', goneReplicas.moment);
     store.here = [];
     const runs = [run('seen', 'own'), { ...run('master', 'own'), token: 7n }, run('stranger', 'own')];
     const fence = { holderOf: (token: bigint) => (token === 7n ? '10.0.0.7:9090' : undefined) };
-    const { addresses } = await absent.among(runs, 'own', absent.moment, fence);
+    const { addresses } = await goneReplicas.among(runs, 'own', goneReplicas.moment, fence);
     expect([...addresses]).toEqual([
       ['seen', 'seen:1'],
       ['master', '10.0.0.7:9090'],
@@ -403,16 +409,16 @@ describe('replicas that are absent', () => {
   it('have to be absent anew after they were seen', async () => {
     const clock = new HandClock();
     const store = new HeldStore({ clock });
-    const absent = new Absent(store, clock);
+    const goneReplicas = new GoneReplicas(store, clock);
     const runs = [run('this process', 'other')];
     store.absentMembers = true;
-    await absent.among(runs, 'own', absent.moment);
+    await goneReplicas.among(runs, 'own', goneReplicas.moment);
     clock.pass(20_000);
     store.absentMembers = false;
-    expect((await absent.among(runs, 'own', absent.moment)).waiting.size).toBe(0);
+    expect((await goneReplicas.among(runs, 'own', goneReplicas.moment)).waiting.size).toBe(0);
     clock.pass(1_000);
     store.absentMembers = true;
     clock.pass(10_000);
-    expect([...(await absent.among(runs, 'own', absent.moment)).gone]).toEqual([]);
+    expect([...(await goneReplicas.among(runs, 'own', goneReplicas.moment)).gone]).toEqual([]);
   });
 });

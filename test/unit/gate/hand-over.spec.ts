@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ElectionGate } from '../../../src/zookeeper/gate/election-gate.js';
-import { execute, type Order, runBehind } from '../../../src/zookeeper/execution/execution.js';
+import { execute, type RunRequest, runBehind } from '../../../src/zookeeper/execution/execution.js';
 import type { JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
 import { LocalMastership } from '../../../src/zookeeper/mastership/election/local-mastership.js';
 import type { Drain, Election } from '../../../src/zookeeper/mastership/election/election.js';
@@ -109,7 +109,7 @@ function setUp() {
     const tenure = gate.ask();
     if (tenure === undefined) throw new Error('nothing may start');
     const calls: Run[] = [];
-    const order: Order = {
+    const request: RunRequest = {
       job: 'payouts',
       cause: 'schedule',
       firstAttempt: 1,
@@ -129,7 +129,7 @@ function setUp() {
     };
     const retry = options.retries === undefined ? undefined : { attempts: options.retries + 1, backoffMs: 1_000, maxBackoffMs: undefined };
     const parts = { gate, clock, rules: { timeoutMs: undefined, retry }, instance: {}, method: 'A.b' };
-    void execute(order, tenure, parts, ({ outcome, reason }) => outcomes.push(reason === undefined ? outcome : `${outcome}: ${reason}`));
+    void execute(request, tenure, parts, ({ outcome, reason }) => outcomes.push(reason === undefined ? outcome : `${outcome}: ${reason}`));
     return calls;
   };
   /** Hooks of one provider, in the order of their calls. */
