@@ -65,20 +65,35 @@ function eventsOf(row: string): string[] {
   return names.map(([, prefix, name]) => `${prefix === '' ? family : prefix}${name}`);
 }
 
-/** Elections report through a function that takes who tells it, a level and a name, and adds the prefix. */
+/** Elections report through a method that takes a level and a name, one after the other, and adds the prefix. */
 function electionEvents(): string[] {
   const calls = parsed.flatMap(({ nodes }) => nodes.filter(ts.isCallExpression));
-  return calls.flatMap(({ expression, arguments: given }) => {
-    const [, level, name] = given;
-    if (expression.getText() !== 'report' || level === undefined || name === undefined) return [];
-    return literalsIn(level).every((each) => each === 'debug') ? [] : literalsIn(name).map((each) => `mastership.${each}`);
+  return calls.flatMap(({ arguments: given }) => {
+    const at = given.findIndex((each) => literalsIn(each).some((text) => /^(?:info|warn|error)$/.test(text)));
+    const name = given[at + 1];
+    if (at === -1 || name === undefined) return [];
+    return literalsIn(name).flatMap((text) => (/^[a-z]+(?:-[a-z]+)*$/.test(text) ? [`mastership.${text}`] : []));
   });
 }
 
-/** The texts that an expression may have as its value. */
+/** The texts that an expression may have as its value: written there, or as the type of the parameter that it is. */
 function literalsIn(node: ts.Node): string[] {
   if (ts.isConditionalExpression(node)) return [...literalsIn(node.whenTrue), ...literalsIn(node.whenFalse)];
+  if (ts.isIdentifier(node)) return literalsOf(parameterOf(node)?.type);
   return ts.isStringLiteral(node) ? [node.text] : [];
+}
+
+function literalsOf(type: ts.TypeNode | undefined): string[] {
+  if (type !== undefined && ts.isUnionTypeNode(type)) return type.types.flatMap(literalsOf);
+  return type !== undefined && ts.isLiteralTypeNode(type) ? literalsIn(type.literal) : [];
+}
+
+function parameterOf(name: ts.Identifier): ts.ParameterDeclaration | undefined {
+  for (let node: ts.Node = name; node.parent !== undefined; node = node.parent) {
+    const found = ts.isFunctionLike(node) ? node.parameters.find((each) => each.name.getText() === name.text) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** `tick.` and an outcome, at the level that this outcome has. */

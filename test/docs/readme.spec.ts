@@ -88,7 +88,8 @@ describe('the quick start of the README', () => {
     // What is between the values is in the source, letter by letter.
     const written = [
       '; tries to win',
-      'won the election node; waits ',
+      'won the election node',
+      '; waits ',
       'is master now, with fencing token ',
       ' starts ',
       ' has succeeded ',
