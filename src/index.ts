@@ -60,6 +60,7 @@ export {
   UnknownJobError,
   UnreadableJobError,
 } from './zookeeper/jobs/control/errors.js';
+export { UnreadableNodeError } from './zookeeper/jobs/persistence/zookeeper-store.js';
 export { TriggerInputError } from './zookeeper/jobs/persistence/codec/trigger-codec.js';
 export { BadScheduleError } from './zookeeper/jobs/schedule/parse.js';
 
@@ -68,4 +69,11 @@ export type { Lease } from './zookeeper/session/lease.js';
 export type { ClusterMember } from './zookeeper/mastership/election/members.js';
 export { MastershipLostError, NotMasterError, RunIgnoresAbortError, UnknownReplicaError } from './zookeeper/mastership/election/errors.js';
 
+export { NotConnectedError } from './zookeeper/session/connected.js';
+export { MissingChrootError, SessionEndedError } from './zookeeper/session/errors.js';
+export { ConnectStringError } from './zookeeper/wire/connect-string.js';
+export { UncomparableVersionError } from './zookeeper/wire/compare-and-set.js';
+export { ZooKeeperError, type ZooKeeperReason } from './zookeeper/wire/errors.js';
+
 export { ClusterCronError } from './zookeeper/support/errors.js';
+export type { Observation, Observer } from './zookeeper/support/observer.js';

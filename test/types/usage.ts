@@ -18,6 +18,7 @@ import {
   ClusterJobsAdminModule,
   type ClusterJobsAdminOptions,
   type ClusterMember,
+  ConnectStringError,
   HookStoppedError,
   type InterruptedPolicy,
   type JobChange,
@@ -40,13 +41,17 @@ import {
   type Mastership,
   MastershipLostError,
   type MisfirePolicy,
+  MissingChrootError,
   type MonitorOptions,
   type NewSchedule,
   NoCodeScheduleError,
   NoJobStoreError,
-  NotCalledError,
   NoSlotsError,
+  NotCalledError,
+  NotConnectedError,
   NotMasterError,
+  type Observation,
+  type Observer,
   OnMasterElected,
   OnMasterLost,
   OrderNotSentError,
@@ -56,11 +61,12 @@ import {
   type RetryOptions,
   RunAbortedError,
   type RunCause,
-  type RunLogging,
   RunIgnoresAbortError,
-  RunTimeoutError,
+  type RunLogging,
   type RunningJob,
+  RunTimeoutError,
   type ScheduleSpec,
+  SessionEndedError,
   type SilenceAlarm,
   type Tenure,
   TooManyTriggersError,
@@ -72,19 +78,23 @@ import {
   TriggerRefusedError,
   TriggerUncertainError,
   UnboundError,
+  UncomparableVersionError,
   UnfinishedResultError,
   UnknownJobError,
   UnknownReplicaError,
+  UnreadableJobError,
+  UnreadableNodeError,
+  type VerdictReason,
   type VerdictsOptions,
   type WaitOptions,
-  UnreadableJobError,
-  type VerdictReason,
   type ZookeeperAuthOptions,
+  ZooKeeperError,
   ZookeeperModule,
   type ZookeeperModuleAsyncOptions,
   type ZookeeperModuleOptions,
   ZookeeperOptionsError,
   type ZookeeperOptionsFactory,
+  type ZooKeeperReason,
 } from 'nestjs-cluster-cron';
 import {
   ELECTIONS,
@@ -371,6 +381,9 @@ export async function company(election: MasterElection, jobs: ClusterJobs, signa
   const newest: VerdictsOptions = { ...wait, limit: 10 };
   await jobs.verdicts('payouts', newest);
   const members: readonly ClusterMember[] = await election.members('reports', { signal });
+  await election.master(undefined, { signal });
+  await election.transferTo('10.0.0.2:9090', undefined, { signal });
+  await election.resign('reports', { signal });
   return members.map(({ address, version, candidate, since, holds, rank, isThis }) =>
     [address, version, candidate, since.toISOString(), holds.join(), rank?.toFixed(), isThis].join(' '),
   );
@@ -402,8 +415,18 @@ export function errors(thrown: unknown): string | undefined {
   ])
     if (thrown instanceof kind) return thrown.code;
   for (const kind of [JobRunningError, UnfinishedResultError]) if (thrown instanceof kind) return thrown.code;
+  for (const kind of [ConnectStringError, MissingChrootError, NotConnectedError, UncomparableVersionError, UnreadableNodeError])
+    if (thrown instanceof kind) return thrown.code;
+  if (thrown instanceof SessionEndedError) return String(thrown.sessionId + 1n);
+  if (thrown instanceof ZooKeeperError) return thrown.outcomeUnknown ? reasonInWords(thrown.reason) : undefined;
   return thrown instanceof ClusterCronError ? thrown.message : undefined;
 }
+
+const reasonInWords = (reason: ZooKeeperReason): string => reason.replaceAll('-', ' ');
+
+export const observer: Observer = {
+  observe: ({ level, event, message, fields }: Observation) => console.log(level, event, message, fields),
+};
 
 // ---- The testing kit ----
 

@@ -22,6 +22,7 @@ import type { JobIdentity } from '../jobs/run/job-identity.js';
 import type { JobRun } from '../jobs/run/job-run.js';
 import type { JobStore } from '../jobs/persistence/job-store.js';
 import type { Elections } from '../mastership/election/election.js';
+import { unlessAborted } from '../support/abort.js';
 import { systemClock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { addedJob, type AddedJobOptions } from './added-job.js';
@@ -228,7 +229,7 @@ export class ClusterJobs {
    */
   async remove(name: string, options?: WaitOptions): Promise<void> {
     checkOrder('remove', { job: name, options });
-    this.storeFor('remove');
+    const store = this.storeFor('remove');
     const { address, version } = this.settings;
     const identity = this.added.get(name);
     if (identity !== undefined) {
@@ -236,7 +237,8 @@ export class ClusterJobs {
       // What is under way must not bring the record back; and whoever removes it after this replica must not take it for one that still has the job.
       await Promise.all([this.gate.forget(identity), this.announcer.changed()]);
     }
-    const removed = await this.ask('remove', options, (store) =>
+    const waiting = { timeoutMs: DEFAULT_WAIT_MS, ...given(options) };
+    const removed = await reach({ store, clock: systemClock }, name, waiting, () =>
       removeRecord(store, name, { isAdded: identity !== undefined, isOwn: this.own().has(name), address, version }),
     );
     tellOrder(this.observer, name, removed ? 'removed' : 'taken out of this replica', address);
@@ -267,7 +269,7 @@ export class ClusterJobs {
   private ask<T>(method: string, options: WaitOptions | undefined, work: (store: JobStore) => Promise<T>, job?: string): Promise<T> {
     const { store, clock, declared } = this.partsFor(method);
     const parts = { store, clock, ...(job !== undefined && { declared }) };
-    return reach(parts, job, { timeoutMs: DEFAULT_WAIT_MS, ...given(options) }, () => work(store));
+    return reach(parts, job, { timeoutMs: DEFAULT_WAIT_MS, ...given(options) }, () => unlessAborted(work(store), options?.signal));
   }
 
   private monitorParts(method: 'alarms$' | 'jobs$', options?: MonitorOptions): MonitorParts {

@@ -17,7 +17,10 @@ export class MasterElection {
 
   constructor(@Inject(ELECTIONS) private readonly elections: Elections) {}
 
-  /** True if and only if this replica is master at this instant (also while it drains). No I/O; safe to ask at every moment. */
+  /**
+   * True if and only if this replica is master at this instant (also while it drains). No I/O; safe to ask at every moment.
+   * @throws {ClusterCronError} `ZK_BAD_ELECTION_NAME` for a name that cannot be used, as every method here.
+   */
   isMaster(election?: string): boolean {
     return (this.byName.get(election) ?? this.find(election)).isMaster();
   }
@@ -43,30 +46,48 @@ export class MasterElection {
   /**
    * Asks the ensemble which replicas of the service live, the oldest first: address, version, what each holds, its rank in the line of the election.
    * Some reads for each replica: for people, not for a loop. Without ZooKeeper (`standalone`, testing kit): this process.
-   * @throws {ClusterCronError} `ZK_NOT_CONNECTED` while there is no session; the signal's reason; what reading rejects with.
+   * @throws {NotConnectedError} while there is no session.
+   * @throws {ZooKeeperError} when the connection is lost meanwhile. The reason of `signal`, which gives up the question.
    */
   async members(election?: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly ClusterMember[]> {
     this.find(election);
     return this.elections.members(election, options.signal);
   }
 
-  /** Asks the ensemble who is master. Undefined: nobody at this moment. Rejects while ZooKeeper cannot be reached. */
-  master(election?: string): Promise<{ readonly address: string; readonly isThis: boolean } | undefined> {
-    return this.find(election).master();
+  /**
+   * Asks the ensemble who is master: its `host:port`, and whether it is this replica. Undefined: nobody at this moment. Old as soon as it is read;
+   * whether this replica may act is asked with `isMaster`.
+   * @throws {NotConnectedError} while there is no session.
+   * @throws {ZooKeeperError} when the connection is lost meanwhile. The reason of `signal`, which gives up the question.
+   */
+  async master(
+    election?: string,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<{ readonly address: string; readonly isThis: boolean } | undefined> {
+    return this.find(election).master(options.signal);
   }
 
   /**
-   * Drains, gives the mastership up and stands in line again.
+   * Drains, gives the mastership up and stands in line again. Resolves when it is given up: at the latest some seconds after `drainTimeoutMs`, as long as
+   * ZooKeeper can be reached.
    * @throws {NotMasterError} elsewhere than on the master.
    * @throws {RunIgnoresAbortError} when a run goes on after its abort; this replica is then still master.
+   * @throws the reason of `signal`, which stops waiting: the mastership is given up all the same.
    */
-  resign(election?: string): Promise<void> {
-    return this.find(election).resign();
+  async resign(election?: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.find(election).resign(options.signal);
   }
 
-  /** Names the replica with this address as the next master; the present one drains (aborts its runs after `drainTimeoutMs`) and hands over. From any replica. */
-  transferTo(address: string, election?: string): Promise<void> {
-    return this.find(election).transferTo(address);
+  /**
+   * Names the replica with this address, exactly as it advertises it, as the next master. Resolves when that is written; the present master then drains
+   * (aborts its runs after `drainTimeoutMs`) and hands over. From any replica; does nothing where that replica is master already.
+   * @throws {UnknownReplicaError} when no replica of that address stands in line; it lists those that do.
+   * @throws {NotConnectedError} while there is no session.
+   * @throws {ZooKeeperError} when the connection is lost meanwhile, or somebody else was first (`reason` `bad-version`), or nobody is master (`no-node`).
+   * @throws the reason of `signal`, which stops waiting: what was sent may still be carried out.
+   */
+  async transferTo(address: string, election?: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.find(election).transferTo(address, options.signal);
   }
 
   private find(name: string | undefined): Election {

@@ -17,6 +17,7 @@ import { TenureKeeper } from './tenure/tenure.js';
 import type { OwnMember, TenureSurroundings } from './tenure/surroundings.js';
 import type { Win } from './tenure/won-election.js';
 import { Line } from '../recipes/line/line.js';
+import { unlessAborted } from '../support/abort.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 
@@ -89,10 +90,11 @@ export class Candidate implements Election {
     return read && { address: read.data.toString('utf8'), isThis: ownerOf(read.stat, session.id) === 'this session' };
   }
 
-  async resign(): Promise<void> {
+  async resign(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     const leaving = this.current?.it.leave('resign', 'asked to resign');
     if (leaving === undefined) throw new NotMasterError(this.key, knownMaster(this.state()), `it is ${this.state().kind}`);
-    if ((await leaving) === 'stuck') throw new RunIgnoresAbortError(this.key);
+    if ((await unlessAborted(leaving, signal)) === 'stuck') throw new RunIgnoresAbortError(this.key);
   }
 
   async transferTo(address: string, signal?: AbortSignal): Promise<void> {
@@ -100,7 +102,7 @@ export class Candidate implements Election {
     const options = signal === undefined ? {} : { signal };
     const { data, stat } = await session.get(this.path, options);
     if (data.toString('utf8') === address) return;
-    const known = await addressesIn(session, this.znodes.line);
+    const known = await addressesIn(session, this.znodes.line, options);
     if (!known.includes(address)) throw new UnknownReplicaError(this.key, address, known);
     await session.set(this.path, Buffer.from(address), stat.version, options);
   }

@@ -120,7 +120,8 @@ export class StandaloneElection implements Election {
     return this.now.kind === 'standby' ? { address: this.now.master, isThis: false } : undefined;
   }
 
-  async resign(): Promise<void> {
+  async resign(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     if (this.now.kind !== 'master')
       throw new NotMasterError(
         this.key,

@@ -285,3 +285,17 @@ describe.concurrent('a node at the election path that nobody holds', () => {
     expect(await admin.read(replicas.node)).toBe(address);
   });
 });
+
+it('gives the mastership up also when the one who asked for it has stopped waiting', async () => {
+  await using replicas = new Replicas(server.connectString);
+  const [first, second] = await replicas.line();
+  const runs = deferred<'drained'>();
+  first.election.setDrain(() => runs.promise);
+  const stop = new AbortController();
+  const asked = first.election.resign(stop.signal);
+  stop.abort(new Error('asked for long enough'));
+  await expect(asked).rejects.toThrow('asked for long enough');
+  expect(first.election.state().kind).toBe('draining');
+  runs.resolve('drained');
+  expect(await replicas.master({ not: first })).toBe(second);
+});

@@ -5,7 +5,7 @@ export interface WaitOptions {
    * it rejects with `ZK_NOT_CONNECTED`, and nothing was sent. Default 10 000.
    */
   readonly timeoutMs?: number | undefined;
-  /** Ends that wait: its reason is thrown. */
+  /** Ends that wait, and a question that is under way: its reason is thrown. An order that has been sent is waited for. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -33,8 +33,11 @@ export interface Election {
   setDrain(drain: Drain): void;
   /** Asks the ensemble who holds the node: its data (`host:port`), whether it is this replica, or undefined when nobody does. */
   master(signal?: AbortSignal): Promise<{ readonly address: string; readonly isThis: boolean } | undefined>;
-  /** Drains, gives the node up and stands in line again. Rejects with `NotMasterError` elsewhere than on the master. */
-  resign(): Promise<void>;
+  /**
+   * Drains, gives the node up and stands in line again. The signal stops waiting for it, and nothing else.
+   * @throws {NotMasterError} elsewhere than on the master. {RunIgnoresAbortError} when a run went on. The signal's reason.
+   */
+  resign(signal?: AbortSignal): Promise<void>;
   /** Names another replica in the election node; the master then drains and hands over. From any replica. */
   transferTo(address: string, signal?: AbortSignal): Promise<void>;
 }

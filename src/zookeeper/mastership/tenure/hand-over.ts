@@ -1,6 +1,7 @@
 import { isZooKeeperError } from '../../wire/errors.js';
 import { placesIn } from '../../recipes/line/line.js';
 import type { NodeView } from '../../session/node-watch.js';
+import type { OperationOptions } from '../../wire/operations.js';
 import type { Session } from '../../session/session.js';
 import type { ElectionContext } from '../election/election-context.js';
 
@@ -11,8 +12,8 @@ export type Edit =
   | { readonly kind: 'restore'; readonly why: string };
 
 /** The addresses that stand in line now. */
-export async function addressesIn(session: Session, line: string): Promise<string[]> {
-  return [...new Set((await placesIn(session, line)).map((place) => place.address))];
+export async function addressesIn(session: Session, line: string, options?: OperationOptions): Promise<string[]> {
+  return [...new Set((await placesIn(session, line, options)).map((place) => place.address))];
 }
 
 /** Nobody becomes master because of data: an edit only makes the present master hand over, and only to a living standby. */

@@ -1,4 +1,4 @@
-import { ANY_VERSION } from '../../wire/operations.js';
+import { ANY_VERSION, type OperationOptions } from '../../wire/operations.js';
 import { childrenOf } from '../../session/nodes.js';
 import type { Session } from '../../session/session.js';
 import type { Latch } from '../../support/latch.js';
@@ -29,8 +29,8 @@ export function sortedPlaces(names: readonly string[]): Place[] {
 }
 
 /** The places in the line below `folder` now, first in line first; empty when there is no line. */
-export async function placesIn(session: Session, folder: string): Promise<Place[]> {
-  return sortedPlaces(await childrenOf(session, folder));
+export async function placesIn(session: Session, folder: string, options?: OperationOptions): Promise<Place[]> {
+  return sortedPlaces(await childrenOf(session, folder, options));
 }
 
 /**
