@@ -20,6 +20,14 @@ it('shows two failovers without an overlapping or duplicate run, and ends with 0
   expect(demo.output()).toMatch(/ticks without a verdict +0; verdicts: \d+ ran/);
 });
 
+it('shows the same, and says so, with one ZooKeeper inside Node where there is no other', async () => {
+  const demo = startDemo({ DEMO_ZOOKEEPER: 'embedded' });
+  expect({ code: await within(demo.exitCode, 'the demo to end', 600_000), output: demo.output() }).toMatchObject({ code: 0 });
+  expect(demo.output()).toMatch(/the ZooKeeper for development that is inside the package: one server/);
+  expect(demo.output()).toMatch(/the first failover was over [\d.]+ s after the start of this command/);
+  expect(demo.output()).toMatch(/ok +overlapping runs +0 of \d+/);
+});
+
 it('takes its servers and replicas with it on Ctrl-C', async () => {
   const demo = startDemo();
   const children = await demo.childrenOnceMaster();
@@ -36,7 +44,7 @@ it('takes its servers and replicas with it even when it is killed', async () => 
   await eventually(() => expect(children.filter(isAlive)).toEqual([]), { what: 'all children to end' });
 });
 
-function startDemo(): {
+function startDemo(more: Readonly<Record<string, string>> = {}): {
   exitCode: Promise<number | null>;
   output(): string;
   kill(signal: NodeJS.Signals): void;
@@ -44,7 +52,7 @@ function startDemo(): {
 } {
   const { ZOOKEEPER_CONNECT: _ownServersInstead, ...given } = process.env;
   // What is shown here is what happens; how fast, the demo shows to people.
-  const env = { ...given, DEMO_PATIENCE: '20' };
+  const env = { ...given, DEMO_PATIENCE: '20', ...more };
   const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'pipe'], env });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../../scripts/support/guard.mjs';
@@ -75,6 +75,26 @@ it('goes on from a log whose last record was cut short, without that record', as
   appendFileSync(log, Buffer.from('half a record'));
   await using server = await startTestZookeeper({ directory });
   expect(await server.paths()).toEqual(['/a', '/a/b', '/e', '/next']);
+});
+
+it('brings nothing back that stood behind a damaged record', async () => {
+  {
+    await using server = await startTestZookeeper({ directory });
+    for (const path of ['/1', '/2']) await (await RawClient.connect(server)).ask('create', creation(path));
+  }
+  const log = join(directory, 'log.0');
+  const bytes = readFileSync(log);
+  // The third record opens the second session: a record as long as that which a new session writes in its place.
+  let at = 0;
+  for (let record = 1; record < 3; record += 1) at += 8 + bytes.readUInt32BE(at);
+  bytes[at + 12] = 255 - bytes[at + 12]!;
+  writeFileSync(log, bytes);
+  for (const start of ['first', 'second']) {
+    await using server = await startTestZookeeper({ directory });
+    expect([start, await server.paths()]).toEqual([start, ['/1']]);
+    await using client = await RawClient.connect(server);
+    expect(client.timeoutMs).toBe(10_000);
+  }
 });
 
 it('begins a new snapshot when the log has grown, and keeps no older one', async () => {

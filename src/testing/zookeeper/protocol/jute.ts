@@ -43,10 +43,10 @@ export class JuteReader {
   }
 
   list<T>(read: () => T): T[] {
-    const length = this.length();
-    // Every element takes at least a byte: a longer list cannot be there, and is refused before room is made for it.
-    if (length > this.rest) throw new MalformedError(`a list of ${length} elements in ${this.rest} bytes`);
-    return Array.from({ length }, read);
+    // No room is made beforehand for what a length promises.
+    const found: T[] = [];
+    for (let left = this.length(); left > 0; left -= 1) found.push(read());
+    return found;
   }
 
   private length(): number {

@@ -85,7 +85,7 @@ export class Connection implements Peer {
   review(): void {
     if (this.state === 'closed') return;
     this.flush();
-    if (this.holds.in || this.waitingBytes > PAUSE_BYTES) this.socket.pause();
+    if (this.holds.in) this.socket.pause();
     else {
       this.socket.resume();
       this.serve();
@@ -102,9 +102,7 @@ export class Connection implements Peer {
     if (this.state !== 'open') return;
     this.host.counters.sent += 1;
     const { clock, latencyMs, maxFrameBytes } = this.host;
-    // What came before is never overtaken.
-    const earliestMs = this.outgoing.at(-1)?.atMs ?? 0;
-    this.outgoing.push({ frame, atMs: latencyMs === 0 && earliestMs === 0 ? 0 : Math.max(earliestMs, clock.monotonicMs() + latencyMs) });
+    this.outgoing.push({ frame, atMs: latencyMs === 0 ? 0 : clock.monotonicMs() + latencyMs });
     this.outgoingBytes += frame.length;
     if (this.waitingBytes > Math.max(DROP_BYTES, 4 * maxFrameBytes)) {
       this.host.report(`${this.name} does not read what it is sent: ${this.waitingBytes} bytes wait, so it is closed.`);
@@ -216,8 +214,9 @@ export class Connection implements Peer {
     this.timer?.cancel();
     this.timer = undefined;
     if (this.state === 'closed' || this.holds.out) return;
-    const nowMs = this.outgoing[0]?.atMs === 0 ? 0 : this.host.clock.monotonicMs();
+    const nowMs = this.host.clock.monotonicMs();
     let due = 0;
+    // In their order: what may go at once waits behind what has to wait.
     while (due < this.outgoing.length && this.outgoing[due]!.atMs <= nowMs) due += 1;
     if (due > 0) {
       const frames = this.outgoing.splice(0, due).map(({ frame }) => frame);

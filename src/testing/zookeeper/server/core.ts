@@ -72,8 +72,6 @@ export class Core {
     this.tree = image.tree;
     this.sessions = new SessionTable(options.tickTimeMs, options.wallMs());
     for (const { id, timeoutMs } of image.sessions) this.sessions.restore(id, timeoutMs, options.monotonicMs());
-    // A server that was stopped between the two leaves nodes of sessions that are over.
-    for (const owner of this.tree.owners()) if (this.sessions.find(owner) === undefined) this.commitEnd(owner);
   }
 
   /** All that lasts, for the next server, once this one is no longer used. */

@@ -40,7 +40,6 @@ export function readRecords(path: string): { readonly records: Buffer[]; readonl
   let at = 0;
   while (all.length - at >= HEAD_BYTES) {
     const end = at + HEAD_BYTES + all.readUInt32BE(at);
-    if (end > all.length) break;
     const record = all.subarray(at + HEAD_BYTES, end);
     if (crc32(record) !== all.readUInt32BE(at + 4)) break;
     records.push(record);
