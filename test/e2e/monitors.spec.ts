@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt } from '../../scripts/build.mjs';
 import { temporaryDirectory } from '../../scripts/support/guard.mjs';
-import { startProgram } from '../support/process.js';
+import { startProgram, type TestProcess } from '../support/process.js';
+import { eventually } from '../support/eventually.js';
+import { startServer } from '../support/zookeeper.js';
 import { succeeded, Tarball } from './package/scratch-app.js';
 
 // What @nestjs/observe, @sentry/nestjs and OpenTelemetry (nestjs-otel) see of jobs, from the registry and in both versions of Nest; their collectors are on loopback.
@@ -36,7 +38,7 @@ interface Figure {
   readonly ms: number;
 }
 interface Seen {
-  readonly runs: readonly { readonly name: string; readonly createSpan: string }[];
+  readonly runs: readonly { readonly name: string; readonly createSpan: string; readonly tick?: number }[];
   readonly observed: Readonly<Record<string, readonly Figure[]>>;
   readonly checkIns: Readonly<Record<string, readonly Figure[]>>;
   readonly traced: Readonly<Record<string, readonly Figure[]>>;
@@ -64,6 +66,25 @@ beforeAll(async () => {
 afterAll(() => {
   for (const app of apps.values()) app.remove();
 });
+
+interface Told extends Seen {
+  readonly event: string;
+  readonly going: readonly string[];
+}
+
+/** Gives a replica a command, and answers what it says. */
+async function tell(replica: TestProcess, cmd: string, event = 'seen'): Promise<Told> {
+  const since = replica.messages.length;
+  replica.send({ cmd });
+  return (await replica.message((one) => one['event'] === event || one['event'] === 'failed', event, {
+    since,
+    withinMs: SEEN_WITHIN_MS,
+  })) as unknown as Told;
+}
+
+async function stateOf(replica: TestProcess, kind: string): Promise<void> {
+  await replica.message((one) => one['event'] === 'state' && one['kind'] === kind, `to be ${kind}`, { withinMs: SEEN_WITHIN_MS });
+}
 
 describe.each(['11', '12'])('beside the monitors, Nest %s', (version) => {
   async function seenOn(role: 'master' | 'standby'): Promise<Seen> {
@@ -100,6 +121,58 @@ describe.each(['11', '12'])('beside the monitors, Nest %s', (version) => {
       }
     },
     SEEN_WITHIN_MS,
+  );
+
+  it(
+    'in a cluster each tick is one call on one of its replicas, a standby calls nothing, and a run that is cut short is a second call where it runs again',
+    async () => {
+      await using server = await startServer();
+      const cwd = apps.get(version)?.path ?? expect.fail('it was not installed');
+      const start = (address: string): TestProcess =>
+        startProgram(process.execPath, {
+          args: ['monitors.mjs', 'replica', server.connectString, address],
+          cwd,
+          env: { NODE_ENV: undefined },
+          name: `${address}, Nest ${version}`,
+        });
+      await using first = start('h:1');
+      await stateOf(first, 'master');
+      await using second = start('h:2');
+      await stateOf(second, 'standby');
+      const before = await tell(first, 'seen');
+      await eventually(async () => expect((await tell(first, 'seen')).runs.length).toBeGreaterThan(before.runs.length + 10), {
+        what: 'runs beside a standby',
+        everyMs: 500,
+        withinMs: SEEN_WITHIN_MS,
+      });
+      await tell(first, 'cut', 'triggered');
+      await eventually(async () => expect((await tell(first, 'list')).going).toContain('cut'), {
+        what: 'the start of a run',
+        withinMs: SEEN_WITHIN_MS,
+      });
+      expect(await tell(second, 'seen')).toMatchObject({ runs: [], observed: {}, checkIns: {}, traced: {} });
+      await tell(first, 'resign', 'resigned');
+      await eventually(async () => expect((await tell(second, 'seen')).runs.filter(({ name }) => name === 'cut')).toHaveLength(1), {
+        what: 'the second start',
+        everyMs: 500,
+        withinMs: SEEN_WITHIN_MS,
+      });
+      const [one, other] = [await tell(first, 'seen'), await tell(second, 'seen')];
+      const ticks = [...one.runs, ...other.runs].flatMap(({ name, tick }) => (name === 'second' ? [tick] : []));
+      expect(new Set(ticks).size).toBe(ticks.length);
+      // The first has stood down: nothing is on its way there any more, and each run is one call of each decorator.
+      for (const name of ['second', 'failing', 'often', 'cut']) {
+        const count = one.runs.filter((run) => run.name === name).length;
+        expect([name, count > 0]).toEqual([name, true]);
+        const wanted = name === 'failing' || name === 'cut' ? 'failed' : 'ok';
+        const spans = one.traced[`above-${name}`] ?? [];
+        expect([name, spans.map(({ status }) => status)]).toEqual([name, Array.from({ length: count }, () => wanted)]);
+      }
+      expect(other.traced['above-cut']).toEqual([{ status: 'ok', ms: expect.any(Number) }]);
+      expect(other.traced['below-cut']).toEqual([{ status: 'ok', ms: expect.any(Number) }]);
+      expect(other.traced['above-cut']?.[0]?.ms).toBeGreaterThanOrEqual(RUN_MS - ROUNDING_MS);
+    },
+    SEEN_WITHIN_MS * 3,
   );
 
   it(

@@ -1,4 +1,5 @@
-// An application with the monitors that users of Nest run, whose collectors are one on loopback. Prints what each has seen, as one line of JSON.
+// An application with the monitors that users of Nest run, whose collectors are one on loopback. Prints what each has seen, as one line of JSON: alone (argument `master` or
+// `standby`) when that is enough; as a replica of a cluster (`replica <connectString> <address>`) when it is told to, by lines on stdin: `seen`, `cut`, `resign`.
 import 'reflect-metadata';
 import { createServer } from 'node:http';
 import { gunzipSync } from 'node:zlib';
@@ -10,9 +11,11 @@ import * as Sentry from '@sentry/nestjs';
 import { trace } from '@opentelemetry/api';
 import { BasicTracerProvider, SimpleSpanProcessor, InMemorySpanExporter } from '@opentelemetry/sdk-trace-base';
 import { Span } from 'nestjs-otel';
-import { ClusterJobs, MasterOnly, ZookeeperModule } from 'nestjs-cluster-cron';
+import { createInterface } from 'node:readline';
+import { ClusterJobs, MasterElection, MasterOnly, ZookeeperModule } from 'nestjs-cluster-cron';
 
-const candidate = process.argv[2] !== 'standby';
+const [, , role, connectString, address] = process.argv;
+const candidate = role !== 'standby';
 const bodies = [];
 const collector = createServer((request, response) => {
   const parts = [];
@@ -34,16 +37,25 @@ trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new Sim
 
 const runs = [];
 let tracer;
-async function work(name, fails) {
-  const run = { name, ms: 300, createSpan: undefined };
+async function work(name, fails, tick) {
+  const run = { name, ms: 300, tick, createSpan: undefined };
   runs.push(run);
   await new Promise((resolve) => setTimeout(resolve, 300));
   run.createSpan = await tracer.createSpan('step', async () => 'ok').catch((error) => String(error));
   if (fails) throw new Error('no ' + name);
 }
 class Jobs {
-  async second() {
-    await work('second');
+  async second(run) {
+    await work('second', false, run.scheduledTime?.getTime());
+  }
+  /** Its first start is cut short. */
+  async cut(run) {
+    const started = performance.now();
+    if (run.cause !== 'rerun')
+      await new Promise((_, reject) => run.signal.addEventListener('abort', () => reject(run.signal.reason), { once: true })).finally(() =>
+        runs.push({ name: 'cut', ms: performance.now() - started, createSpan: 'cut short' }),
+      );
+    await work('cut', false);
   }
   async failing() {
     await work('failing', true);
@@ -79,6 +91,14 @@ decorate('failing', Cron('* * * * * *', { name: 'failing' }), Sentry.SentryCron(
 decorate('often', Sentry.SentryCron('often'), Span('above-often'), MasterOnly(), Interval('often', 500));
 decorate('once', Timeout('once', 100), Span('above-once'), MasterOnly(), Sentry.SentryCron('once'));
 decorate('yearly', Sentry.SentryCron('yearly'), MasterOnly(), Cron('0 0 0 1 1 *', { name: 'yearly' }), Span('below-yearly'));
+decorate(
+  'cut',
+  Sentry.SentryCron('cut'),
+  Span('above-cut'),
+  Cron('0 0 0 1 1 *', { name: 'cut' }),
+  MasterOnly({ onInterrupted: { rerun: 1 } }),
+  Span('below-cut'),
+);
 Injectable()(Jobs);
 
 const { ObserveModule, ObserveInstrument } = createObserveModule();
@@ -87,13 +107,19 @@ Module({
   imports: [
     ObserveModule.forRoot({ appKey: 'k', appSecret: 's', serviceId: 'x', endpoint: `http://127.0.0.1:${port}` }),
     ScheduleModule.forRoot(),
-    ZookeeperModule.forRoot({ connectString: '127.0.0.1:1', service: 'M', version: '1', address: 'h:1', standalone: true, candidate }),
+    ZookeeperModule.forRoot(
+      role === 'replica'
+        ? { connectString, service: 'M', version: '1', address, sessionTimeoutMs: 6_000, drainTimeoutMs: 500 }
+        : { connectString: '127.0.0.1:1', service: 'M', version: '1', address: 'h:1', standalone: true, candidate },
+    ),
   ],
   providers: [Jobs],
 })(AppModule);
 const app = await NestFactory.createApplicationContext(AppModule, { instrument: ObserveInstrument, logger: ['warn', 'error'] });
 tracer = app.get(TracerService, { strict: false });
-if (candidate) {
+if (role === 'replica') {
+  app.get(ClusterJobs).add({ name: 'added', cronTime: '* * * * * *' }, () => app.get(Jobs).plain());
+} else if (candidate) {
   const jobs = app.get(ClusterJobs);
   jobs.add({ name: 'added', cronTime: '* * * * * *' }, () => app.get(Jobs).plain());
   await jobs.trigger('yearly', { wait: 'done' });
@@ -126,6 +152,30 @@ const isEnough = () => {
   const { observed, checkIns } = seen();
   return names.every((name) => observed[name] !== undefined && (name === 'added' || checkIns[name] !== undefined));
 };
+if (role === 'replica') {
+  const jobs = app.get(ClusterJobs);
+  const election = app.get(MasterElection);
+  const say = (message) => console.log(JSON.stringify(message));
+  election.mastership$().subscribe(({ kind }) => say({ event: 'state', kind }));
+  const commands = {
+    seen: async () => {
+      await Sentry.flush(2_000);
+      return { event: 'seen', ...seen() };
+    },
+    list: async () => ({ event: 'seen', going: (await jobs.list()).filter(({ running }) => running.length > 0).map(({ job }) => job) }),
+    cut: async () => {
+      await jobs.trigger('cut');
+      return { event: 'triggered' };
+    },
+    resign: async () => {
+      await election.resign();
+      return { event: 'resigned' };
+    },
+  };
+  for await (const line of createInterface({ input: process.stdin }))
+    say(await commands[JSON.parse(line).cmd]().catch((error) => ({ event: 'failed', error: String(error) })));
+  process.exit(0);
+}
 // The collectors are sent to every few seconds. A standby is given as long as its timers need to have fired.
 for (let round = 0; round < (candidate ? 240 : 16) && !(candidate && isEnough()); round += 1) {
   await new Promise((resolve) => setTimeout(resolve, 500));
