@@ -1,13 +1,11 @@
 import type { JobIdentity } from '../jobs/run/job-identity.js';
-import type { KnownDecisions } from '../jobs/record/changes.js';
-import { livingVersions } from '../jobs/control/in-force.js';
-import { register, type Registered } from '../jobs/control/registration.js';
 import type { CatchUp } from '../jobs/control/question.js';
 import type { Elections } from '../mastership/election/election.js';
 import type { Waiting } from '../session/connected.js';
 import { GoneReplicas } from './gone-replicas.js';
 import { ClockGuard } from './clock-guard.js';
 import { Declarations } from './declarations.js';
+import { Declarer } from './declarer.js';
 import { ElectionGate } from '../gate/election-gate.js';
 import type { DispatchParts } from './dispatch-parts.js';
 import { GatedJob, type Bound, type Method } from './gated-job.js';
@@ -15,11 +13,9 @@ import { JobLoop } from './job-loop.js';
 import type { LoopParts } from './loop-parts.js';
 import { OwnRuns } from './own-runs.js';
 import { CatchUpLimit } from './catch-up-limit.js';
-import { Recent } from '../support/recent.js';
 import { UncoveredJobs } from './uncovered-jobs.js';
 
-/** A declaration that goes by an older list of members would at most leave a schedule in force, or take it back, so much later. */
-const LIVING_FOR_MS = 1_000;
+const NOTHING_KNOWN = { cursor: undefined, running: [] } as const;
 
 /** Decides for every job and hook of one application. Made once per application; two applications in one process have two. */
 export class Dispatcher {
@@ -31,10 +27,9 @@ export class Dispatcher {
   private readonly retired = new Map<JobLoop, string>();
   /** The runs of this process, by the name of their job: a job that is added again goes on with those of the one before. */
   private readonly runs = new Map<string, OwnRuns>();
+  private readonly declarer: Declarer;
   private readonly declarations: Declarations;
   private readonly uncovered: UncoveredJobs | undefined;
-  /** The living versions, read once for thousands of jobs that are declared one after the other. */
-  private readonly living: Recent<ReadonlySet<string>>;
   private readonly loopParts: LoopParts | undefined;
   private readonly closing = new AbortController();
   private started = false;
@@ -47,10 +42,10 @@ export class Dispatcher {
     private readonly parts: DispatchParts,
   ) {
     const { store, observer, clock, maxClockSkewMs } = parts;
-    this.living = new Recent(clock, LIVING_FOR_MS, async () => livingVersions((await store?.members()) ?? []));
     const isShared = store !== undefined && elections.claims.kind === 'ensemble';
     this.uncovered = isShared ? new UncoveredJobs({ store, clock, observer, jobs: () => this.list() }) : undefined;
-    this.declarations = new Declarations(elections, parts, (job) => this.register(job, { cursor: undefined, running: [] }));
+    this.declarer = new Declarer(parts, (job) => this.declarations.made(job));
+    this.declarations = new Declarations(elections, parts, (job) => this.declarer.declare(job, NOTHING_KNOWN));
     this.loopParts = store && {
       ...parts,
       store,
@@ -197,7 +192,7 @@ export class Dispatcher {
     const loop = new JobLoop(
       {
         identity: job.identity,
-        register: (known) => this.register(job, known),
+        register: (known) => this.declarer.declare(job, known),
         start: (entry, tenure, schedule, input, ended) => job.start(entry, tenure, schedule, input, ended),
       },
       job.gate,
@@ -220,42 +215,6 @@ export class Dispatcher {
     const name = this.retired.get(loop);
     this.retired.delete(loop);
     if (name !== undefined && !this.has(name)) this.runs.delete(name);
-  }
-
-  private async register(job: GatedJob, known: KnownDecisions): Promise<'own' | 'other' | undefined> {
-    const { store, version, address } = this.parts;
-    if (store === undefined) return undefined;
-    const { identity } = job;
-    const registered = await register(store, identity.name, {
-      declaration: {
-        version,
-        schedule: identity.rules.claim === 'tick' ? identity.schedule : undefined,
-        kind: identity.kind ?? 'added',
-        claim: identity.rules.claim,
-        election: job.gate.election.key,
-        maxSilenceMs: identity.rules.maxSilenceMs,
-        disabled: identity.disabled,
-      },
-      by: address,
-      living: () => this.living.get(),
-      known,
-    });
-    this.declarations.made(job);
-    this.report(job, registered);
-    return registered.othersCode === true ? 'other' : 'own';
-  }
-
-  private report(job: GatedJob, { change, note, zonesDiffer }: Registered): void {
-    if (zonesDiffer !== undefined && zonesDiffer !== job.toldZones) this.tell('warn', 'job.zones-differ', zonesDiffer, job);
-    job.toldZones = zonesDiffer ?? job.toldZones;
-    // While another schedule is in force this is asked each minute.
-    if (note === undefined || note === job.toldNote) return;
-    job.toldNote = note;
-    this.tell(change === 'none' ? 'debug' : 'info', 'job.registered', note, job);
-  }
-
-  private tell(level: 'debug' | 'info' | 'warn', event: string, message: string, job: GatedJob): void {
-    this.parts.observer.observe({ level, event, message, fields: { job: job.identity.name } });
   }
 }
 

@@ -54,10 +54,6 @@ export class GatedJob {
   loop: JobLoop | undefined;
   /** Aborts when the job was taken out at run time. */
   readonly forgotten = new AbortController();
-  /** What was last told about its schedule in force. */
-  toldNote: string | undefined;
-  /** What was last told about time zones that differ. */
-  toldZones: string | undefined;
   private bound: Bound | undefined;
   /** Scheduled runs without a claim that go on. */
   private readonly running: LocalRuns;
