@@ -56,7 +56,6 @@ describe.concurrent('a replica with candidate: false', () => {
     const observer = replicas.add({ candidate: false });
     await eventually(() => expect(observer.sessions.current()).toBeDefined(), { what: 'a session' });
     const { path } = observer.election;
-    for (const parent of ['', '/master', '/master/services']) await admin.create(`${replicas.rootPath}${parent}`, '');
     await admin.create(path, '10.9.9.9:1');
     await knows(observer, '10.9.9.9:1');
     await admin.set(path, '10.9.9.9:2');
