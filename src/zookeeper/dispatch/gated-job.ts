@@ -15,26 +15,11 @@ import type { ElectionGate } from '../gate/election-gate.js';
 import type { DispatchParts } from './dispatch-parts.js';
 import { execute, outerRun, runBehind, type Execution, type LiveRun } from '../execution/execution.js';
 import type { JobLoop } from './job-loop.js';
-import { endedByAbort } from '../gate/outcome.js';
 import { refusal } from '../gate/refusal.js';
 import { LocalRuns } from './long-runs.js';
 import { RunSetup } from '../execution/run-setup.js';
 import { RunLog } from '../execution/run-log.js';
 import { errorOf, reportEnd, unclaimedVerdictOf } from '../execution/run-reports.js';
-
-/** What a job has done on this replica since boot. Only grows. */
-export interface JobCounts {
-  /** Runs started, by the schedule, a trigger or directly. */
-  started: number;
-  /** Runs that threw for another reason than their abort, or took too long. */
-  failed: number;
-  /** Fires of the schedule that started nothing because this replica was not master. */
-  skipped: number;
-  /** Fires of the schedule of a job without claims that started nothing because it was running still, or was paused. */
-  held: number;
-  /** Direct calls refused with `NotMasterError`, or with `JobRunningError`. */
-  refused: number;
-}
 
 /** The method as its author wrote it. */
 export type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -49,7 +34,6 @@ export interface Bound {
 
 /** One job of one class, behind the gate of its election. */
 export class GatedJob {
-  readonly counts: JobCounts = { started: 0, failed: 0, skipped: 0, held: 0, refused: 0 };
   /** Decides about its ticks; undefined for a plain method, and where nothing is claimed. */
   loop: JobLoop | undefined;
   /** Aborts when the job was taken out at run time. */
@@ -97,14 +81,11 @@ export class GatedJob {
 
   /**
    * The timer of the schedule has fired. On the master: with claims it only wakes the job's loop up; else a run starts, and what it throws is logged, never
-   * thrown. Elsewhere: counts, calls nothing, and returns undefined.
+   * thrown. Elsewhere: calls nothing, and returns undefined.
    */
   fire(): unknown {
     const tenure = this.gate.ask();
-    if (tenure === undefined || this.bound === undefined) {
-      this.counts.skipped += 1;
-      return undefined;
-    }
+    if (tenure === undefined || this.bound === undefined) return undefined;
     if (this.isClaimed) {
       this.loop?.wakeUp();
       return undefined;
@@ -157,12 +138,9 @@ export class GatedJob {
   private runDirectly(tenure: HeldTenure, instance: unknown, method: Method, args: unknown[]): unknown {
     const isScheduled = this.identity.kind !== undefined;
     const request = this.setup.make(tenure, { cause: 'direct', firstAttempt: 1 });
-    this.counts.started += 1;
     this.calls(1);
     const call = (run: JobRun): unknown => method.apply(instance, isScheduled && args[0] === undefined ? [run, ...args.slice(1)] : args);
     return callDirectly(request, tenure, this.setup.execution(instance), call, (execution) => {
-      const { outcome, thrown, run } = execution;
-      if (outcome !== 'ran' && !endedByAbort(thrown, run.signal)) this.counts.failed += 1;
       this.calls(-1);
       if (isScheduled) this.noteLocally(execution);
       this.runQueued();
@@ -186,7 +164,6 @@ export class GatedJob {
       input,
       firstAttempt: (entry.attempted ?? 0) + 1,
     });
-    this.counts.started += 1;
     const logEnd = this.runLog.starts(request, tenure);
     void execute({ ...request, through: bound.through }, tenure, this.setup.execution(bound.instance), (execution) => {
       this.ended(execution);
@@ -211,15 +188,11 @@ export class GatedJob {
       loop.afterRead(this, () => void this.fire());
       return undefined;
     }
-    if (loop?.cache.isPaused === true) {
-      this.counts.held += 1;
-      return undefined;
-    }
+    if (loop?.cache.isPaused === true) return undefined;
     const { overlap } = this.identity.rules;
     if (this.isRunning && overlap !== 'allow') {
       this.running.lookAtLong();
-      if (overlap === 'queue-latest' && this.queued === undefined) this.queued = () => void this.fire();
-      else this.counts.held += 1;
+      if (overlap === 'queue-latest') this.queued ??= () => void this.fire();
       return undefined;
     }
     return this.runLocally(tenure, bound);
@@ -227,7 +200,6 @@ export class GatedJob {
 
   private runLocally(tenure: HeldTenure, { instance, through }: Bound): Promise<void> | undefined {
     const leave = this.running.enter(tenure.token);
-    this.counts.started += 1;
     const request = this.setup.make(tenure, { cause: 'schedule', scheduledTime: this.latestTick(), firstAttempt: 1 });
     const logEnd = this.runLog.starts(request, tenure);
     return execute({ ...request, through }, tenure, this.setup.execution(instance), (execution) => {
@@ -261,13 +233,10 @@ export class GatedJob {
   }
 
   private ended(execution: Execution): void {
-    const { outcome, thrown, run } = execution;
-    if (outcome === 'failed' || (outcome === 'interrupted' && !endedByAbort(thrown, run.signal))) this.counts.failed += 1;
     reportEnd(this.parts.observer, this.gate.election.key, execution);
   }
 
   private refuse(method: Method, error: Error): unknown {
-    this.counts.refused += 1;
     if (types.isAsyncFunction(method)) return Promise.reject(error);
     throw error;
   }

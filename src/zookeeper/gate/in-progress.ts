@@ -32,10 +32,6 @@ export class InProgress {
     return [...this.set, ...this.ended.filter(({ endedMs }) => endedMs >= sinceMs).map(({ work }) => work)];
   }
 
-  get isEmpty(): boolean {
-    return this.set.size === 0;
-  }
-
   add(work: Work): void {
     this.set.add(work);
   }

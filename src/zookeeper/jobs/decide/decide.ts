@@ -29,13 +29,12 @@ export function decide(situation: Situation): Plan {
 }
 
 function planOf(draft: Draft, wakeAtMs: number | undefined): Plan {
-  const { verdicts, start, refused, dropped, results, alarm, again, waitsForCatchUp, catchesUp, isBehind } = draft;
+  const { verdicts, start, dropped, results, alarm, again, waitsForCatchUp, catchesUp, isBehind } = draft;
   return {
     record: draft.hasChanged ? draft.record : undefined,
     verdicts,
     dropped,
     start,
-    refused,
     results,
     alarm,
     wakeAtMs,

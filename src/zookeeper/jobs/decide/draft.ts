@@ -25,7 +25,6 @@ export type Claimant = NonNullable<Situation['tenure']>;
 /** A plan while it is made: the record as it is to be, and what goes with it. What keeps a record sound is told in `changes.ts`. */
 export class Draft {
   readonly verdicts: StoredVerdict[] = [];
-  readonly refused: { readonly trigger: string; readonly reason: VerdictReason }[] = [];
   readonly dropped: string[] = [];
   readonly results = new Map<string, RunResult>();
   start: RunEntry | undefined;
@@ -145,7 +144,6 @@ export class Draft {
   /** Takes a trigger out of the line, unstarted. */
   refuse(trigger: string, reason: VerdictReason): void {
     this.apply(changes.refuseTrigger(this.current, trigger, reason, this.situation.address));
-    this.refused.push({ trigger, reason });
   }
 
   noteSuccess(atMs: number): void {

@@ -86,8 +86,6 @@ export interface Plan {
   readonly dropped: readonly string[];
   /** To start once the record is written: also stands in `record.running`. */
   readonly start: RunEntry | undefined;
-  /** Triggers refused, with the reason for whoever waits. */
-  readonly refused: readonly { readonly trigger: string; readonly reason: VerdictReason }[];
   /** By trigger, what the runs have returned that end with this write. */
   readonly results: ReadonlyMap<string, RunResult>;
   /** What this write does to the alarm about the job's silence. */

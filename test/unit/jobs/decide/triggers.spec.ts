@@ -25,10 +25,6 @@ describe('a trigger', () => {
 
   it('is refused with "skip" while the job runs, with a verdict', () => {
     const plan = planFor(3.5, { record: { ...busy, triggers: ['t1', 't2'] }, live });
-    expect(plan.refused).toEqual([
-      { trigger: 't1', reason: 'overlap' },
-      { trigger: 't2', reason: 'overlap' },
-    ]);
     expect(inShort(plan.verdicts)).toEqual(['skipped overlap t1', 'skipped overlap t2']);
     expect(plan.record).toMatchObject({ triggers: [], running: busy.running });
     expect(plan.start).toBeUndefined();
@@ -36,13 +32,14 @@ describe('a trigger', () => {
 
   it('is refused with "skip" by one that starts just before it', () => {
     const plan = planFor(3.5, { record: { triggers: ['t1', 't2'] } });
-    expect(plan).toMatchObject({ start: { trigger: 't1' }, refused: [{ trigger: 't2' }], again: false });
+    expect(plan).toMatchObject({ start: { trigger: 't1' }, again: false });
+    expect(inShort(plan.verdicts)).toEqual(['skipped overlap t2']);
   });
 
   it('waits with "queue-latest" until the run has ended', () => {
     const rules = { overlap: 'queue-latest' } as const;
     const record = { ...busy, triggers: ['t1', 't2'] };
-    expect(planFor(3.5, { rules, record, live })).toMatchObject({ record: undefined, refused: [] });
+    expect(planFor(3.5, { rules, record, live })).toMatchObject({ record: undefined, verdicts: [] });
     const plan = planFor(3.5, { rules, record, finished: [finished()] });
     expect(plan).toMatchObject({ start: { trigger: 't1' }, record: { triggers: ['t2'] }, again: false });
   });
@@ -53,7 +50,7 @@ describe('a trigger', () => {
     expect(plan).toMatchObject({ start: { trigger: 't1' }, record: { triggers: ['t2'] }, again: true });
     const running = [1, 2, 3, 4].map((n) => entry({ claim: `c${n}` }));
     const full = planFor(3.5, { rules, record: { running, triggers: ['t1'] }, live: new Set(running.map(({ claim }) => claim)) });
-    expect(full).toMatchObject({ record: undefined, start: undefined, refused: [], again: false });
+    expect(full).toMatchObject({ record: undefined, start: undefined, verdicts: [], again: false });
   });
 
   it('goes before a tick, which overlaps it only if it goes on until the next one is due', () => {
