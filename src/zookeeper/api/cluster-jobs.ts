@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
-import type { ControlParts } from '../jobs/control/amend.js';
-import { JobExistsError, NoJobStoreError } from '../jobs/control/errors.js';
+import { JobExistsError } from '../jobs/control/errors.js';
 import { history, type JobChange } from '../jobs/control/history.js';
 import { list, type JobStatus } from '../jobs/control/list.js';
 import { watchAlarms, watchJobs, type MonitorParts } from '../jobs/control/monitor.js';
@@ -10,7 +9,6 @@ import { checkOrder } from '../jobs/control/order-check.js';
 import type { MonitorOptions, OrderOptions, VerdictsOptions, WaitOptions } from '../jobs/control/order-options.js';
 import { pause, resume } from '../jobs/control/pause.js';
 import { removeRecord } from '../jobs/control/remove.js';
-import { reach } from '../jobs/control/reach.js';
 import { reschedule, type NewSchedule } from '../jobs/control/reschedule.js';
 import { resetClaim } from '../jobs/control/reset.js';
 import { tellOrder } from '../jobs/control/history-words.js';
@@ -27,6 +25,7 @@ import { systemClock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';
 import { addedJob, type AddedJobOptions } from './added-job.js';
 import { Announcer } from './announcer.js';
+import { Requests } from './requests.js';
 import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, OBSERVER, SETTINGS } from '../decorators/inject.js';
 
 /** Of `ZookeeperSettings`, what orders need. */
@@ -37,8 +36,6 @@ interface Settings {
 }
 
 const DEFAULT_EVERY_MS = 5_000;
-const DEFAULT_WAIT_MS = 10_000;
-const DEFAULT_READY_MS = 30_000;
 
 /**
  * The jobs of the service: what the cluster has decided about them, and orders to all of its replicas. Every method works on every replica, also with
@@ -64,15 +61,17 @@ export class ClusterJobs {
   readonly verdicts$: Observable<JobVerdict>;
   private readonly added = new Map<string, JobIdentity>();
   private readonly announcer: Announcer;
+  private readonly requests: Requests;
 
   constructor(
-    @Inject(JOB_STORE) private readonly store: JobStore | undefined,
+    @Inject(JOB_STORE) store: JobStore | undefined,
     @Inject(JOB_EVENTS) events: JobEvents,
     @Inject(SETTINGS) private readonly settings: Settings,
     @Inject(GATE) private readonly gate: Dispatcher,
     @Inject(ELECTIONS) private readonly elections: Elections,
     @Inject(OBSERVER) private readonly observer: Observer,
   ) {
+    this.requests = new Requests(store, gate, settings.address, observer);
     this.announcer = new Announcer(systemClock, () => elections.setJobs([...this.own()]));
     this.verdicts$ = new Observable((subscriber) =>
       events.verdicts.add((job, verdict) => subscriber.next(jobVerdictOf(job, verdict, undefined))),
@@ -86,15 +85,13 @@ export class ClusterJobs {
    */
   async ready(options?: WaitOptions): Promise<void> {
     checkOrder('ready', { options });
-    const { store } = this;
-    if (store === undefined) return options?.signal?.throwIfAborted();
-    await reach(this.parts(store), undefined, { timeoutMs: DEFAULT_READY_MS, ...given(options) }, () => Promise.resolve());
+    return this.requests.ready(options);
   }
 
   /** Every job that the cluster knows, by name, also orphaned and damaged ones. Reads two to four nodes for each. */
   async list(options?: WaitOptions): Promise<JobStatus[]> {
     checkOrder('list', { options });
-    return this.ask('list', options, (store) => list(store, this.own(), (election) => this.masterOf(election)));
+    return this.requests.ask('list', options, (store) => list(store, this.own(), (election) => this.masterOf(election)));
   }
 
   /**
@@ -109,7 +106,7 @@ export class ClusterJobs {
    */
   async trigger(job: string, options?: TriggerOptions): Promise<Triggered> {
     checkOrder('trigger', { job, options });
-    return trigger(this.partsFor('trigger'), job, options);
+    return trigger(this.requests.partsFor('trigger'), job, options);
   }
 
   /**
@@ -118,13 +115,13 @@ export class ClusterJobs {
    */
   async pause(job: string, options?: OrderOptions): Promise<boolean> {
     checkOrder('pause', { job, options });
-    return this.order('pause', job, options, (parts) => pause(parts, job, options?.by));
+    return this.requests.order('pause', job, options, (parts) => pause(parts, job, options?.by));
   }
 
   /** Ends a pause. Nothing is made up for. False: the job was not paused. Safe to repeat. */
   async resume(job: string, options?: OrderOptions): Promise<boolean> {
     checkOrder('resume', { job, options });
-    return this.order('resume', job, options, (parts) => resume(parts, job, options?.by));
+    return this.requests.order('resume', job, options, (parts) => resume(parts, job, options?.by));
   }
 
   /**
@@ -136,7 +133,7 @@ export class ClusterJobs {
    */
   async reschedule(job: string, schedule: NewSchedule | null, options?: OrderOptions): Promise<boolean> {
     checkOrder('reschedule', { job, schedule, options });
-    return this.order('reschedule', job, options, (parts) => reschedule(parts, job, schedule, options?.by));
+    return this.requests.order('reschedule', job, options, (parts) => reschedule(parts, job, schedule, options?.by));
   }
 
   /**
@@ -145,7 +142,7 @@ export class ClusterJobs {
    */
   async verdicts(job: string, options?: VerdictsOptions): Promise<JobVerdict[]> {
     checkOrder('verdicts', { job, options });
-    return this.ask('verdicts', options, (store) => verdicts(store, job, options?.limit), job);
+    return this.requests.ask('verdicts', options, (store) => verdicts(store, job, options?.limit), job);
   }
 
   /**
@@ -159,7 +156,7 @@ export class ClusterJobs {
     const { maxClockSkewMs } = this.settings;
     const masterOf = (election: string): Promise<string | undefined> => this.masterOf(election);
     const catchUp = (name: string): ReturnType<Dispatcher['catchUp']> => this.gate.catchUp(name);
-    return this.ask(
+    return this.requests.ask(
       'why',
       options,
       (store) => why({ store, clock: systemClock, maxClockSkewMs, own: this.own(), masterOf, catchUp }, job, tick),
@@ -173,7 +170,7 @@ export class ClusterJobs {
    */
   async history(job: string, options?: WaitOptions): Promise<JobChange[]> {
     checkOrder('history', { job, options });
-    return this.ask('history', options, (store) => history(store, job), job);
+    return this.requests.ask('history', options, (store) => history(store, job), job);
   }
 
   /**
@@ -182,7 +179,7 @@ export class ClusterJobs {
    */
   async resetClaim(job: string, options?: OrderOptions): Promise<void> {
     checkOrder('resetClaim', { job, options });
-    return this.order('resetClaim', job, options, (parts) => resetClaim(parts, job, options?.by));
+    return this.requests.order('resetClaim', job, options, (parts) => resetClaim(parts, job, options?.by));
   }
 
   /**
@@ -229,52 +226,25 @@ export class ClusterJobs {
    */
   async remove(name: string, options?: WaitOptions): Promise<void> {
     checkOrder('remove', { job: name, options });
-    const store = this.storeFor('remove');
+    this.requests.storeFor('remove');
     const { address, version } = this.settings;
+    options?.signal?.throwIfAborted();
     const identity = this.added.get(name);
     if (identity !== undefined) {
       this.added.delete(name);
       // What is under way must not bring the record back; and whoever removes it after this replica must not take it for one that still has the job.
-      await Promise.all([this.gate.forget(identity), this.announcer.changed()]);
+      await unlessAborted(Promise.all([this.gate.forget(identity), this.announcer.changed()]), options?.signal);
     }
-    const waiting = { timeoutMs: DEFAULT_WAIT_MS, ...given(options) };
-    const removed = await reach({ store, clock: systemClock }, name, waiting, () =>
-      removeRecord(store, name, { isAdded: identity !== undefined, isOwn: this.own().has(name), address, version }),
+    const isAdded = identity !== undefined;
+    const removed = await this.requests.ask('remove', options, (store) =>
+      removeRecord(store, name, { isAdded, isOwn: this.own().has(name), address, version }),
     );
     tellOrder(this.observer, name, removed ? 'removed' : 'taken out of this replica', address);
   }
 
-  private storeFor(method: string): JobStore {
-    if (this.store === undefined) throw new NoJobStoreError(method);
-    return this.store;
-  }
-
-  private partsFor(method: string): ControlParts {
-    return this.parts(this.storeFor(method));
-  }
-
-  private parts(store: JobStore): ControlParts {
-    const changed: ControlParts['changed'] = (job, { change, by }) => tellOrder(this.observer, job, change, by);
-    const declared: ControlParts['declared'] = (job, waiting) => this.gate.declared(job, waiting);
-    return { store, clock: systemClock, address: this.settings.address, changed, declared };
-  }
-
-  /** Changes something, once ZooKeeper can be reached. */
-  private order<T>(method: string, job: string, options: OrderOptions | undefined, work: (parts: ControlParts) => Promise<T>): Promise<T> {
-    const parts = this.partsFor(method);
-    return reach(parts, job, { timeoutMs: DEFAULT_WAIT_MS, ...given(options) }, () => work(parts));
-  }
-
-  /** Asks for something, once ZooKeeper can be reached. `job`: where the answer depends on whether the cluster knows it. */
-  private ask<T>(method: string, options: WaitOptions | undefined, work: (store: JobStore) => Promise<T>, job?: string): Promise<T> {
-    const { store, clock, declared } = this.partsFor(method);
-    const parts = { store, clock, ...(job !== undefined && { declared }) };
-    return reach(parts, job, { timeoutMs: DEFAULT_WAIT_MS, ...given(options) }, () => unlessAborted(work(store), options?.signal));
-  }
-
   private monitorParts(method: 'alarms$' | 'jobs$', options?: MonitorOptions): MonitorParts {
     checkOrder(method, { options });
-    return { store: this.storeFor(method), clock: systemClock, everyMs: options?.everyMs ?? DEFAULT_EVERY_MS };
+    return { store: this.requests.storeFor(method), clock: systemClock, everyMs: options?.everyMs ?? DEFAULT_EVERY_MS };
   }
 
   /** The scheduled jobs of this replica. */
@@ -292,9 +262,4 @@ export class ClusterJobs {
       () => 'unknown',
     );
   }
-}
-
-/** Without what is undefined, which would take the place of a default. */
-function given({ timeoutMs, signal }: WaitOptions = {}): { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined } {
-  return { ...(timeoutMs !== undefined && { timeoutMs }), signal };
 }

@@ -14,6 +14,8 @@ export interface ControlParts extends ReachParts {
   readonly address: string;
   /** Called with each change that was written. */
   readonly changed?: ((job: string, entry: Omit<AuditEntry, 'kind'>) => void) | undefined;
+  /** Of the caller: nothing is sent after its abort. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A job as an order finds it. */
@@ -40,7 +42,7 @@ const MAX_PAUSE_MS = 200;
 /**
  * Carries an order out: record, control node and audit change in one transaction, which ZooKeeper refuses if either has moved; then it is decided
  * anew. Answers whether there was something to change.
- * @throws {UnknownJobError} {UnreadableJobError} {JobContendedError} {OrderNotSentError} and what reading rejects with.
+ * @throws {UnknownJobError} {UnreadableJobError} {JobContendedError} {OrderNotSentError}, the reason of `signal`, and what reading rejects with.
  */
 export async function carryOut(
   parts: ControlParts,
@@ -49,7 +51,7 @@ export async function carryOut(
   decide: (subject: Subject) => Amendment | undefined | Promise<Amendment | undefined>,
 ): Promise<boolean> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    if (tries > 0) await sleep(parts.clock, backoffMs(tries, 5, MAX_PAUSE_MS));
+    if (tries > 0) await sleep(parts.clock, backoffMs(tries, 5, MAX_PAUSE_MS), parts.signal);
     const view = await loadExisting(parts.store, job);
     const control = await controlOf(parts.store, job, view);
     if (control === undefined) continue;
@@ -57,6 +59,7 @@ export async function carryOut(
     const living = await livingFor(parts.store, control.control);
     const amendment = await decide({ view, control: control.control, ensembleMs, living });
     if (amendment === undefined) return false;
+    parts.signal?.throwIfAborted();
     const entry = { atMs: ensembleMs, by: signature(parts.address, by), ...amendment.done };
     if (!(await write(parts.store, job, view, control, amendment, entry))) continue;
     parts.changed?.(job, entry);

@@ -5,7 +5,10 @@ export interface WaitOptions {
    * it rejects with `ZK_NOT_CONNECTED`, and nothing was sent. Default 10 000.
    */
   readonly timeoutMs?: number | undefined;
-  /** Ends that wait, and a question that is under way: its reason is thrown. An order that has been sent is waited for. */
+  /**
+   * Ends the whole wait, for a session and for the answer: its reason is thrown. Nothing is sent after it; an order that had been sent may be carried out all
+   * the same, so ask for it again, or look.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -30,6 +30,7 @@ export async function reach<T>(
   const deadlineMs = clock.monotonicMs() + timeoutMs;
   const left = (): Waiting => ({ timeoutMs: Math.max(0, deadlineMs - clock.monotonicMs()), signal });
   for (let tries = 0; ; tries += 1) {
+    signal?.throwIfAborted();
     await store.ready(left());
     await declared?.(job, left());
     try {

@@ -1,5 +1,6 @@
 import { NOBODY } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { describe, expect, it } from 'vitest';
+import type { ClusterJobs } from '../../../../src/zookeeper/api/cluster-jobs.js';
 import type { JobVerdict } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { NO_RUN } from '../../../../src/zookeeper/jobs/record/verdict.js';
 import { Application, withStore } from './application.js';
@@ -231,4 +232,68 @@ it('asks the election of a job for its master, to say why a tick waits', async (
     /by the master, 10\.0\.0\.1:10 \(of "Accounts:1\.0"\)/,
   );
   expect(await application.jobs.why('report', ms('2026-11-21T10:00:30Z'))).toMatch(/^Not a tick/);
+});
+
+describe('a signal that aborts ends the whole wait, with its reason', () => {
+  const reason = new Error('the client has gone');
+  const orders: [string, (jobs: ClusterJobs, options: { signal: AbortSignal }) => Promise<unknown>][] = [
+    ['pause', (jobs, options) => jobs.pause('report', options)],
+    ['resume', (jobs, options) => jobs.resume('report', options)],
+    ['reschedule', (jobs, options) => jobs.reschedule('report', DAILY, options)],
+    ['resetClaim', (jobs, options) => jobs.resetClaim('report', options)],
+    ['remove', (jobs, options) => jobs.remove('extra', options)],
+  ];
+  const calls: typeof orders = [
+    ...orders,
+    ['ready', (jobs, options) => jobs.ready(options)],
+    ['list', (jobs, options) => jobs.list(options)],
+    ['verdicts', (jobs, options) => jobs.verdicts('report', options)],
+    ['history', (jobs, options) => jobs.history('report', options)],
+    ['why', (jobs, options) => jobs.why('report', 0, options)],
+  ];
+
+  it.each(calls)('of %s, before it is sent', async (_, call) => {
+    const { application, store } = withStore();
+    const before = store.writes;
+    await expect(call(application.jobs, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect([store.writes, application.observed]).toEqual([before, []]);
+  });
+
+  /** ZooKeeper takes what it is sent, and does not answer. */
+  function silent(): ReturnType<typeof withStore> & { readonly answer: () => void } {
+    const { application, store } = withStore();
+    const paused = { ...store.record('report'), pausedMs: 1 };
+    store.put('extra', paused, { declared: [declared('1.0')] });
+    const waiting: (() => void)[] = [];
+    const load = store.load.bind(store);
+    store.load = (job) => new Promise((resolve) => waiting.push(() => resolve(load(job))));
+    store.jobs = () => new Promise(() => undefined);
+    store.members = store.jobs as never;
+    const answer = (): void => {
+      store.load = load;
+      for (const each of waiting.splice(0)) each();
+    };
+    return { application, store, answer };
+  }
+
+  it.each(calls.filter(([name]) => name !== 'ready'))('of %s, while the answer is waited for', async (_, call) => {
+    const { application } = silent();
+    const caller = new AbortController();
+    const called = call(application.jobs, { signal: caller.signal });
+    await Promise.resolve();
+    caller.abort(reason);
+    await expect(called).rejects.toBe(reason);
+  });
+
+  it.each(orders.filter(([name]) => name !== 'remove'))('of %s, and nothing is sent after it', async (_, call) => {
+    const { application, store, answer } = silent();
+    const caller = new AbortController();
+    const called = call(application.jobs, { signal: caller.signal });
+    await Promise.resolve();
+    caller.abort(reason);
+    await expect(called).rejects.toBe(reason);
+    answer();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([store.writes, application.observed]).toEqual([0, []]);
+  });
 });
