@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './build.mjs';
 import { ensureInstalled } from './install.mjs';
 import { spawnGuarded, temporaryDirectory } from './support/guard.mjs';
-import { hasProgram, installPackages, provisionZooKeeper } from './zookeeper/install.mjs';
+import { CURATOR_JARS, hasProgram, installPackages, provisionZooKeeper } from './zookeeper/install.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const given = process.argv.slice(2).filter((arg) => arg !== '--yes' && arg !== '--quick');
@@ -17,13 +17,18 @@ const given = process.argv.slice(2).filter((arg) => arg !== '--yes' && arg !== '
 const isQuick = process.argv.includes('--quick');
 const QUICK = [
   ...['test/unit/', 'test/contract/model.spec.ts', 'test/contract/embedded.spec.ts'],
-  ...['command', 'directory', 'examples', 'faults'].map((name) => `test/integration/zookeeper/${name}.spec.ts`),
+  'examples/failover-tests/failover.spec.ts',
+  ...['command', 'directory', 'faults'].map((name) => `test/integration/zookeeper/${name}.spec.ts`),
   ...['reconnect', 'watches'].map((name) => `test/integration/wire/${name}.spec.ts`),
   ...['test/integration/jobs/keys.spec.ts', 'test/integration/nest/lifecycle.spec.ts'],
 ];
 
-/** kazoo takes part in elections; `ip` makes networks that can be cut; openssl makes certificates. */
-const PACKAGES = ['python3-kazoo', 'iproute2', 'openssl'];
+/**
+ * kazoo takes part in elections, Curator in the test of the ZooKeeper inside Node, and a JDK compiles that test; `ip` makes networks that can be
+ * cut; openssl makes certificates.
+ */
+const PACKAGES = ['python3-kazoo', 'libcurator-recipes-java', 'default-jdk-headless', 'iproute2', 'openssl'];
+const PROGRAMS = ['javac', 'ip', 'openssl'];
 
 async function prepare() {
   const options = { yes: process.argv.includes('--yes'), preferPackages: true, alongside: PACKAGES };
@@ -31,7 +36,7 @@ async function prepare() {
   if (isQuick) return ensureBuilt((message) => console.error(message));
   const { where } = await provisionZooKeeper(options);
   console.error(`ZooKeeper: ${where}`);
-  await installPackages(PACKAGES, () => hasKazoo() && hasProgram('ip') && hasProgram('openssl'), options);
+  await installPackages(PACKAGES, () => hasKazoo() && CURATOR_JARS.every(existsSync) && PROGRAMS.every(hasProgram), options);
   await ensureBuilt((message) => console.error(message));
 }
 

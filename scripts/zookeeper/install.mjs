@@ -25,6 +25,11 @@ const DEBIAN_JARS = '/usr/share/java';
 /** What Debian's zookeeper.jar does not name in its manifest but needs: a logger, and Netty's codecs once a TLS port is opened. */
 const DEBIAN_EXTRA_JARS = ['slf4j-simple', 'netty-codec', 'netty-resolver', 'netty-transport-native-unix-common'];
 
+/** Curator's jars and what they need besides ZooKeeper's, as Debian's `libcurator-recipes-java` has them. */
+export const CURATOR_JARS = ['curator-recipes', 'curator-framework', 'curator-client', 'guava'].map((name) =>
+  join(DEBIAN_JARS, `${name}.jar`),
+);
+
 /** What Debian's `zookeeper` package is made of, without the desktop half of Java that it asks for. */
 const DEBIAN_PACKAGES = ['libzookeeper-java', 'default-jre-headless'];
 
