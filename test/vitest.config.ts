@@ -8,7 +8,7 @@ const KINDS = {
   unit: { include: ['test/unit/**/*.spec.ts', 'test/*.spec.ts', 'test/support/**/*.spec.ts'], testTimeout: 600_000 },
   race: { include: ['test/race/**/*.spec.ts'], testTimeout: 600_000 },
   contract: { include: ['test/contract/**/*.spec.ts'], testTimeout: 600_000 },
-  integration: { include: ['test/integration/**/*.spec.ts'], testTimeout: 600_000 },
+  integration: { include: ['test/integration/**/*.spec.ts', 'examples/*/*.spec.ts'], testTimeout: 600_000 },
   e2e: { include: ['test/e2e/**/*.spec.ts'], testTimeout: 900_000 },
   docs: { include: ['test/docs/**/*.spec.ts'], testTimeout: 900_000 },
   types: { include: ['test/types/**/*.spec.ts'], testTimeout: 600_000 },
@@ -32,8 +32,16 @@ export default defineConfig({
   root: join(import.meta.dirname, '..'),
   // Nest reads constructor types from decorator metadata, which oxc writes only when told to.
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  resolve: {
+    alias: [
+      { find: /^nestjs-cluster-cron$/, replacement: join(import.meta.dirname, '..', 'src', 'index.ts') },
+      { find: /^nestjs-cluster-cron\/testing$/, replacement: join(import.meta.dirname, '..', 'src', 'testing.ts') },
+    ],
+  },
   test: {
     pool: 'forks',
+    // The examples' tests run in Jest as well.
+    globals: true,
     // More than there are processors: most files spend their time waiting for sessions to end and processes to start.
     maxWorkers: Math.max(6, availableParallelism()),
     sequence: { sequencer: LongestFirst },

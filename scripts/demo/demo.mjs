@@ -1,5 +1,7 @@
 // Three ZooKeeper servers, three replicas of the reference service, two failovers: one by SIGKILL, one by SIGTERM.
+import { existsSync, statSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Audit } from './audit.mjs';
 import { ensureBuilt } from '../build.mjs';
 import { Cluster, SESSION_TIMEOUT_MS } from './cluster.mjs';
@@ -134,7 +136,11 @@ async function failOver(signal, withinMs) {
   const firstRunMs = first.startMs - signalMs;
   screen.tell(`${next.name} is master ${seconds(electedMs)} after the signal; its first run started after ${seconds(firstRunMs)}`);
   // `performance.now()` counts from the start of the command, the installation included.
-  if (signal === 'SIGKILL') screen.tell(`the first failover was over ${seconds(performance.now())} after the start of this command`);
+  if (signal === 'SIGKILL') {
+    const cloneMs = clonedMs();
+    const clone = cloneMs === undefined ? '' : `, ${seconds(Date.now() - cloneMs)} after the clone`;
+    screen.tell(`the first failover was over ${seconds(performance.now())} after the start of this command${clone}`);
+  }
   await Promise.race([old.closed, wait(30_000 * patience(), undefined, { ref: false })]);
   const lastEndMs = Math.max(...audit.runs.filter((run) => run.replica === old.name).map((run) => run.endMs ?? Infinity));
   return { replica: old.name, signal, electedMs, firstRunMs, drainMs: lastEndMs - signalMs, exit: old.exit };
@@ -206,6 +212,13 @@ async function until(what, withinMs, look) {
     if (performance.now() > deadline) throw new Error(`waited ${(withinMs * patience()) / 1000} s for ${what}`);
     await wait(20);
   }
+}
+
+/** When this repository was cloned, if that was within the hour: git writes this file then, and never again. */
+function clonedMs() {
+  const path = fileURLToPath(new URL('../../.git/description', import.meta.url));
+  const atMs = existsSync(path) ? statSync(path).mtimeMs : 0;
+  return Date.now() - atMs < 3_600_000 ? atMs : undefined;
 }
 
 /** `DEMO_PATIENCE=10` waits for, and accepts, ten times as long, on a machine that has much else to do. */

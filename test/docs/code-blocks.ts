@@ -94,6 +94,8 @@ export class Workshop implements Disposable {
       rootDir: ROOT,
       outDir: join(this.directory, 'js'),
       declaration: false,
+      // Tests in the documentation are written for Jest and for Vitest.
+      types: ['node', 'vitest/globals'],
       paths: {
         'nestjs-cluster-cron': [join(ROOT, 'src', 'index.ts')],
         'nestjs-cluster-cron/testing': [join(ROOT, 'src', 'testing.ts')],

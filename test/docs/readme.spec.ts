@@ -39,6 +39,11 @@ describe('the documentation', () => {
     expect(targets.filter(({ path, anchor }) => !headingsOf(path).includes(anchor))).toEqual([]);
   });
 
+  it('shows the example of tests of a failover, letter by letter', () => {
+    const shown = codeBlocks('docs/test-zookeeper.md').find(({ file }) => file === 'failover.spec.ts');
+    expect(shown?.text).toBe(readFileSync(join(ROOT, 'examples', 'failover-tests', 'failover.spec.ts'), 'utf8'));
+  });
+
   it('begins with a README of one sitting', () => {
     expect(readFileSync(join(ROOT, 'README.md'), 'utf8').split('\n').length).toBeLessThanOrEqual(261);
   });

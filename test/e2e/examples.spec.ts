@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt } from '../../scripts/build.mjs';
 import { temporaryDirectory } from '../../scripts/support/guard.mjs';
@@ -10,7 +11,7 @@ import { eventually, within } from '../support/eventually.js';
 import type { TestProcess } from '../support/process.js';
 import { startServer, type ZooKeeperServer } from '../support/zookeeper.js';
 import { EXAMPLE_MANIFESTS, ExampleHome } from './package/example-home.js';
-import { Tarball } from './package/scratch-app.js';
+import { npm, Tarball } from './package/scratch-app.js';
 
 /** Against hangs: a registry may be slow, and so may this machine. */
 const PREPARED_WITHIN_MS = 900_000;
@@ -111,6 +112,14 @@ describe('invoices', () => {
     expect(stale.output).toContain('StaleMasterError');
     expect(await audit(env)).toEqual(rows);
     directory.remove();
+  });
+});
+
+describe('failover-tests', () => {
+  it.each(['jest', 'vitest'])('pass in %s', async (runner) => {
+    const { code, output } = await npm(['run', `test:${runner}`], home('failover-tests').folder('failover-tests'));
+    expect(code, output).toBe(0);
+    expect(stripVTControlCharacters(output)).toMatch(/Tests:? +3 passed/);
   });
 });
 

@@ -67,7 +67,7 @@ export class ExampleHome implements Disposable {
   /** The files that git would have, and not what somebody has installed or built beside them. */
   private copy(name: string): void {
     mkdirSync(this.folder(name));
-    const files = readdirSync(join(EXAMPLES, name)).filter((file) => /\.(ts|json|md)$/.test(file) && file !== 'package-lock.json');
+    const files = readdirSync(join(EXAMPLES, name)).filter((file) => /\.(m?ts|json|md)$/.test(file) && file !== 'package-lock.json');
     for (const file of files) cpSync(join(EXAMPLES, name, file), join(this.folder(name), file));
   }
 }
