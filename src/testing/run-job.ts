@@ -2,7 +2,7 @@ import { guardedBehind } from '../zookeeper/decorators/master-only.js';
 import { identityOf } from '../zookeeper/decorators/identity.js';
 import { type Checkpoint, MemoryCheckpoint } from '../zookeeper/jobs/run/checkpoint.js';
 import { insideRun, JobRun, type RunCause } from '../zookeeper/jobs/run/job-run.js';
-import { RunSignal } from '../zookeeper/jobs/run/run-signal.js';
+import { RunSignal } from '../zookeeper/support/run-signal.js';
 import { TenureHandle, type HeldTenure } from '../zookeeper/mastership/election/held-tenure.js';
 import { MastershipLostError } from '../zookeeper/mastership/election/errors.js';
 import { Span } from '../zookeeper/mastership/election/span.js';

@@ -1,6 +1,6 @@
 import { RunTimeoutError, UnfinishedResultError } from '../jobs/run/errors.js';
 import type { JobRules } from '../jobs/run/job-rules.js';
-import type { RunSignal } from '../jobs/run/run-signal.js';
+import type { RunSignal } from '../support/run-signal.js';
 import { sleep } from '../support/abort.js';
 import { backoffMs } from '../support/backoff.js';
 import type { Clock, Timer } from '../support/clock.js';

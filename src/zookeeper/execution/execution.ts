@@ -5,7 +5,7 @@ import type { Checkpoint } from '../jobs/run/checkpoint.js';
 import type { JobRules } from '../jobs/run/job-rules.js';
 import type { RunCause } from '../jobs/run/run-cause.js';
 import type { Outcome, VerdictReason } from '../jobs/record/verdict.js';
-import { RunSignal } from '../jobs/run/run-signal.js';
+import { RunSignal } from '../support/run-signal.js';
 import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import { MastershipLostError } from '../mastership/election/errors.js';
 import type { Clock } from '../support/clock.js';

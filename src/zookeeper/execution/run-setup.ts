@@ -2,7 +2,7 @@ import type { JobStore } from '../jobs/persistence/job-store.js';
 import { MemoryCheckpoint, StoredCheckpoint, type Checkpoint } from '../jobs/run/checkpoint.js';
 import type { JobIdentity } from '../jobs/run/job-identity.js';
 import { checkProgress, Progress } from '../jobs/run/progress.js';
-import type { RunSignal } from '../jobs/run/run-signal.js';
+import type { RunSignal } from '../support/run-signal.js';
 import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import type { Clock } from '../support/clock.js';
 import type { Observer } from '../support/observer.js';

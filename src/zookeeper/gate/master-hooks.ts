@@ -1,5 +1,5 @@
 import { HookStoppedError } from '../jobs/run/errors.js';
-import { RunSignal } from '../jobs/run/run-signal.js';
+import { RunSignal } from '../support/run-signal.js';
 import type { Election } from '../mastership/election/election.js';
 import type { HeldTenure } from '../mastership/election/held-tenure.js';
 import { MastershipLostError } from '../mastership/election/errors.js';

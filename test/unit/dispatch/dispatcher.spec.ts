@@ -7,7 +7,7 @@ import { DEFAULT_RULES } from '../../../src/zookeeper/jobs/run/job-rules.js';
 import { insideRun, JobRun } from '../../../src/zookeeper/jobs/run/job-run.js';
 import { looksMinified } from '../../../src/zookeeper/jobs/run/job-identity.js';
 import { nameProblem } from '../../../src/zookeeper/support/names.js';
-import { RunSignal } from '../../../src/zookeeper/jobs/run/run-signal.js';
+import { RunSignal } from '../../../src/zookeeper/support/run-signal.js';
 import type { HeldTenure } from '../../../src/zookeeper/mastership/election/held-tenure.js';
 import { StandaloneElections } from '../../../src/zookeeper/mastership/standalone.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';

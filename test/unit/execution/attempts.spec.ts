@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Limit, runAttempts, type AttemptsParts, type AttemptsResult } from '../../../src/zookeeper/execution/attempts.js';
 import { RunAbortedError, RunTimeoutError } from '../../../src/zookeeper/jobs/run/errors.js';
-import { RunSignal } from '../../../src/zookeeper/jobs/run/run-signal.js';
+import { RunSignal } from '../../../src/zookeeper/support/run-signal.js';
 import type { HeldTenure } from '../../../src/zookeeper/mastership/election/held-tenure.js';
 import { HandClock } from '../mastership/hand-clock.js';
 

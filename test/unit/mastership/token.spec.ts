@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { floorAbove, floorForWin, maxOf, tokenOf } from '../../../src/zookeeper/mastership/election/token.js';
+import { floorAbove, floorForWin, maxOf, tokenOf } from '../../../src/zookeeper/support/token.js';
 
 const zxids = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n });
 const floors = fc.bigInt({ min: 0n, max: 10n ** 40n });

@@ -8,7 +8,7 @@ import { NotConnectedError } from '../../session/connected.js';
 import { isConnectionLost, isZooKeeperError } from '../../wire/errors.js';
 import { BadCheckpointError } from './errors.js';
 import type { NoteStore } from './note-store.js';
-import type { RunSignal } from './run-signal.js';
+import type { RunSignal } from '../../support/run-signal.js';
 
 /** The longest checkpoint, as JSON in UTF-8. ZooKeeper takes 1 MiB for a node. */
 export const MAX_CHECKPOINT_BYTES = 512 * 1_024;

@@ -4,7 +4,7 @@ import { MastershipLostError } from '../../mastership/election/errors.js';
 import { jsonFacts } from '../../support/errors.js';
 import { MemoryCheckpoint, type Checkpoint } from './checkpoint.js';
 import type { RunCause } from './run-cause.js';
-import type { RunSignal } from './run-signal.js';
+import type { RunSignal } from '../../support/run-signal.js';
 
 export type { RunCause };
 

@@ -18,7 +18,7 @@ import { removeForeignNode } from './foreign-node.js';
 import type { ElectionContext } from '../election/election-context.js';
 import { holderInWords, SameAddress } from './same-address.js';
 import { STAND_BACK_MS } from '../election/timing.js';
-import { floorForWin } from '../election/token.js';
+import { floorForWin } from '../../support/token.js';
 import { awaitTurn } from './turn.js';
 import { tryToWin, type Attempt, type NotWon } from './win.js';
 import { ownerOf } from '../../session/nodes.js';

@@ -3,7 +3,7 @@ import type { Line } from '../../recipes/line/line.js';
 import type { NodeView } from '../../session/node-watch.js';
 import { encodeRecord, isAsWritten, type ElectionRecord, type RecordRead } from '../election/election-record.js';
 import type { ElectionContext } from '../election/election-context.js';
-import { floorAbove, tokenOf } from '../election/token.js';
+import { floorAbove, tokenOf } from '../../support/token.js';
 import { readRecord } from '../election/election-record.js';
 
 /** A record in force, as a standby knows it. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../support/clock.js';
 import type { Stat } from '../../wire/operations.js';
 import { isAsWritten, provesResignation, type ElectionRecord, type RecordRead } from './election-record.js';
 import { MAX_LEASE_MS, waitMsFor } from '../../session/lease-length.js';
-import { maxOf } from './token.js';
+import { maxOf } from '../../support/token.js';
 
 /** What must be waited for before a won node is believed, and why. */
 export interface Proof {

@@ -4,7 +4,7 @@ import { makeParents } from '../../session/parents.js';
 import { encodeRecord, type RecordRead } from '../election/election-record.js';
 import type { WonElection } from './won-election.js';
 import type { ElectionContext } from '../election/election-context.js';
-import { floorAbove, maxOf } from '../election/token.js';
+import { floorAbove, maxOf } from '../../support/token.js';
 import { readRecord } from '../election/election-record.js';
 
 /**

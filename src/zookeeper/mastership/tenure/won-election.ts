@@ -2,7 +2,7 @@ import type { Lease } from '../../session/lease.js';
 import type { NodeView } from '../../session/node-watch.js';
 import type { ElectionRecord } from '../election/election-record.js';
 import type { Tenure } from '../election/mastership.state.js';
-import { tokenOf } from '../election/token.js';
+import { tokenOf } from '../../support/token.js';
 
 /** The won node's version: created with 0, then set once in the same transaction, so that a foreign or re-created node (0) differs. */
 export const WON_VERSION = 1;

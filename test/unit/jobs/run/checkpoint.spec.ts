@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MAX_CHECKPOINT_BYTES, MemoryCheckpoint, StoredCheckpoint } from '../../../../src/zookeeper/jobs/run/checkpoint.js';
 import { checkProgress, Progress } from '../../../../src/zookeeper/jobs/run/progress.js';
 import type { JobStore } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
-import { RunSignal } from '../../../../src/zookeeper/jobs/run/run-signal.js';
+import { RunSignal } from '../../../../src/zookeeper/support/run-signal.js';
 import type { Fence, HeldTenure } from '../../../../src/zookeeper/mastership/election/held-tenure.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
 import { silentObserver } from '../../../../src/zookeeper/support/observer.js';

@@ -1,9 +1,14 @@
-import type { HeldTenure } from '../../mastership/election/held-tenure.js';
+/** Something that holds until it is over: judged when asked, and told in the first turn of the event loop after its end. */
+export interface Validity {
+  isValid(): boolean;
+  /** Calls `listener` once, with the reason in words; the function returned takes it out again. */
+  onInvalid(listener: (why: string) => void): () => void;
+}
 
 const nativeReason = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'reason')?.get as (this: AbortSignal) => unknown;
 
 /**
- * An AbortSignal that is tied to a tenure. Asked (`aborted`, `reason`, `throwIfAborted`) it compares the deadline at that moment,
+ * An AbortSignal that is tied to a tenure, or to a lock. Asked (`aborted`, `reason`, `throwIfAborted`) it compares the deadline at that moment,
  * because after a stalled loop or a SIGSTOP the code that asks runs before any timer or event could have aborted it (I4).
  * Its listeners hear in the first turn of the event loop after the deadline.
  */
@@ -15,7 +20,7 @@ export class RunSignal {
   private aborted = false;
 
   constructor(
-    private readonly tenure: HeldTenure,
+    private readonly tenure: Validity,
     /** Makes the abort reason when the tenure ends. */
     private readonly lost: (why: string) => Error,
   ) {
@@ -35,7 +40,7 @@ export class RunSignal {
     this.controller.abort(reason);
   }
 
-  /** Stops to listen for the tenure's end; asking still compares it. */
+  /** Stops listening for the tenure's end; asking still compares it. */
   release(): void {
     this.unsubscribe();
   }
