@@ -15,6 +15,8 @@ export type { AdminAccess, ClusterJobsAdminOptions } from './zookeeper/api/jobs-
 export { MasterGuard, type MasterGuardOptions } from './zookeeper/api/master.guard.js';
 export { MasterElection } from './zookeeper/api/master-election.js';
 export { ClusterJobs } from './zookeeper/api/cluster-jobs.js';
+export { Locks } from './zookeeper/api/locks.js';
+export { WithLock, type WithLockOptions } from './zookeeper/decorators/with-lock.js';
 export type { AddedJobOptions } from './zookeeper/api/added-job.js';
 
 export { JobRun, type RunCause } from './zookeeper/jobs/run/job-run.js';
@@ -74,6 +76,9 @@ export { MissingChrootError, SessionEndedError } from './zookeeper/session/error
 export { ConnectStringError } from './zookeeper/wire/connect-string.js';
 export { UncomparableVersionError } from './zookeeper/wire/compare-and-set.js';
 export { ZooKeeperError, type ZooKeeperReason } from './zookeeper/wire/errors.js';
+
+export type { Lock, LockContender, LockName, LockView, LockWait } from './zookeeper/recipes/locks/lock.js';
+export { BadLockError, LockBusyError, LockCrowdedError, LockLostError } from './zookeeper/recipes/locks/errors.js';
 
 export { ClusterCronError } from './zookeeper/support/errors.js';
 export type { Observation, Observer } from './zookeeper/support/observer.js';

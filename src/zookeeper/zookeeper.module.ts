@@ -10,7 +10,8 @@ import {
 import { DiscoveryModule } from '@nestjs/core';
 import { Explorer } from './boot/explorer.js';
 import { ClusterJobs } from './api/cluster-jobs.js';
-import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, OBSERVER, SETTINGS } from './decorators/inject.js';
+import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, LOCKS, OBSERVER, SETTINGS } from './decorators/inject.js';
+import { Locks } from './api/locks.js';
 import { MasterElection } from './api/master-election.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { JobEvents } from './jobs/record/job-events.js';
@@ -21,6 +22,10 @@ import type { Election, Elections } from './mastership/election/election.js';
 import { createElections } from './mastership/elections.js';
 import type { ClusterMember } from './mastership/election/members.js';
 import { StandaloneElections } from './mastership/standalone.js';
+import { EnsembleLocks } from './recipes/locks/ensemble-locks.js';
+import type { LockSource } from './recipes/locks/lock.js';
+import { ProcessLocks } from './recipes/locks/process-locks.js';
+import { Sightings } from './recipes/locks/sightings.js';
 import type { Sessions } from './session/session.js';
 import { createSessions } from './session/sessions.js';
 import { systemClock } from './support/clock.js';
@@ -117,6 +122,7 @@ export const COMMON: Provider[] = [
   { provide: OBSERVER, useFactory: () => harmless(new LogObserver()) },
   { provide: JOB_EVENTS, inject: [OBSERVER], useFactory: jobEvents },
   { provide: JOB_STORE, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: jobStore },
+  { provide: LOCKS, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: lockSource },
   {
     provide: GATE,
     inject: [ELECTIONS, SETTINGS, OBSERVER, JOB_STORE, JOB_EVENTS],
@@ -145,9 +151,10 @@ export const COMMON: Provider[] = [
   Explorer,
   MasterElection,
   ClusterJobs,
+  Locks,
 ];
 export const IMPORTS = [DiscoveryModule, ZookeeperOutermostModule];
-export const EXPORTS = [GATE, ELECTIONS, SETTINGS, OBSERVER, Explorer, MasterElection, ClusterJobs];
+export const EXPORTS = [GATE, ELECTIONS, SETTINGS, OBSERVER, LOCKS, Explorer, MasterElection, ClusterJobs, Locks];
 
 function jobEvents(observer: Observer): JobEvents {
   return new JobEvents((thrown) => {
@@ -171,6 +178,13 @@ function jobStore(
     case 'off':
       return undefined;
   }
+}
+
+/** Of the ensemble, over the session of the elections; else of this process. */
+function lockSource({ claims }: Elections, { rootPath, address }: ZookeeperSettings, observer: Observer): LockSource {
+  const clock = systemClock;
+  if (claims.kind !== 'ensemble') return new ProcessLocks(clock, address);
+  return new EnsembleLocks({ sessions: claims.sessions, rootPath, address, clock, observer, sightings: new Sightings(clock) });
 }
 
 function standalone(settings: ZookeeperSettings, observer: Observer): Elections {

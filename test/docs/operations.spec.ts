@@ -47,6 +47,7 @@ const PREFIXES = [
   'hook.',
   'job.',
   'jobs.',
+  'lock.',
   'mastership.',
   'membership.',
   'run.',

@@ -16,6 +16,7 @@ interface RawClient {
   exists(path: string, done: (error: RawError | null, stat: RawStat | null) => void): void;
   getChildren(path: string, done: (error: RawError | null, names: string[]) => void): void;
   remove(path: string, version: number, done: (error: RawError | null) => void): void;
+  setACL(path: string, rights: readonly unknown[], version: number, done: (error: RawError | null) => void): void;
   transaction(): RawTransaction;
 }
 
@@ -40,6 +41,9 @@ interface RawStat {
 const zookeeper = packageModule as {
   createClient(connectString: string, options: Record<string, number>): RawClient;
   readonly CreateMode: Readonly<Record<'PERSISTENT' | 'EPHEMERAL' | 'EPHEMERAL_SEQUENTIAL' | 'PERSISTENT_SEQUENTIAL', number>>;
+  readonly Id: new (scheme: string, id: string) => unknown;
+  readonly ACL: new (permission: number, id: unknown) => unknown;
+  readonly Permission: Readonly<Record<'READ' | 'ALL', number>>;
   readonly Exception: Readonly<Record<'NO_NODE' | 'NODE_EXISTS' | 'NOT_EMPTY' | 'CONNECTION_LOSS', number>>;
 };
 
@@ -118,6 +122,15 @@ export class Admin {
       ignore(zookeeper.Exception.NO_NODE),
     );
     return gone === true;
+  }
+
+  /** What everybody may do with a node and its children from now on; `'read'` leaves everybody the right to give more. */
+  async setRights(path: string, rights: 'read' | 'all'): Promise<void> {
+    const { ACL, Id, Permission } = zookeeper;
+    const ADMIN = 16;
+    const permission = rights === 'all' ? Permission.ALL : Permission.READ | ADMIN;
+    const given = [new ACL(permission, new Id('world', 'anyone'))];
+    await this.#repeat<unknown>(`the rights of ${path}`, (done) => this.client.setACL(path, given, -1, (error) => done(error, true)));
   }
 
   /** Puts an ephemeral node of its own in place of one, in one transaction: nobody can come between. */

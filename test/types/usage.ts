@@ -7,6 +7,7 @@ import {
   type AddedJobOptions,
   type AdminAccess,
   BadCheckpointError,
+  BadLockError,
   BadOrderError,
   BadProgressError,
   BadScheduleError,
@@ -33,6 +34,15 @@ import {
   type JobStatus,
   type JobVerdict,
   type Lease,
+  type Lock,
+  LockBusyError,
+  type LockContender,
+  LockCrowdedError,
+  LockLostError,
+  type LockName,
+  Locks,
+  type LockView,
+  type LockWait,
   MasterElection,
   MasterGuard,
   type MasterGuardOptions,
@@ -87,6 +97,8 @@ import {
   type VerdictReason,
   type VerdictsOptions,
   type WaitOptions,
+  WithLock,
+  type WithLockOptions,
   type ZookeeperAuthOptions,
   ZooKeeperError,
   ZookeeperModule,
@@ -455,6 +467,57 @@ export async function testing(jobs: Jobs, module: { overrideProvider(token: symb
   await runJob(jobs, 'absent');
   new TestElections({ master: false }).setMaster(true, 'reports');
   module.overrideProvider(ELECTIONS);
+}
+
+const LOCK_OPTIONS: WithLockOptions = { onBusy: 'wait', waitMs: 5_000 };
+
+@Injectable()
+export class Bookings {
+  constructor(private readonly locks: Locks) {}
+
+  @WithLock((account: string) => `account-${account}`, { onBusy: 'skip', waitMs: 0 })
+  async book(account: string, amount: number): Promise<string> {
+    return account + amount.toFixed();
+  }
+
+  @WithLock({ path: '/billing/ledger' }, LOCK_OPTIONS)
+  async close(): Promise<void> {}
+
+  // @ts-expect-error the name is made of arguments that the method does not have
+  @WithLock((account: number) => `account-${account}`)
+  async misnamed(account: string): Promise<string> {
+    return account;
+  }
+
+  // @ts-expect-error only async methods can hold a lock
+  @WithLock('ledger')
+  notAsync(): void {}
+
+  async ledger(wait: LockWait): Promise<LockView> {
+    const name: LockName = 'ledger';
+    await using held: Lock = await this.locks.acquire(name, wait);
+    held.assertHeld();
+    same<typeof held.fencingToken, bigint>(true);
+    same<typeof held.held, boolean>(true);
+    held.signal.throwIfAborted();
+    const maybe = await this.locks.tryAcquire(name);
+    same<typeof maybe, Lock | undefined>(true);
+    await maybe?.release();
+    const answer = await this.locks.withLock(name, ({ fencingToken }) => fencingToken, { waitMs: 5_000 });
+    same<typeof answer, bigint>(true);
+    // @ts-expect-error a wait is a number of milliseconds
+    await this.locks.acquire(name, { waitMs: '5s' });
+    const view = await this.locks.inspect(name);
+    const waiting: readonly LockContender[] = view.waiting;
+    return { ...view, waiting };
+  }
+
+  describe(thrown: unknown): string {
+    if (thrown instanceof LockBusyError) return `${thrown.lock} ${thrown.waitedMs.toFixed()} ${thrown.holder ?? ''}`;
+    if (thrown instanceof LockLostError) return thrown.why;
+    if (thrown instanceof LockCrowdedError) return (thrown.waiting - thrown.limit).toFixed();
+    return thrown instanceof BadLockError ? thrown.problem : '';
+  }
 }
 
 export async function testZookeeper(): Promise<void> {

@@ -18,3 +18,6 @@ export const JOB_STORE = Symbol('where ZookeeperModule keeps what the cluster de
 
 /** Injects the `JobEvents` of this replica. */
 export const JOB_EVENTS = Symbol('what happens to the jobs of ZookeeperModule on this replica');
+
+/** Injects the application's `LockSource`. */
+export const LOCKS = Symbol('the locks of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');

@@ -35,18 +35,20 @@ export interface Waiting {
   readonly timeoutMs: number;
   /** Ends the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
+  /** What cannot be done without a session, as a clause for the error. Default: as for commands to the cluster's jobs. */
+  readonly consequence?: string | undefined;
 }
 
 /**
  * The session in force, attached; waits until there is one.
  * @throws {NotConnectedError} when there is none in time, and at once when none will come, because the application has stopped. The signal's reason.
  */
-export async function connectedWithin(sessions: Sessions, clock: Clock, { timeoutMs, signal }: Waiting): Promise<Session> {
+export async function connectedWithin(sessions: Sessions, clock: Clock, { timeoutMs, signal, consequence }: Waiting): Promise<Session> {
   signal?.throwIfAborted();
   const startedMs = clock.monotonicMs();
   const waiting = new AbortController();
   const giveUp = (): void =>
-    waiting.abort(new NotConnectedError({ ms: Math.round(clock.monotonicMs() - startedMs), state: sessions.state() }));
+    waiting.abort(new NotConnectedError({ ms: Math.round(clock.monotonicMs() - startedMs), state: sessions.state() }, consequence));
   const abort = (): void => waiting.abort(signal?.reason);
   const isAttached = sessions.current()?.attached === true;
   if (!isAttached && (timeoutMs <= 0 || sessions.state().kind === 'stopped')) giveUp();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../support/clock.js';
 import { Listeners } from '../support/listeners.js';
 import type { WireClient } from '../wire/client.js';
@@ -20,6 +21,8 @@ export class LiveSession implements Session {
     listenerFailed: (what: string, thrown: unknown) => void,
   ) {
     this.id = wire.connection.id;
+    // Everybody who waits for a lock listens.
+    setMaxListeners(0, this.ending.signal);
     this.attachedListeners = new Listeners((thrown) => listenerFailed(`an onAttached listener of session ${hexId(this.id)}`, thrown));
     this.detachedListeners = new Listeners((thrown) => listenerFailed(`an onDetached listener of session ${hexId(this.id)}`, thrown));
   }

@@ -1,4 +1,6 @@
-/** Something that holds until it is over: judged when asked, and told in the first turn of the event loop after its end. */
+/**
+ * Something that holds until it is over: judged when asked, and told in the first turn of the event loop after its end.
+ */
 export interface Validity {
   isValid(): boolean;
   /** Calls `listener` once, with the reason in words; the function returned takes it out again. */
@@ -8,9 +10,9 @@ export interface Validity {
 const nativeReason = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'reason')?.get as (this: AbortSignal) => unknown;
 
 /**
- * An AbortSignal that is tied to a tenure, or to a lock. Asked (`aborted`, `reason`, `throwIfAborted`) it compares the deadline at that moment,
- * because after a stalled loop or a SIGSTOP the code that asks runs before any timer or event could have aborted it (I4).
- * Its listeners hear in the first turn of the event loop after the deadline.
+ * An AbortSignal that is tied to a tenure, or to a lock. Asked (`aborted`, `reason`, `throwIfAborted`) it compares the
+ * deadline at that moment, because after a stalled loop or a SIGSTOP the code that asks runs before any timer or event
+ * could have aborted it (I4). Its listeners hear in the first turn of the event loop after the deadline.
  */
 export class RunSignal {
   /** A real AbortSignal: `fetch`, `AbortSignal.any` and the timers of Node take it. */

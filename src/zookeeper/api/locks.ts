@@ -1,0 +1,61 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { LOCKS } from '../decorators/inject.js';
+import { type Lock, type LockName, type LockSource, type LockView, type LockWait, withLock } from '../recipes/locks/lock.js';
+
+/**
+ * Locks that one holder in the cluster has at a time, for applications: fair, with a fencing token, compatible on the
+ * wire with Curator's `InterProcessMutex` and kazoo's `Lock`. Not re-entrant: who holds a lock hands its `Lock` on, and
+ * a second `acquire` waits like anybody else's.
+ *
+ * A named lock lives below `<rootPath>/locks`, and belongs to all services with the same root. With `standalone`, and
+ * in the testing kit, locks are of this process.
+ */
+@Injectable()
+export class Locks {
+  constructor(@Inject(LOCKS) private readonly source: LockSource) {}
+
+  /**
+   * Waits in line until the lock is this caller's. Who comes after a holder that has not released it, because it died,
+   * waits for the rest of its session and then for as long as that holder could believe, at most 5.6 s.
+   *
+   * @throws {LockBusyError} `ZK_LOCK_BUSY` when it was not free within `waitMs`; the signal's reason when that aborts.
+   * Both leave no node behind.
+   * @throws {NotConnectedError} `ZK_NOT_CONNECTED` when there was no session with ZooKeeper within `waitMs`, when the
+   * application has stopped, and when it did not start within 10 s.
+   * @throws {BadLockError} `ZK_BAD_LOCK`: a name, path or wait that cannot be used.
+   * @throws {LockCrowdedError} `ZK_LOCK_CROWDED`: more than 5 000 stand in its line.
+   * @throws {ZooKeeperError} `ZK_NO_AUTH` and what else ZooKeeper refuses.
+   */
+  acquire(name: LockName, wait: LockWait = {}): Promise<Lock> {
+    return this.source.acquire(name, wait);
+  }
+
+  /**
+   * The lock if it is free now, else undefined; also while its last holder, who has not released it, could still
+   * believe. So after a death one call of a process finds that out, and another one, up to 5.6 s later, gets the lock.
+   * @throws {NotConnectedError} `ZK_NOT_CONNECTED` when there is no session with ZooKeeper now. Else as `acquire`, but
+   * never {@link LockBusyError}.
+   */
+  tryAcquire(name: LockName): Promise<Lock | undefined> {
+    return this.source.tryAcquire(name);
+  }
+
+  /**
+   * Holds the lock while `work` runs, and answers what it answers; rejects with what it throws. `work` has to stop when
+   * `lock.signal` aborts: nothing here can stop it, and a result that comes afterwards is answered all the same.
+   * @throws What `acquire` throws; `work` has then not begun.
+   */
+  withLock<T>(name: LockName, work: (lock: Lock) => Promise<T> | T, wait: LockWait = {}): Promise<T> {
+    return withLock(this.source, name, work, wait);
+  }
+
+  /**
+   * Who holds the lock, and who waits for it. A read for each of them: for people, not for a decision, since it may be
+   * different by the time it is read.
+   * @throws {NotConnectedError} `ZK_NOT_CONNECTED` when there is no session with ZooKeeper now; {@link BadLockError} as
+   * `acquire`.
+   */
+  inspect(name: LockName): Promise<LockView> {
+    return this.source.inspect(name);
+  }
+}

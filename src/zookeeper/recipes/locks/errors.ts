@@ -1,0 +1,52 @@
+import { ClusterCronError } from '../../support/errors.js';
+
+/**
+ * The lock is held by somebody else, and was so for as long as the caller would wait. Nothing of the caller is left in
+ * the line.
+ */
+export class LockBusyError extends ClusterCronError {
+  constructor(
+    readonly lock: string,
+    /** How long was waited, milliseconds. */
+    readonly waitedMs: number,
+    /** `host:port` of the holder, where it is known: one that another library made has another form, or none. */
+    readonly holder: string | undefined,
+  ) {
+    const by = holder === undefined ? 'not free' : `held by ${holder}`;
+    super(
+      'ZK_LOCK_BUSY',
+      `Lock ${JSON.stringify(lock)} is still ${by} after ${waitedMs} ms. Raise waitMs, or find out why the holder takes so long (Locks.inspect).`,
+    );
+  }
+}
+
+/** The lock is not held any more, or nobody can say that it is: what it protects must not be touched any more. */
+export class LockLostError extends ClusterCronError {
+  constructor(
+    readonly lock: string,
+    readonly why: string,
+  ) {
+    super('ZK_LOCK_LOST', `Lock ${JSON.stringify(lock)} is not held any more: ${why}. Stop what it protects, and acquire it anew.`);
+  }
+}
+
+/** The name or the options of a lock cannot be used. Nothing was sent. */
+export class BadLockError extends ClusterCronError {
+  constructor(readonly problem: string) {
+    super('ZK_BAD_LOCK', `This lock cannot be asked for: ${problem}.`);
+  }
+}
+
+/** More wait for one lock than may. The caller has left the line again. */
+export class LockCrowdedError extends ClusterCronError {
+  constructor(
+    readonly lock: string,
+    readonly waiting: number,
+    readonly limit: number,
+  ) {
+    super(
+      'ZK_LOCK_CROWDED',
+      `${waiting} already stand in the line of lock ${JSON.stringify(lock)}, and at most ${limit} may. Split what it protects over several locks, or wait elsewhere.`,
+    );
+  }
+}

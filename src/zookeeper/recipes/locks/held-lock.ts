@@ -1,0 +1,217 @@
+import { reattached } from '../../session/connected.js';
+import { isLapsed, type Lease, type LeaseHolder, type LeaseKeeper } from '../../session/lease.js';
+import { NodeWatch } from '../../session/node-watch.js';
+import { ownerOf } from '../../session/nodes.js';
+import type { Clock, Timer } from '../../support/clock.js';
+import { Latch } from '../../support/latch.js';
+import { Listeners } from '../../support/listeners.js';
+import { RunSignal, type Validity } from '../../support/run-signal.js';
+import { isConnectionLost } from '../../wire/errors.js';
+import type { LockParts } from './contender-node.js';
+import { LockLostError } from './errors.js';
+import type { Lock, LockPlace } from './lock.js';
+
+/** For how long `release` waits for what goes on in the background. */
+const RELEASE_WAIT_MS = 10_000;
+
+/** What of a lock was won. */
+export interface WonLock {
+  readonly place: LockPlace;
+  /** The path of the own node in the line. */
+  readonly path: string;
+  readonly fencingToken: bigint;
+  readonly lease: Lease;
+  /** Deletes the node, with the proof that it was released; never rejects. */
+  readonly giveUp: () => Promise<void>;
+}
+
+/** What this process knows of a lock that it has won, as one value. */
+type State =
+  /** Judged when asked: while the lease lasts. */
+  | { readonly kind: 'held'; readonly lease: Lease }
+  /** For good: a lease that has run out is not taken up again, because whoever was told of it has stopped. */
+  | { readonly kind: 'lost'; readonly why: string }
+  | { readonly kind: 'released'; readonly done: Promise<void> };
+
+/**
+ * A lock of an ensemble, from the win to the release. Believed for as long as a lease lasts that ZooKeeper renews
+ * (session/lease.ts), like a mastership; its node is watched, so that one renewal of the session speaks for all locks.
+ */
+export class HeldLock implements Lock, LeaseHolder, Validity {
+  readonly name: string;
+  readonly fencingToken: bigint;
+  readonly signal: AbortSignal;
+  private state: State;
+  private readonly runSignal: RunSignal;
+  private readonly watch: NodeWatch;
+  private readonly latch: Latch;
+  private readonly over = new AbortController();
+  private readonly listeners = new Listeners<[why: string]>();
+  private readonly stopRenewing: () => void;
+  private timer: Timer | undefined;
+  private questioned: Lease | undefined;
+  private readonly clock: Clock;
+
+  constructor(
+    private readonly won: WonLock,
+    private readonly keeper: LeaseKeeper,
+    private readonly session: Parameters<typeof reattached>[0],
+    private readonly parts: LockParts,
+  ) {
+    this.clock = parts.clock;
+    this.name = won.place.name;
+    this.fencingToken = won.fencingToken;
+    this.state = { kind: 'held', lease: won.lease };
+    this.latch = new Latch(this.clock);
+    this.watch = new NodeWatch(session, won.path, keeper, this.latch);
+    this.watch.onEvent = ({ type }) => {
+      if (type === 'deleted') this.lose('its node in ZooKeeper was deleted, or its session has ended');
+    };
+    this.runSignal = new RunSignal(this, (why) => new LockLostError(this.name, why));
+    this.signal = this.runSignal.signal;
+    this.stopRenewing = keeper.hold(this, won.lease);
+    session.ended.addEventListener('abort', this.onSessionEnded, { once: true });
+    if (session.ended.aborted) this.onSessionEnded();
+    this.arm(won.lease);
+    this.latch.ring();
+    void this.keepWatching();
+  }
+
+  get held(): boolean {
+    return this.isValid();
+  }
+
+  assertHeld(): void {
+    if (this.isValid()) return;
+    const { state } = this;
+    throw new LockLostError(this.name, whyNot(state));
+  }
+
+  isValid(): boolean {
+    const { state } = this;
+    if (state.kind !== 'held') return false;
+    if (this.keeper.isBelievable(state.lease)) return true;
+    // When the wall clock alone has passed the deadline, ZooKeeper knows. Asked once for each lease.
+    if (this.questioned !== state.lease && !isLapsed(state.lease, this.clock.monotonicMs())) {
+      this.questioned = state.lease;
+      this.keeper.renewNow();
+    }
+    return false;
+  }
+
+  onInvalid(listener: (why: string) => void): () => void {
+    return this.listeners.add(listener);
+  }
+
+  armedSince(): number | undefined {
+    return this.watch.armedSince();
+  }
+
+  renewed(lease: Lease): void {
+    // One that arrives after the deadline: whoever holds the lock hears of the gap, and it is over.
+    this.lapseIfDue();
+    if (this.state.kind !== 'held') return;
+    this.state = { kind: 'held', lease };
+    this.arm(lease);
+  }
+
+  late(): void {
+    // The lease has run out by then, which is told where it is found.
+  }
+
+  release(): Promise<void> {
+    const { state } = this;
+    if (state.kind === 'released') return state.done;
+    const gone = deferred();
+    this.state = { kind: 'released', done: gone.promise };
+    this.end('it was released');
+    const limit = this.clock.after(RELEASE_WAIT_MS, gone.resolve, { keepAlive: false });
+    void this.won.giveUp().finally(() => {
+      limit.cancel();
+      gone.resolve();
+    });
+    return gone.promise;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  private lose(why: string): void {
+    if (this.state.kind !== 'held') return;
+    this.state = { kind: 'lost', why };
+    this.parts.observer.observe({
+      level: 'warn',
+      event: 'lock.lost',
+      message: `Lock "${this.name}" is not held any more: ${why}. What it protects is told by its signal.`,
+      fields: { lock: this.name, token: this.fencingToken.toString() },
+    });
+    this.end(why);
+  }
+
+  private end(why: string): void {
+    this.timer?.cancel();
+    this.stopRenewing();
+    this.watch.close();
+    this.session.ended.removeEventListener('abort', this.onSessionEnded);
+    this.over.abort();
+    this.listeners.tell(why);
+  }
+
+  private readonly onSessionEnded = (): void => this.lose('its ZooKeeper session is over');
+
+  /** One timer: it finds the lease extended, and waits for the rest. */
+  private arm(lease: Lease): void {
+    this.timer?.cancel();
+    this.timer = this.clock.after(
+      lease.sentAtMs + lease.lengthMs - this.clock.monotonicMs(),
+      () => {
+        this.lapseIfDue();
+        if (this.state.kind === 'held') this.arm(this.state.lease);
+      },
+      { keepAlive: false },
+    );
+  }
+
+  private lapseIfDue(): void {
+    if (this.state.kind !== 'held' || !isLapsed(this.state.lease, this.clock.monotonicMs())) return;
+    const silentMs = Math.round(this.clock.monotonicMs() - this.state.lease.sentAtMs);
+    this.lose(`ZooKeeper has not acknowledged anything that was sent in the last ${silentMs} ms, longer than the lease`);
+  }
+
+  /** Reads the node again after each event, so that renewals speak for it. */
+  private async keepWatching(): Promise<void> {
+    const { signal } = this.over;
+    while (!signal.aborted) {
+      await this.latch.wait(signal);
+      if (signal.aborted || this.watch.armedSince() !== undefined) continue;
+      try {
+        const view = await this.watch.read();
+        if (signal.aborted) this.watch.close();
+        else if (view === undefined) this.lose('its node in ZooKeeper was deleted');
+        else if (ownerOf(view.stat, this.session.id) !== 'this session') this.lose('its node in ZooKeeper belongs to somebody else');
+      } catch (thrown) {
+        // Without a watch no renewal counts, so that the lease runs out: that is what a refusal to read leads to.
+        if (!isConnectionLost(thrown)) continue;
+        if (await reattached(this.session, signal)) this.latch.ring();
+      }
+    }
+  }
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve!: () => void;
+  const promise = new Promise<void>((settle) => (resolve = settle));
+  return { promise, resolve };
+}
+
+function whyNot(state: State): string {
+  switch (state.kind) {
+    case 'held':
+      return 'its lease is over, by the clocks of this process';
+    case 'lost':
+      return state.why;
+    case 'released':
+      return 'it was released';
+  }
+}

@@ -1,0 +1,134 @@
+import { isAbsolute } from 'node:path/posix';
+import { isObject, received } from '../../support/checks.js';
+import { nameProblem, znodeNameProblem } from '../../support/names.js';
+import { BadLockError } from './errors.js';
+
+/** A lock that is held, until it is released or lost. */
+export interface Lock extends AsyncDisposable {
+  /** As it was asked for: its name, or its path. */
+  readonly name: string;
+  /**
+   * Aborts when the lock is lost, with a `LockLostError`, or released. Asked at any instant it is right: a process that
+   * has stood still finds it aborted before any other code runs. Its listeners hear in the first turn of the event loop
+   * after the end.
+   */
+  readonly signal: AbortSignal;
+  /**
+   * Grows from holder to holder. Hand it to the store that the lock protects, which refuses whoever brings a smaller
+   * one: the only thing that stops a write that was on its way when the lock was lost.
+   */
+  readonly fencingToken: bigint;
+  /** Whether this process holds the lock at this instant. No network. */
+  readonly held: boolean;
+  /** @throws {LockLostError} unless it is held at this instant. */
+  assertHeld(): void;
+  /**
+   * Gives the lock to the next in line. Not held any more from the call on, whatever comes. Resolves when ZooKeeper has
+   * acknowledged it, or the session has ended and the lock with it, or after 10 s; what is left to do is then done in
+   * the background. Safe to repeat; never rejects. Also a lock that was lost is to be released, once its work has
+   * stopped: until then nobody else gets it while the session lives.
+   */
+  release(): Promise<void>;
+}
+
+/**
+ * Which lock: its name (up to 200 characters, as names of znodes are), for a lock below `<rootPath>/locks`; or the
+ * absolute path of a node of any tree, to meet neighbours that use Curator or kazoo there.
+ */
+export type LockName = string | { readonly path: string };
+
+/** How long a lock is waited for. */
+export interface LockWait {
+  /** Milliseconds, 0 to 2 147 483 647; 0: not at all. Default: without a limit. */
+  readonly waitMs?: number | undefined;
+  /** Ends the wait with its reason. Has no effect on a lock that is held already. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Who holds a lock, or waits for it. */
+export interface LockContender {
+  /** What it has written: `host:port` of one of ours, an IP address of Curator's, an identifier of kazoo's. */
+  readonly address: string;
+  /** The id of its ZooKeeper session, as the logs of ZooKeeper write it. */
+  readonly session: string;
+  /** Since when it stands in line, by the clock of ZooKeeper's leader. */
+  readonly since: Date;
+}
+
+/** A lock as it is seen now. */
+export interface LockView {
+  /**
+   * The first in line. One of ours without a `token` waits for the proof, or the lease, of the one before it.
+   * Undefined: the lock is free.
+   */
+  readonly holder: (LockContender & { readonly token: bigint | undefined }) | undefined;
+  /** The others, first in line first; at most 100. */
+  readonly waiting: readonly LockContender[];
+  /** How many wait altogether. */
+  readonly waitingCount: number;
+}
+
+/** What hands out locks: an ensemble, or this process. */
+export interface LockSource {
+  /** @throws {LockBusyError} when it is not free within `waitMs`. The signal's reason. */
+  acquire(name: LockName, wait: LockWait): Promise<Lock>;
+  /** Undefined: not free now. */
+  tryAcquire(name: LockName): Promise<Lock | undefined>;
+  inspect(name: LockName): Promise<LockView>;
+}
+
+/** The longest path of a lock; ZooKeeper has no limit of its own but that of a request. */
+const MAX_PATH_LENGTH = 1_000;
+
+/** The longest delay that Node's timers take. */
+const MAX_WAIT_MS = 2 ** 31 - 1;
+
+/** Where a lock lives. */
+export interface LockPlace {
+  /** For people. */
+  readonly name: string;
+  /** The node below which the line stands. */
+  readonly path: string;
+  /** The folder of all named locks; undefined for a lock with a path of its own. */
+  readonly root: string | undefined;
+}
+
+/** @throws {BadLockError} that says what is wrong with the name. */
+export function placeOf(name: LockName, rootPath: string): LockPlace {
+  const given: unknown = name;
+  if (isObject(given)) return ownPath(given['path']);
+  if (typeof given !== 'string') throw new BadLockError(`its name must be text, or { path }, received ${received(given)}`);
+  const problem = nameProblem(given);
+  if (problem !== undefined) throw new BadLockError(`the name ${received(given)} cannot be used: ${problem}`);
+  const root = `${rootPath === '/' ? '' : rootPath}/locks`;
+  return { name: given, path: `${root}/${given}`, root };
+}
+
+function ownPath(path: unknown): LockPlace {
+  if (typeof path !== 'string' || !isAbsolute(path)) throw new BadLockError(`"path" must be an absolute path, received ${received(path)}`);
+  if (path.length > MAX_PATH_LENGTH)
+    throw new BadLockError(`its path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed`);
+  for (const part of path.split('/').slice(1)) {
+    const problem = znodeNameProblem(part);
+    if (problem !== undefined) throw new BadLockError(`${received(part)} in the path ${received(path)} cannot be used: ${problem}`);
+  }
+  return { name: path, path, root: undefined };
+}
+
+/** @throws {BadLockError} that says what is wrong with the wait. */
+export function checkWait({ waitMs, signal }: LockWait): void {
+  if (waitMs !== undefined && !(Number.isFinite(waitMs) && waitMs >= 0 && waitMs <= MAX_WAIT_MS))
+    throw new BadLockError(`"waitMs" must be a number of milliseconds from 0 to ${MAX_WAIT_MS}, received ${received(waitMs)}`);
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new BadLockError(`"signal" must be an AbortSignal, received ${received(signal)}`);
+}
+
+/** Holds the lock while `work` runs; what `work` returns or throws is handed on. */
+export async function withLock<T>(source: LockSource, name: LockName, work: (lock: Lock) => Promise<T> | T, wait: LockWait): Promise<T> {
+  const lock = await source.acquire(name, wait);
+  try {
+    return await work(lock);
+  } finally {
+    await lock.release();
+  }
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../../support/clock.js';
+
+/** So many are kept; what is forgotten is waited for anew. */
+const MAX_SIGHTINGS = 1_000;
+
+interface Sighting {
+  readonly what: string;
+  readonly sinceMs: number;
+}
+
+/**
+ * Since when this process has seen the same thing at a path, by its own monotonic clock: a wait goes on from one
+ * attempt to the next, so that callers who do not wait get a lock in the end whose holder has died.
+ */
+export class Sightings {
+  private readonly byPath = new Map<string, Sighting>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** How much is left of a wait of `waitMs` since this was first seen: now, unless it was seen before. */
+  leftMs(path: string, what: string, waitMs: number): number {
+    const monotonicMs = this.clock.monotonicMs();
+    const known = this.byPath.get(path);
+    const sighting = known?.what === what ? known : { what, sinceMs: monotonicMs };
+    this.byPath.delete(path);
+    this.byPath.set(path, sighting);
+    if (this.byPath.size > MAX_SIGHTINGS) for (const oldest of [...this.byPath.keys()].slice(0, 1)) this.byPath.delete(oldest);
+    return Math.max(0, sighting.sinceMs + waitMs - monotonicMs);
+  }
+}
