@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startAdmin, type Admin } from '../../support/admin.js';
 import { eventually } from '../../support/eventually.js';
-import { startProgram, type TestProcess } from '../../support/process.js';
+import { startKazoo as startScript } from '../../support/neighbours/neighbours.js';
+import type { TestProcess } from '../../support/process.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { Replicas, type Replica } from './replicas.js';
 
@@ -23,7 +24,7 @@ afterAll(async () => {
 
 async function startKazoo(path: string): Promise<TestProcess> {
   const script = join(import.meta.dirname, 'kazoo-participant.py');
-  const kazoo = startProgram('/usr/bin/python3', { name: 'kazoo', args: [script, server.connectString, path, KAZOO] });
+  const kazoo = startScript(script, [server.connectString, path, KAZOO]);
   await kazoo.message((one) => one['event'] === 'connected', 'a connection');
   return kazoo;
 }

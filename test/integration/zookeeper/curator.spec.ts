@@ -1,19 +1,13 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { CURATOR_JARS, provisionZooKeeper } from '../../../scripts/zookeeper/install.mjs';
 import { startTestZookeeper } from '../../../src/testing/zookeeper/start.js';
-import { startProgram, type Message } from '../../support/process.js';
+import { startCurator } from '../../support/neighbours/neighbours.js';
+import type { Message } from '../../support/process.js';
 import { startRealServer } from '../../support/zookeeper.js';
 
 /** What Curator makes of a server. */
 async function tour(connectString: string): Promise<readonly Message[]> {
-  const installation = await provisionZooKeeper();
-  if (installation.kind !== 'java') throw new Error('This test needs a local ZooKeeper.');
-  const classPath = [...CURATOR_JARS, ...installation.classPath].join(':');
-  const flags = ['-Xmx192m', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', classPath];
-  // Java compiles a single file by itself.
-  const args = [...flags, join(import.meta.dirname, 'CuratorTour.java'), connectString];
-  const curator = startProgram(installation.java, { name: 'curator', args });
+  const curator = await startCurator(join(import.meta.dirname, 'CuratorTour.java'), [connectString]);
   const { code } = await curator.exited;
   expect(code, curator.output).toBe(0);
   return curator.messages;

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startTestZookeeper } from '../../../src/testing/zookeeper/start.js';
-import { startProgram, type Message } from '../../support/process.js';
+import { startKazoo } from '../../support/neighbours/neighbours.js';
+import type { Message } from '../../support/process.js';
 import { startRealServer } from '../../support/zookeeper.js';
 
 /** What kazoo makes of a server. */
 async function tour(connectString: string): Promise<readonly Message[]> {
   const script = join(import.meta.dirname, 'kazoo-tour.py');
-  const kazoo = startProgram('/usr/bin/python3', { name: 'kazoo', args: [script, connectString, '/tour'] });
+  const kazoo = startKazoo(script, [connectString, '/tour']);
   const { code } = await kazoo.exited;
   expect(code, kazoo.output).toBe(0);
   return kazoo.messages;
