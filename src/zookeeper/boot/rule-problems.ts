@@ -11,8 +11,8 @@ import { DECORATOR, type FoundJob } from './setup-problems.js';
 /** A `@MasterOnly` method of one instance, and who it is there. */
 type Ruled = Pick<FoundJob, 'instance' | 'method' | 'where'> & { readonly job: { readonly identity: JobIdentity } };
 
-/** Options that need slots, which only `@Cron` has. */
-const OF_SLOTS = ['misfire', 'misfireWindowMs'] as const;
+/** Options that need claimed ticks, which only `@Cron` has. */
+const OF_CLAIMED_TICKS = ['misfire', 'misfireWindowMs'] as const;
 /** Options that need runs by a schedule. */
 const OF_SCHEDULES = ['misfire', 'misfireWindowMs', 'onInterrupted', 'overlap', 'timeoutMs', 'retry', 'maxSilenceMs'] as const;
 
@@ -53,7 +53,7 @@ function withoutSlots(options: JobOptions, kind: Exclude<ScheduleKind, 'cron'>):
 
 function withoutClaims(options: JobOptions, why: string): string[] {
   const { onInterrupted } = options;
-  const refused: (keyof JobOptions)[] = given(options, OF_SLOTS);
+  const refused: (keyof JobOptions)[] = given(options, OF_CLAIMED_TICKS);
   if (onInterrupted !== undefined && onInterrupted !== 'report') refused.push('onInterrupted');
   return refused.map((option) => `has ${shown(options, option)}, but ${why}.`);
 }

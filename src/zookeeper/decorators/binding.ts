@@ -8,7 +8,7 @@ const gates = new WeakMap<object, Dispatcher>();
 /** Who wants to hear of instances that Nest makes after boot. */
 const strays = new WeakMap<Dispatcher, (instance: object) => void>();
 
-const SLOT = Symbol('the gate, injected by Nest');
+const INJECTED_GATE = Symbol('the gate, injected by Nest');
 const BIND = Symbol('bind this instance to a gate');
 
 interface Bindable {
@@ -20,8 +20,8 @@ interface Bindable {
  * boot without one. Factories, values and proxies are bound by the explorer, which calls `bindInstance`.
  */
 export function makeBindable(prototype: object): void {
-  if (SLOT in prototype) return;
-  Object.defineProperty(prototype, SLOT, {
+  if (INJECTED_GATE in prototype) return;
+  Object.defineProperty(prototype, INJECTED_GATE, {
     configurable: true,
     get(this: object) {
       return gates.get(this);
@@ -38,7 +38,7 @@ export function makeBindable(prototype: object): void {
       if (gate instanceof Dispatcher) gates.set(this, gate);
     },
   });
-  Inject(GATE)(prototype, SLOT);
+  Inject(GATE)(prototype, INJECTED_GATE);
 }
 
 /** Binds an instance, whoever made it. Of a proxy that hands out methods bound to its target, the target too. */

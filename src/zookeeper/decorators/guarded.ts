@@ -5,7 +5,7 @@ import { Attached } from './attached.js';
 
 /**
  * Options of `@MasterOnly`. Those about ticks and runs need a schedule: on a plain method they are refused at boot, as are those about the
- * slots of `@Cron` with `@Interval` and `@Timeout`.
+ * claimed ticks of `@Cron` with `@Interval` and `@Timeout`.
  */
 export interface MasterOnlyOptions extends JobOptions {
   /** The job's name everywhere; unique among the scheduled jobs of the application. Default: the schedule's name, else `Class.method`. */

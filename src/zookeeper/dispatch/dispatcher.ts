@@ -131,7 +131,7 @@ export class Dispatcher {
   }
 
   /**
-   * Stops to decide about a job that was added at run time. What is in progress goes on, and gets its verdict. Resolves when nothing else that was
+   * Stops deciding about a job that was added at run time. What is in progress goes on, and gets its verdict. Resolves when nothing else that was
    * under way for it can write any more.
    */
   async forget(identity: JobIdentity): Promise<void> {

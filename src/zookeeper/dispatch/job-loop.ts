@@ -201,7 +201,7 @@ export class JobLoop {
       this.registrar.forget();
       this.wakeUps.pause(MAX_SLEEP_MS);
     } else if (view === undefined) {
-      // Deleted: it is made anew, with the ensemble's present time as its floor.
+      // Deleted: it is made anew, and its ticks count from the ensemble's present time.
       this.registrar.forget();
       this.decideAgain = true;
       return undefined;

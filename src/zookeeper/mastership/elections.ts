@@ -10,7 +10,7 @@ import type { Election, Elections } from './election/election.js';
 import { electionZnodes } from './election/election.znodes.js';
 import { LeaseKeeper } from '../session/lease.js';
 import { Pruner } from './prune.js';
-import { ScopeTurnstile } from './campaign/scope.js';
+import { ScopeGuard } from './campaign/scope.js';
 import { readClusterMembers, type ClusterMember } from './election/members.js';
 import { leaseMsOf } from '../session/lease-length.js';
 
@@ -49,8 +49,8 @@ class WithdrawnError extends ClusterCronError {
 interface Round {
   readonly session: Session;
   readonly keeper: LeaseKeeper;
-  readonly turnstile: ScopeTurnstile;
-  readonly turnstileOver: Promise<void>;
+  readonly scopeGuard: ScopeGuard;
+  readonly scopeGuardOver: Promise<void>;
   /** Aborted when nothing is to be removed over this session any more. */
   readonly pruning: AbortController;
   mayCampaign: boolean;
@@ -103,7 +103,7 @@ class ElectionSet implements Elections {
   async setJobs(names: readonly string[]): Promise<void> {
     this.jobs = [...names];
     const { round } = this;
-    await round?.turnstile.update(this.member(round.keeper.lengthMs)).catch((thrown: unknown) => {
+    await round?.scopeGuard.update(this.member(round.keeper.lengthMs)).catch((thrown: unknown) => {
       this.observer.observe({
         level: 'debug',
         event: 'membership.not-told',
@@ -152,15 +152,15 @@ class ElectionSet implements Elections {
     const keeper = new LeaseKeeper(session, clock, checkedPath, lengthMs);
     const { rootPath, service } = options;
     const member = this.member(lengthMs);
-    const turnstile = new ScopeTurnstile({ session, clock, observer, rootPath, service, member, id: this.newId() });
-    const turnstileOver = turnstile.run(() => {
+    const scopeGuard = new ScopeGuard({ session, clock, observer, rootPath, service, member, id: this.newId() });
+    const scopeGuardOver = scopeGuard.run(() => {
       round.mayCampaign = true;
       for (const one of this.candidates.values()) this.begin(one);
     });
     const pruning = new AbortController();
     const pruner = new Pruner({ session, clock, observer, rootPath, service, version: options.version });
     void pruner.run(pruning.signal, () => [...this.candidates.values()].some((one) => one.isMaster()), options.pruneEveryMs);
-    const round: Round = { session, keeper, turnstile, turnstileOver, pruning, mayCampaign: false };
+    const round: Round = { session, keeper, scopeGuard, scopeGuardOver, pruning, mayCampaign: false };
     this.round = round;
     for (const one of this.candidates.values()) this.begin(one);
     const onEnded = (): void => {
@@ -176,7 +176,7 @@ class ElectionSet implements Elections {
       if (this.round !== undefined) candidate.follow(this.round.session);
       return;
     }
-    if (this.round?.mayCampaign === true) candidate.campaign(this.round.session, this.round.keeper, this.round.turnstile);
+    if (this.round?.mayCampaign === true) candidate.campaign(this.round.session, this.round.keeper, this.round.scopeGuard);
     else candidate.waitFor(this.round === undefined ? 'waits for a ZooKeeper session' : 'waits for its turn');
   }
 
@@ -185,10 +185,10 @@ class ElectionSet implements Elections {
     if (round === undefined) return;
     this.round = undefined;
     round.pruning.abort(reason);
-    round.turnstile.close(reason);
+    round.scopeGuard.close(reason);
     round.keeper.close();
     await Promise.all([...this.candidates.values()].map((candidate) => candidate.sessionEnded(reason)));
-    await round.turnstileOver;
+    await round.scopeGuardOver;
   }
 
   private isDraining(): boolean {

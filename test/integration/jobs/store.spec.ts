@@ -10,7 +10,7 @@ import { NO_RUN, type StoredVerdict } from '../../../src/zookeeper/jobs/record/v
 import { jobZnodes, type JobZnodes } from '../../../src/zookeeper/jobs/persistence/job.znodes.js';
 import { encodeTrigger } from '../../../src/zookeeper/jobs/persistence/codec/trigger-codec.js';
 import { repair } from '../../../src/zookeeper/jobs/persistence/zookeeper-repair.js';
-import { addTrigger, loadStanding, MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/persistence/zookeeper-triggers.js';
+import { addTrigger, loadTriggerAndRecord, MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/persistence/zookeeper-triggers.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/persistence/zookeeper-store.js';
 import type { Fence } from '../../../src/zookeeper/mastership/election/held-tenure.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
@@ -412,7 +412,7 @@ describe('decisions in ZooKeeper', () => {
     const slow = withHook(session, 'get', at, async () => {
       await store.write(JOB, await change(store, { triggers: [] }, { triggers: [{ id: 'a', state: 'ended', verdict: ran(1) }] }));
     });
-    const standing = await loadStanding(slow, znodes(), JOB, 'a');
+    const standing = await loadTriggerAndRecord(slow, znodes(), JOB, 'a');
     expect(standing).toMatchObject({ view: { record: { triggers: [] } }, trigger: { state: 'ended' } });
     expect(await store.loadTriggerAndRecord(JOB, 'a')).toEqual(standing);
     expect(await store.loadTriggerAndRecord(JOB, 'nobody')).toBeUndefined();

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ScopeTurnstile } from '../../../src/zookeeper/mastership/campaign/scope.js';
+import { ScopeGuard } from '../../../src/zookeeper/mastership/campaign/scope.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import { ZooKeeperError } from '../../../src/zookeeper/wire/errors.js';
 import type { Observation } from '../../../src/zookeeper/support/observer.js';
@@ -33,7 +33,7 @@ function sessionWithRival(): { readonly session: Session; readonly writes: () =>
 it('campaigns at once when another replica that starts with it has told the scope of the service first, and makes no error of it', async () => {
   const observed: Observation[] = [];
   const { session, writes } = sessionWithRival();
-  const turnstile = new ScopeTurnstile({
+  const scopeGuard = new ScopeGuard({
     session,
     clock: new HandClock(),
     observer: { observe: (observation) => void observed.push(observation) },
@@ -42,10 +42,10 @@ it('campaigns at once when another replica that starts with it has told the scop
     member: { address: 'a:1', version: '1', scope: 'version', candidate: true, leaseMs: 1_000 },
     id: 'own',
   });
-  const over = new Promise<void>((campaigns) => void turnstile.run(campaigns));
+  const over = new Promise<void>((campaigns) => void scopeGuard.run(campaigns));
   const late = new Promise<string>((resolve) => setImmediate(() => resolve('nothing happens any more')));
   expect(await Promise.race([over, late])).toBeUndefined();
   expect(writes()).toEqual(['version']);
   expect(observed).toEqual([]);
-  turnstile.close(new Error('the test is over'));
+  scopeGuard.close(new Error('the test is over'));
 });

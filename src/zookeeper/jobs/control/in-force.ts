@@ -32,7 +32,7 @@ export function livingVersions(members: readonly MemberView[]): ReadonlySet<stri
 }
 
 /**
- * The schedule of the record, undefined for a job without slots and for a disabled one: neither has ticks. Also where this replica cannot read it: then nothing
+ * The schedule of the record, undefined for a job without claimed ticks and for a disabled one: neither has ticks. Also where this replica cannot read it: then nothing
  * can be said about its ticks here.
  */
 export function ticksOf(record: JobRecord, control: JobControl, living?: ReadonlySet<string>): Schedule | undefined {

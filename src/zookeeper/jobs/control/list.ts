@@ -23,12 +23,12 @@ export interface JobStatus {
   readonly claim?: Declaration['claim'] | undefined;
   /** The elections whose masters run it: one for each version that has it. */
   readonly elections: readonly string[];
-  /** The schedule in force; undefined for a job without slots. */
+  /** The schedule in force; undefined for a job without claimed ticks. */
   readonly schedule?:
     (ScheduleSpec & { readonly from: 'code' | 'control'; readonly version?: string | undefined; readonly since: Date }) | undefined;
   /** What the code of the newest living version says, where it is not what is in force. */
   readonly codeSchedule?: (ScheduleSpec & { readonly version: string }) | undefined;
-  /** The next five times at which it is due, also of a paused job; none when it is disabled or has no slots. */
+  /** The next five times at which it is due, also of a paused job; none when it is disabled or has no claimed ticks. */
   readonly nextTimes: readonly Date[];
   /** `by`: who ordered it, as far as that is still known. */
   readonly paused?: { readonly since: Date; readonly by?: string | undefined } | undefined;

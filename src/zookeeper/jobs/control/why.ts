@@ -52,7 +52,7 @@ function unknownInWords(job: string, jobs: readonly string[]): string {
   return `The service has no job "${job}": no replica has ever declared it, or it was removed.${hint}`;
 }
 
-/** Runs without slots have no tick; those that failed, and triggers, are kept by when they were started. */
+/** Runs of a job without slots (claimed ticks) have none; those that failed, and triggers, are kept by when they were started. */
 function noSlotsInWords(job: string, tickMs: number, { record }: JobView, control: JobControl, kept: readonly StoredVerdict[]): string {
   const head = `Job "${job}" has no slots (@Interval, @Timeout or claim: 'none'), so there is no verdict for each of its times; only failures are kept.`;
   const paused =

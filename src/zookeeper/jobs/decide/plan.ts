@@ -32,7 +32,7 @@ export interface Span {
 /** Everything that a decision depends on, as one value. */
 export interface Situation {
   readonly view: JobView;
-  /** The schedule of the record, parsed; undefined for a job without slots. */
+  /** The schedule of the record, parsed; undefined for a job without claimed ticks. */
   readonly schedule: Schedule | undefined;
   readonly rules: JobRules;
   /** This replica's wall clock. Clocks that are too far off never come here. */

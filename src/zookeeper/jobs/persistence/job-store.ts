@@ -53,7 +53,7 @@ export interface RecordStore {
   ready(waiting: Waiting): Promise<void>;
   load(job: string): Promise<LoadedRecord>;
   /**
-   * Makes the changes in one transaction, in one round trip as long as the log needs not be moved. A lost reply is resolved by the same
+   * Makes the changes in one transaction, in one round trip as long as the log need not be moved. A lost reply is resolved by the same
    * transaction again, after the reconnect, and only then by reading; the answer is exact. `signal`: gives up waiting for a connection.
    */
   write(job: string, change: Change, signal?: AbortSignal): Promise<WriteResult>;

@@ -24,7 +24,7 @@ import { repair } from './zookeeper-repair.js';
 import { loadLog } from './zookeeper-log.js';
 import { loadResult } from './zookeeper-results.js';
 import { childrenOf, createIfMissing, getOrUndefined, removeTree } from '../../session/nodes.js';
-import { addTrigger, loadStanding, loadTrigger, newestTriggers } from './zookeeper-triggers.js';
+import { addTrigger, loadTriggerAndRecord, loadTrigger, newestTriggers } from './zookeeper-triggers.js';
 import { RecordWriter, type WriteParts } from './zookeeper-write.js';
 
 /** What the store needs. */
@@ -156,7 +156,7 @@ export class ZookeeperJobStore implements JobStore {
   }
 
   async loadTriggerAndRecord(job: string, id: string): Promise<TriggerAndRecord | undefined> {
-    return loadStanding(await this.session(), this.znodes, job, id);
+    return loadTriggerAndRecord(await this.session(), this.znodes, job, id);
   }
 
   watchTrigger(job: string, id: string, listener: () => void): () => void {
@@ -212,7 +212,7 @@ export class ZookeeperJobStore implements JobStore {
       return JSON.parse(read.data.toString('utf8'));
     } catch {
       if (note === 'progress') return undefined;
-      throw new UnreadableNodeError(path, 'it is no JSON');
+      throw new UnreadableNodeError(path, 'it is not JSON');
     }
   }
 

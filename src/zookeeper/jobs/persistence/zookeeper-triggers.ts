@@ -121,21 +121,26 @@ async function oldestFirst(session: Session, znodes: JobZnodes, job: string, nam
  * A trigger's node and the record change in one transaction, but are read one after the other. A node that is the same before and after the record was read
  * is what it was at that instant. All three reads are of one session, which never sees anything older than before.
  */
-export async function loadStanding(session: Session, znodes: JobZnodes, job: string, id: string): Promise<TriggerAndRecord | undefined> {
+export async function loadTriggerAndRecord(
+  session: Session,
+  znodes: JobZnodes,
+  job: string,
+  id: string,
+): Promise<TriggerAndRecord | undefined> {
   const path = znodes.trigger(job, id);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const [before, record, after] = await Promise.all([path, znodes.record(job), path].map((each) => getOrUndefined(session, each)));
     if (before?.stat.version !== after?.stat.version || before?.stat.czxid !== after?.stat.czxid) continue;
     // What has no node of its own any more changes no more.
     const trigger = after === undefined ? (await findKey(session, znodes, job, id))?.trigger : decodeTrigger(after.data).trigger;
-    return standingOf(trigger, record);
+    return bothOf(trigger, record);
   }
   return undefined;
 }
 
 type Read = Awaited<ReturnType<typeof getOrUndefined>>;
 
-function standingOf(trigger: TriggerNode | undefined, read: Read): TriggerAndRecord | undefined {
+function bothOf(trigger: TriggerNode | undefined, read: Read): TriggerAndRecord | undefined {
   if (trigger === undefined || read === undefined) return undefined;
   const { record } = decodeRecord(read.data);
   const { version, ctimeMs, czxid } = read.stat;

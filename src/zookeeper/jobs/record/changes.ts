@@ -229,7 +229,7 @@ function past({ cursor }: JobRecord, tick: Tick): Tick {
   return tick;
 }
 
-/** The cursor behind everything that is due; a job without slots has none. */
+/** The cursor behind everything that is due; a job without claimed ticks has none. */
 function cursorUpTo({ cursor, schedule }: JobRecord, atMs: number): Tick | undefined {
   return schedule === undefined ? cursor : laterTick(endOf(atMs), cursor);
 }

@@ -3,7 +3,7 @@ import type { ScheduleSpec } from '../schedule/schedule.js';
 /** What a version of the service says about a job in its code. */
 export interface Declaration {
   readonly version: string;
-  /** Undefined for a job without slots. */
+  /** Undefined for a job without claimed ticks. */
   readonly schedule: ScheduleSpec | undefined;
   readonly kind: 'cron' | 'interval' | 'timeout' | 'added';
   readonly claim: 'tick' | 'none';

@@ -70,7 +70,7 @@ export interface ScheduleInForce extends ScheduleSpec {
 
 /** What the cluster has decided about one job of one service. Every change is a compare-and-set of the whole; at most 1 KiB. */
 export interface JobRecord {
-  /** Undefined for a job without slots: `@Interval`, `@Timeout`, `claim: 'none'`. */
+  /** Undefined for a job without claimed ticks: `@Interval`, `@Timeout`, `claim: 'none'`. */
   readonly schedule: ScheduleInForce | undefined;
   /** Every tick up to this one has a verdict, or stands in `running`. */
   readonly cursor: Tick | undefined;
@@ -90,7 +90,7 @@ export interface JobRecord {
   readonly alarmedMs: number | undefined;
 }
 
-/** Of a job that nobody has decided about yet. Without a schedule, it has no slots. */
+/** Of a job that nobody has decided about yet. Without a schedule, none of its ticks are claimed. */
 export const EMPTY_RECORD: JobRecord = {
   schedule: undefined,
   cursor: undefined,

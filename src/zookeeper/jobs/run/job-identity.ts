@@ -18,7 +18,7 @@ export interface JobIdentity {
   readonly disabled: boolean;
   /** The options about ticks and runs, with defaults. */
   readonly rules: JobRules;
-  /** What the code says about the times of its ticks; undefined for a job without slots. Another one may be in force (`ClusterJobs.reschedule`). */
+  /** What the code says about the times of its ticks; undefined for a job without claimed ticks. Another one may be in force (`ClusterJobs.reschedule`). */
   readonly schedule: ScheduleSpec | undefined;
 }
 

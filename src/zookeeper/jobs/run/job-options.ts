@@ -12,7 +12,7 @@ import {
 /** How the ticks and runs of a job are dealt with. All durations are milliseconds. */
 export interface JobOptions {
   /**
-   * `'tick'`: each tick starts at most once in the cluster, decided by ZooKeeper, and gets a verdict; only for schedules with slots, so not with
+   * `'tick'`: each tick starts at most once in the cluster, decided by ZooKeeper, and gets a verdict; only for schedules whose ticks all replicas have in common, so not with
    * `@Interval` and `@Timeout`. `'none'`: the local mastership check alone, no network per tick. Default `'tick'` with `@Cron`, else `'none'`.
    */
   readonly claim?: 'tick' | 'none' | undefined;

@@ -16,8 +16,8 @@ import { Latch } from '../../support/latch.js';
 /** Before a member's node that was deleted by hand is made again: so that somebody who wipes the tree gets to the end of it. */
 const REJOIN_PAUSE_MS = 200;
 
-/** What the turnstile needs to know. */
-export interface ScopeParts {
+/** What the guard of the scope needs to know. */
+export interface ScopeGuardParts {
   readonly session: Session;
   readonly clock: Clock;
   readonly observer: Observer;
@@ -39,7 +39,7 @@ export interface ScopeParts {
  * met a member. An empty folder says nothing and need not: where everything was deleted, the election's record is gone as well, and its
  * winner waits for the longest lease.
  */
-export class ScopeTurnstile {
+export class ScopeGuard {
   private readonly membership: Membership;
   private readonly wake: Latch;
   private readonly stopping = new AbortController();
@@ -54,7 +54,7 @@ export class ScopeTurnstile {
   private readonly repeats: Repeats;
   private readonly unsubscribe: () => void;
 
-  constructor(private readonly parts: ScopeParts) {
+  constructor(private readonly parts: ScopeGuardParts) {
     this.wake = new Latch(parts.clock);
     this.repeats = new Repeats(parts.clock);
     const root = parts.rootPath === '/' ? '' : parts.rootPath;

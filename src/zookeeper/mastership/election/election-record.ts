@@ -7,7 +7,7 @@ import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../../session/lease-length.js';
 
 /**
  * The election's persistent memory: who won last, whether that tenure is over, and the floor of the fencing tokens.
- * Written by the transactions that win, seal and resign, and by whoever must raise the floor; always by compare-and-set.
+ * Written by the transactions that win, end the take-over wait and resign, and by whoever must raise the floor; always by compare-and-set.
  */
 export interface ElectionRecord {
   /** The id of the last tenure. */
