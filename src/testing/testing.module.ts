@@ -18,6 +18,7 @@ export interface ZookeeperTestingOptions extends TestElectionsOptions {
  */
 @Module({})
 export class ZookeeperTestingModule {
+  /** The module, for `imports`. */
   static forRoot(options: ZookeeperTestingOptions): DynamicModule {
     const settings = settingsOf(options.drainTimeoutMs);
     return {

@@ -37,6 +37,7 @@ import { resolveOptions, type ZookeeperModuleOptions, type ZookeeperSettings } f
 
 /** A provider that makes the options of ZookeeperModule. */
 export interface ZookeeperOptionsFactory {
+  /** The options; called once, when the application is made. */
   createZookeeperOptions(): Promise<ZookeeperModuleOptions> | ZookeeperModuleOptions;
 }
 
@@ -46,10 +47,14 @@ export interface ZookeeperOptionsFactory {
  */
 export interface ZookeeperModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
   // Nest's own signature for factories: what is injected cannot be typed here.
+  /** Makes the options, from what `inject` names. */
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly useFactory?: (...args: any[]) => Promise<ZookeeperModuleOptions> | ZookeeperModuleOptions;
+  /** Tokens whose providers `useFactory` is called with. Default: none. */
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[];
+  /** A class that makes the options, and of which an instance is made for that. */
   readonly useClass?: Type<ZookeeperOptionsFactory>;
+  /** The token of a provider that makes the options. */
   readonly useExisting?: InjectionToken<ZookeeperOptionsFactory>;
 }
 

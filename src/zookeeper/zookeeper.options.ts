@@ -6,6 +6,7 @@ import { problemsOf } from './zookeeper.options.check.js';
 
 /** Credentials and rights, for ensembles that are shared. */
 export interface ZookeeperAuthOptions {
+  /** The only one there is: a user and a password, of which ZooKeeper keeps a digest. */
   readonly scheme: 'digest';
   /**
    * `user:password`, one or more. To change a password, list both for as long as old and new replicas run side by side.
@@ -27,6 +28,7 @@ export interface ZookeeperModuleOptions {
   readonly connectString?: string | undefined;
   /** With `version` it names the election: `<service>:<version>`. */
   readonly service: string;
+  /** The version of the code: replicas with the same one are alike. */
   readonly version: string;
   /**
    * `host:port` of this replica, written into the master's node. Default: the first address that other hosts can reach,
@@ -47,6 +49,7 @@ export interface ZookeeperModuleOptions {
   readonly sessionTimeoutMs?: number | undefined;
   /** Below it live all nodes. Default `/soa`. */
   readonly rootPath?: string | undefined;
+  /** Default: none, so everybody may change every node. */
   readonly auth?: ZookeeperAuthOptions | undefined;
   /** For the ensemble's secure port. */
   readonly tls?: ConnectionOptions | undefined;

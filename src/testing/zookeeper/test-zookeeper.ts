@@ -36,6 +36,7 @@ export interface TestZookeeperOptions {
 
 /** A session, as the server knows it. */
 export interface TestZookeeperSession {
+  /** ZooKeeper's number for it, which clients print in hexadecimal. */
   readonly id: bigint;
   /** As the server has granted it. */
   readonly timeoutMs: number;
@@ -55,6 +56,7 @@ export interface CutOptions {
 
 /** What a server goes on with: all that it had; what it had at the last `backup()` (before any: at its start); or nothing. */
 export interface RestartOptions {
+  /** What it goes on with. */
   readonly keep: 'all' | 'older' | 'nothing';
 }
 
@@ -66,7 +68,9 @@ export interface RestartOptions {
  * fault of a real server.
  */
 export interface TestZookeeper extends AsyncDisposable {
+  /** Where it listens. */
   readonly host: string;
+  /** The port, also when it was a free one that was taken. */
   readonly port: number;
   /** `host:port`, as `ZookeeperModule.forRoot({ connectString })` and other clients take it. */
   readonly connectString: string;

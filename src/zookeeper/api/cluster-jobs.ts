@@ -88,7 +88,10 @@ export class ClusterJobs {
     return this.requests.ready(options);
   }
 
-  /** Every job that the cluster knows, by name, also orphaned and damaged ones. Reads two to four nodes for each. */
+  /**
+   * Every job that the cluster knows, by name, also orphaned and damaged ones. Reads two to four nodes for each.
+   * @throws {NotConnectedError} when there is no session in time; nothing was asked. {ZooKeeperError} when it is lost meanwhile. The reason of `signal`.
+   */
   async list(options?: WaitOptions): Promise<JobStatus[]> {
     checkOrder('list', { options });
     return this.requests.ask('list', options, (store) => list(store, this.own(), (election) => this.masterOf(election)));
@@ -112,13 +115,18 @@ export class ClusterJobs {
   /**
    * Keeps a job from starting by its schedule until `resume`; what runs goes on, and triggers still run. Ticks that fall due get the verdict skipped
    * (paused). False: it was paused already, and nothing was changed. Safe to repeat.
+   * @throws {UnknownJobError} {UnreadableJobError}. {NotConnectedError} and {OrderNotSentError} when nothing was sent in time. {JobContendedError} when the record
+   * has moved each time. {ZooKeeperError} and the reason of `signal`: it may have been carried out.
    */
   async pause(job: string, options?: OrderOptions): Promise<boolean> {
     checkOrder('pause', { job, options });
     return this.requests.order('pause', job, options, (parts) => pause(parts, job, options?.by));
   }
 
-  /** Ends a pause. Nothing is made up for. False: the job was not paused. Safe to repeat. */
+  /**
+   * Ends a pause. Nothing is made up for. False: the job was not paused. Safe to repeat.
+   * @throws as `pause`.
+   */
   async resume(job: string, options?: OrderOptions): Promise<boolean> {
     checkOrder('resume', { job, options });
     return this.requests.order('resume', job, options, (parts) => resume(parts, job, options?.by));
@@ -139,6 +147,7 @@ export class ClusterJobs {
   /**
    * What became of the latest ticks and triggers, in the whole cluster, oldest first: at most 100 kept ones, and the present
    * pause as one entry at the end; or the newest `limit` of these.
+   * @throws {UnknownJobError} {UnreadableJobError}, and as `list`.
    */
   async verdicts(job: string, options?: VerdictsOptions): Promise<JobVerdict[]> {
     checkOrder('verdicts', { job, options });
@@ -150,6 +159,7 @@ export class ClusterJobs {
    *
    * `tick`: a Date; milliseconds since 1970, as a number or as text; or ISO 8601. Where the text names no zone (`2026-11-21T02:00`, `2026-11-21`) it is the time
    * of day in the zone of the job's schedule; one that comes twice there, at the end of summer time, is the first of both.
+   * @throws {NotConnectedError} when there is no session in time; nothing was asked. {ZooKeeperError} when it is lost meanwhile. The reason of `signal`.
    */
   async why(job: string, tick: Date | string | number, options?: WaitOptions): Promise<string> {
     checkOrder('why', { job, tick, options });
@@ -167,6 +177,7 @@ export class ClusterJobs {
   /**
    * Who has changed the job by `pause`, `resume`, `reschedule` and `resetClaim`, when, and to what, and which deploys have put another schedule in force; the
    * newest 50. With them the newest 50 triggers that are kept, and who asked for them. Oldest first.
+   * @throws {UnknownJobError} {UnreadableJobError}, and as `list`.
    */
   async history(job: string, options?: WaitOptions): Promise<JobChange[]> {
     checkOrder('history', { job, options });
@@ -176,6 +187,7 @@ export class ClusterJobs {
   /**
    * Repair: forgets what the job is said to run, what is due and which triggers wait; all of it gets a verdict with the reason `reset`. A damaged record is made
    * anew, with the schedule of the code, and still paused if it was. What really runs is not stopped, and may be overlapped: look first.
+   * @throws as `pause`, but never for a record that cannot be read.
    */
   async resetClaim(job: string, options?: OrderOptions): Promise<void> {
     checkOrder('resetClaim', { job, options });

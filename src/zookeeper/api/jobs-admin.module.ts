@@ -16,7 +16,10 @@ const DEFAULT_PATH = 'cluster-jobs';
  */
 @Module({})
 export class ClusterJobsAdminModule {
-  /** @throws {TypeError} for options that it does not know, or that are of another type. */
+  /**
+   * The routes, for the `imports` of a module beside `ZookeeperModule`. Without `access` each of them refuses everybody.
+   * @throws {TypeError} for options that it does not know, or that are of another type.
+   */
   static forRoot(options: ClusterJobsAdminOptions = {}): DynamicModule {
     checkAdminOptions(options);
 

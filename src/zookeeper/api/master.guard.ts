@@ -44,6 +44,7 @@ export class MasterGuard implements CanActivate, OnModuleInit {
     this.elections.election(this.options.election);
   }
 
+  /** True on the master. Elsewhere it throws, so that the answer can name who is master. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const election = this.elections.election(this.options.election);
     if (election.isMaster()) return true;

@@ -13,6 +13,7 @@ export interface Lease {
   readonly sentAtMs: number;
   /** Wall time of the same moment. */
   readonly sentWallMs: number;
+  /** For how long from then, milliseconds; at most 5 000. */
   readonly lengthMs: number;
 }
 

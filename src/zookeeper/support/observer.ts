@@ -1,6 +1,8 @@
 /** One thing worth telling: becomes a log line, a metric, a span. `event` is stable, e.g. `mastership.won`. */
 export interface Observation {
+  /** How much it matters: an error asks for somebody to look. */
   readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** What it is, a word or two with dots. Does not change between versions without a note in the list of changes. */
   readonly event: string;
   /** A full sentence for a person. */
   readonly message: string;
@@ -10,6 +12,7 @@ export interface Observation {
 
 /** Where observations go. */
 export interface Observer {
+  /** Is called in the turn in which it happens; should return soon. What it throws is dropped. */
   observe(observation: Observation): void;
 }
 

@@ -34,6 +34,7 @@ export const ZOOKEEPER_CODES = {
   throttled: -127,
 } as const;
 
+/** Why ZooKeeper refused a request, or did not answer it; `unknown-code` for a code that is not in its list. */
 export type ZooKeeperReason = keyof typeof ZOOKEEPER_CODES | 'unknown-code';
 
 const REASON_BY_CODE = new Map<number, ZooKeeperReason>(

@@ -17,9 +17,11 @@ import { jobVerdictOf, type JobVerdict } from './verdicts.js';
 
 /** One job of the service, as the cluster knows it. */
 export interface JobStatus {
+  /** Its name. */
   readonly job: string;
   /** Undefined when no version has declared it yet, and when its record cannot be read. */
   readonly kind?: Declaration['kind'] | undefined;
+  /** Whether its ticks are claimed. Undefined as `kind` is. */
   readonly claim?: Declaration['claim'] | undefined;
   /** The elections whose masters run it: one for each version that has it. */
   readonly elections: readonly string[];
@@ -32,10 +34,13 @@ export interface JobStatus {
   readonly nextTimes: readonly Date[];
   /** `by`: who ordered it, as far as that is still known. */
   readonly paused?: { readonly since: Date; readonly by?: string | undefined } | undefined;
+  /** Its runs that were claimed and have no verdict yet, on whichever replica. */
   readonly running: readonly RunningJob[];
   /** How many triggers wait for their start. */
   readonly waitingTriggers: number;
+  /** What became of its latest tick or trigger; undefined when nothing is kept. */
   readonly lastVerdict?: JobVerdict | undefined;
+  /** When a run last succeeded; undefined when none has, or none that is known. */
   readonly succeededAt?: Date | undefined;
   /** Its silence is alarmed about since then (`maxSilenceMs`). */
   readonly alarmedSince?: Date | undefined;
@@ -57,6 +62,7 @@ export interface JobStatus {
 export interface RunningJob {
   /** Undefined for a trigger. */
   readonly scheduledTime?: Date | undefined;
+  /** The id of the trigger. Undefined for a tick. */
   readonly trigger?: string | undefined;
   /** By the wall clock of its replica. */
   readonly since: Date;

@@ -14,6 +14,7 @@ import { pausedBy } from './pause.js';
 
 /** What became of a tick, of a row of ticks that share it, or of a trigger. What is not known is undefined. */
 export interface JobVerdict {
+  /** Its name. */
   readonly job: string;
   /**
    * `ran`: it succeeded. `failed`: it threw, or took longer than its `timeoutMs`. `skipped`: it was due and not to start (paused, overlap, ...). `missed`: nobody
@@ -41,6 +42,7 @@ export interface JobVerdict {
    * it. Whether the method was called after that nobody knows.
    */
   readonly claimedTime?: Date | undefined;
+  /** From the start to the end of all attempts, milliseconds. */
   readonly durationMs?: number | undefined;
   /** `host:port` of the replica that ran it; undefined when nothing ran, and when another one had to write this down (`replica gone`). */
   readonly ranOn?: string | undefined;

@@ -3,10 +3,13 @@ import type { StoredVerdict } from './verdict.js';
 
 /** A job has not succeeded for longer than its `maxSilenceMs`, or has again. */
 export interface SilenceAlarm {
+  /** Its name. */
   readonly job: string;
+  /** It is silent, or not any more. */
   readonly kind: 'raised' | 'cleared';
   /** The last success; where there was none, since when one is expected. */
   readonly silentSince: Date;
+  /** The limit, as the job says, milliseconds. */
   readonly maxSilenceMs: number;
 }
 

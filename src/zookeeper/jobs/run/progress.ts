@@ -27,6 +27,7 @@ export interface ProgressNote {
 export interface JobProgress {
   /** From 0 to 1. */
   readonly fraction: number;
+  /** What the run has said of it, at most 200 characters. */
   readonly note?: string | undefined;
   /** By the wall clock of the replica that told it. */
   readonly at: Date;

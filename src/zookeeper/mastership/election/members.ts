@@ -8,6 +8,7 @@ import { sortedPlaces } from '../../recipes/line/line.js';
 export interface ClusterMember {
   /** `host:port`, as it advertises itself. */
   readonly address: string;
+  /** Of its code, as its options say. */
   readonly version: string;
   /** False: it observes, and never becomes master. */
   readonly candidate: boolean;
@@ -17,6 +18,7 @@ export interface ClusterMember {
   readonly holds: readonly string[];
   /** How many stand in line before it in the election asked about; undefined when it does not stand in that line. */
   readonly rank: number | undefined;
+  /** Whether it is the one that was asked. */
   readonly isThis: boolean;
 }
 

@@ -20,7 +20,10 @@ export interface Lock extends AsyncDisposable {
   readonly fencingToken: bigint;
   /** Whether this process holds the lock at this instant. No network. */
   readonly held: boolean;
-  /** @throws {LockLostError} unless it is held at this instant. */
+  /**
+   * Lets the caller go on while the lock is held. No network.
+   * @throws {LockLostError} unless it is held at this instant.
+   */
   assertHeld(): void;
   /**
    * Gives the lock to the next in line. Not held any more from the call on, whatever comes. Resolves when ZooKeeper has
