@@ -16,6 +16,7 @@ export { MasterGuard, type MasterGuardOptions } from './zookeeper/api/master.gua
 export { MasterElection } from './zookeeper/api/master-election.js';
 export { ClusterJobs } from './zookeeper/api/cluster-jobs.js';
 export { Locks } from './zookeeper/api/locks.js';
+export { ZookeeperClient } from './zookeeper/api/zookeeper-client.js';
 export { WithLock, type WithLockOptions } from './zookeeper/decorators/with-lock.js';
 export type { AddedJobOptions } from './zookeeper/api/added-job.js';
 
@@ -77,6 +78,18 @@ export { ConnectStringError } from './zookeeper/wire/connect-string.js';
 export { UncomparableVersionError } from './zookeeper/wire/compare-and-set.js';
 export { ZooKeeperError, type ZooKeeperReason } from './zookeeper/wire/errors.js';
 
+export type {
+  ChangeOptions,
+  CreateOptions,
+  NodeChange,
+  NodeChildren,
+  NodeContent,
+  NodeData,
+  NodeOptions,
+  VersionOptions,
+} from './zookeeper/recipes/client/node-client.js';
+export type { CreateMode, OpResult, Right, Stat } from './zookeeper/wire/operations.js';
+export { NoEnsembleError, OwnNodeError } from './zookeeper/recipes/client/errors.js';
 export type { Lock, LockContender, LockName, LockView, LockWait } from './zookeeper/recipes/locks/lock.js';
 export { BadLockError, LockBusyError, LockCrowdedError, LockLostError } from './zookeeper/recipes/locks/errors.js';
 

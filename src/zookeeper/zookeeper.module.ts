@@ -10,9 +10,10 @@ import {
 import { DiscoveryModule } from '@nestjs/core';
 import { Explorer } from './boot/explorer.js';
 import { ClusterJobs } from './api/cluster-jobs.js';
-import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, LOCKS, OBSERVER, SETTINGS } from './decorators/inject.js';
+import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, LOCKS, NODE_CLIENT, OBSERVER, SETTINGS } from './decorators/inject.js';
 import { Locks } from './api/locks.js';
 import { MasterElection } from './api/master-election.js';
+import { ZookeeperClient } from './api/zookeeper-client.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { JobEvents } from './jobs/record/job-events.js';
 import type { JobStore } from './jobs/persistence/job-store.js';
@@ -22,6 +23,7 @@ import type { Election, Elections } from './mastership/election/election.js';
 import { createElections } from './mastership/elections.js';
 import type { ClusterMember } from './mastership/election/members.js';
 import { StandaloneElections } from './mastership/standalone.js';
+import { NodeClient } from './recipes/client/node-client.js';
 import { EnsembleLocks } from './recipes/locks/ensemble-locks.js';
 import type { LockSource } from './recipes/locks/lock.js';
 import { ProcessLocks } from './recipes/locks/process-locks.js';
@@ -128,6 +130,7 @@ export const COMMON: Provider[] = [
   { provide: JOB_EVENTS, inject: [OBSERVER], useFactory: jobEvents },
   { provide: JOB_STORE, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: jobStore },
   { provide: LOCKS, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: lockSource },
+  { provide: NODE_CLIENT, inject: [ELECTIONS, SETTINGS], useFactory: nodeClient },
   {
     provide: GATE,
     inject: [ELECTIONS, SETTINGS, OBSERVER, JOB_STORE, JOB_EVENTS],
@@ -157,9 +160,22 @@ export const COMMON: Provider[] = [
   MasterElection,
   ClusterJobs,
   Locks,
+  ZookeeperClient,
 ];
 export const IMPORTS = [DiscoveryModule, ZookeeperOutermostModule];
-export const EXPORTS = [GATE, ELECTIONS, SETTINGS, OBSERVER, LOCKS, Explorer, MasterElection, ClusterJobs, Locks];
+export const EXPORTS = [
+  GATE,
+  ELECTIONS,
+  SETTINGS,
+  OBSERVER,
+  LOCKS,
+  NODE_CLIENT,
+  Explorer,
+  MasterElection,
+  ClusterJobs,
+  Locks,
+  ZookeeperClient,
+];
 
 function jobEvents(observer: Observer): JobEvents {
   return new JobEvents((thrown) => {
@@ -190,6 +206,12 @@ function lockSource({ claims }: Elections, { rootPath, address }: ZookeeperSetti
   const clock = systemClock;
   if (claims.kind !== 'ensemble') return new ProcessLocks(clock, address);
   return new EnsembleLocks({ sessions: claims.sessions, rootPath, address, clock, observer, sightings: new Sightings(clock) });
+}
+
+/** Over the session of the elections; undefined without an ensemble. */
+function nodeClient({ claims }: Elections, { rootPath }: ZookeeperSettings): NodeClient | undefined {
+  if (claims.kind !== 'ensemble') return undefined;
+  return new NodeClient({ sessions: claims.sessions, rootPath, clock: systemClock, consequence: 'nothing can be read or written' });
 }
 
 function standalone(settings: ZookeeperSettings, observer: Observer): Elections {

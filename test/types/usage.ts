@@ -1,5 +1,5 @@
-// The public types as applications use them, and what they must refuse. Compiled against the source by this project, and against the
-// tarball's declarations in the scratch applications of test/e2e/package; never run.
+// The public types as applications use them, and what they must refuse. Compiled against the source by this project,
+// and against the tarball's declarations in the scratch applications of test/e2e/package; never run.
 import type { Type } from '@nestjs/common';
 import { Injectable, Module, UseGuards } from '@nestjs/common';
 import { Cron, Interval, Timeout } from '@nestjs/schedule';
@@ -12,6 +12,7 @@ import {
   BadProgressError,
   BadScheduleError,
   BadTriggerError,
+  type ChangeOptions,
   type Checkpoint,
   ClusterCronError,
   ClusterCronExceptionFilter,
@@ -20,6 +21,8 @@ import {
   type ClusterJobsAdminOptions,
   type ClusterMember,
   ConnectStringError,
+  type CreateMode,
+  type CreateOptions,
   HookStoppedError,
   type InterruptedPolicy,
   type JobChange,
@@ -55,6 +58,12 @@ import {
   type MonitorOptions,
   type NewSchedule,
   NoCodeScheduleError,
+  type NodeChange,
+  type NodeChildren,
+  type NodeContent,
+  type NodeData,
+  type NodeOptions,
+  NoEnsembleError,
   NoJobStoreError,
   NoSlotsError,
   NotCalledError,
@@ -64,11 +73,14 @@ import {
   type Observer,
   OnMasterElected,
   OnMasterLost,
+  type OpResult,
   OrderNotSentError,
   type OrderOptions,
   type Outcome,
   type OverlapPolicy,
+  OwnNodeError,
   type RetryOptions,
+  type Right,
   RunAbortedError,
   type RunCause,
   RunIgnoresAbortError,
@@ -78,6 +90,7 @@ import {
   type ScheduleSpec,
   SessionEndedError,
   type SilenceAlarm,
+  type Stat,
   type Tenure,
   TooManyTriggersError,
   type Triggered,
@@ -96,10 +109,12 @@ import {
   UnreadableNodeError,
   type VerdictReason,
   type VerdictsOptions,
+  type VersionOptions,
   type WaitOptions,
   WithLock,
   type WithLockOptions,
   type ZookeeperAuthOptions,
+  ZookeeperClient,
   ZooKeeperError,
   ZookeeperModule,
   type ZookeeperModuleAsyncOptions,
@@ -517,6 +532,44 @@ export class Bookings {
     if (thrown instanceof LockLostError) return thrown.why;
     if (thrown instanceof LockCrowdedError) return (thrown.waiting - thrown.limit).toFixed();
     return thrown instanceof BadLockError ? thrown.problem : '';
+  }
+}
+
+@Injectable()
+export class Inventory {
+  constructor(private readonly client: ZookeeperClient) {}
+
+  async write(data: NodeData, mode: CreateMode): Promise<readonly OpResult[]> {
+    const rights: readonly Right[] = [{ scheme: 'world', id: 'anyone', may: ['read'] }];
+    const making: CreateOptions = { mode, rights, parents: true, ownNodes: false, waitMs: 5_000, signal: AbortSignal.abort() };
+    const path = await this.client.create('/inventory/item', data, making);
+    const where: NodeOptions = { waitMs: 0 };
+    const content: NodeContent = await this.client.get(path, where);
+    const version: VersionOptions = { version: content.stat.version };
+    const stat: Stat = await this.client.set(path, 'two', version);
+    same<typeof stat.czxid, bigint>(true);
+    const children: NodeChildren = await this.client.children(path);
+    await this.client.sync(path);
+    const changes: readonly NodeChange[] = [
+      { kind: 'create', path: `${path}/${children.names.length}`, mode: 'ephemeral-sequential' },
+      { kind: 'check', path, version: 0 },
+    ];
+    const all: ChangeOptions = { ownNodes: true };
+    const seen = await this.client.exists(path);
+    same<typeof seen, Stat | undefined>(true);
+    await this.client.delete(path, version);
+    // @ts-expect-error there is no such mode
+    await this.client.create('/x', '', { mode: 'container' });
+    return this.client.multi(changes, all);
+  }
+
+  async watch(signal: AbortSignal): Promise<void> {
+    for await (const content of this.client.watch('/inventory', { signal })) same<typeof content, NodeContent | undefined>(true);
+    for await (const children of this.client.watchChildren('/inventory')) same<typeof children, NodeChildren | undefined>(true);
+  }
+
+  isMistake(thrown: unknown): boolean {
+    return thrown instanceof NoEnsembleError || (thrown instanceof OwnNodeError && thrown.path !== '');
   }
 }
 

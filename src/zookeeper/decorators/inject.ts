@@ -1,6 +1,6 @@
 /**
- * Injects the gate into every provider that has a `@MasterOnly` method. The description is what Nest prints when it cannot find it: the
- * instruction for whoever forgot the module.
+ * Injects the gate into every provider that has a `@MasterOnly` method. The description is what Nest prints when it
+ * cannot find it: the instruction for whoever forgot the module.
  */
 export const GATE = Symbol('import ZookeeperModule.forRoot() or ZookeeperTestingModule');
 
@@ -21,3 +21,6 @@ export const JOB_EVENTS = Symbol('what happens to the jobs of ZookeeperModule on
 
 /** Injects the application's `LockSource`. */
 export const LOCKS = Symbol('the locks of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');
+
+/** Injects the application's `NodeClient`; undefined where there is no ensemble. */
+export const NODE_CLIENT = Symbol('the ZooKeeper of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');

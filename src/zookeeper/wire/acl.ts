@@ -1,4 +1,4 @@
-import type { Access } from './operations.js';
+import type { Access, Right } from './operations.js';
 import type { Credential } from './connection-options.js';
 import { zookeeper, type PackageAcl } from './package.js';
 
@@ -23,8 +23,10 @@ export function credentialsOf(auth: AuthOptions | undefined): readonly Credentia
   return (auth?.credentials ?? []).map((text) => ({ scheme: auth?.scheme ?? 'digest', auth: Buffer.from(text) }));
 }
 
-/** The access control list that each kind of node is made with. */
-export function aclsOf(auth: AuthOptions | undefined): Readonly<Record<Access, readonly PackageAcl[]>> {
+/** The access control lists of the two kinds of nodes that have no list of their own. */
+export type Acls = Readonly<Record<Extract<Access, string>, readonly PackageAcl[]>>;
+
+export function aclsOf(auth: AuthOptions | undefined): Acls {
   const { ACL, Id, Permission } = zookeeper;
   const everyone = new Id('world', 'anyone');
   if (auth === undefined) {
@@ -36,4 +38,18 @@ export function aclsOf(auth: AuthOptions | undefined): Readonly<Record<Access, r
   const own = auth.readableBy === 'creator' ? [creator] : [creator, new ACL(Permission.READ, everyone)];
   const shared = Permission.READ | Permission.WRITE | Permission.CREATE | Permission.DELETE;
   return { own, parent: auth.parents === 'creator' ? own : [creator, new ACL(shared, everyone)] };
+}
+
+/** The list that a node is made with. */
+export function aclFor(acls: Acls, access: Access = 'own'): readonly PackageAcl[] {
+  return typeof access === 'string' ? acls[access] : access.map(aclOf);
+}
+
+function aclOf({ scheme, id, may }: Right): PackageAcl {
+  const { ACL, Id, Permission } = zookeeper;
+  const bits = may.map((one) => Permission[one.toUpperCase() as Uppercase<typeof one>]);
+  return new ACL(
+    bits.reduce((all, bit) => all | bit, 0),
+    new Id(scheme, id),
+  );
 }

@@ -1,13 +1,13 @@
 import { messageOf } from '../support/errors.js';
 import { Abandonment } from './abandonment.js';
-import { aclsOf, credentialsOf, type AuthOptions } from './acl.js';
+import { aclFor, aclsOf, credentialsOf, type Acls, type AuthOptions } from './acl.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { Connection } from './connection.js';
 import { MAX_REQUEST_BYTES, tooLarge } from './exchange.js';
 import { reasonOf, ZooKeeperError } from './errors.js';
 import { refused, WireFailure } from './failure.js';
 import type { Access, CreateMode, Op, OperationOptions, Operations, OpResult, ReadOptions, Stat, Watcher } from './operations.js';
-import { zookeeper, type CodedError, type PackageAcl, type PackageClient } from './package.js';
+import { zookeeper, type CodedError, type PackageClient } from './package.js';
 import type { MultiResult } from './replies.js';
 import { syncRequest } from './requests.js';
 import { MODES, multiRequest, readResults } from './transactions.js';
@@ -26,7 +26,7 @@ type Done<T> = (error: CodedError | null | undefined, value?: T) => void;
 export class WireClient implements Operations {
   readonly connection: Connection;
   private readonly client: PackageClient;
-  private readonly acls: Readonly<Record<Access, readonly PackageAcl[]>>;
+  private readonly acls: Acls;
   private readonly abandonment = new Abandonment();
 
   constructor(private readonly options: WireClientOptions) {
@@ -40,7 +40,7 @@ export class WireClient implements Operations {
   create(path: string, data: Buffer, mode: CreateMode, options?: OperationOptions & { readonly access?: Access }): Promise<string> {
     return this.call<string>('create', path, options, (done) => {
       if (data.length > MAX_REQUEST_BYTES) return done(tooLarge(data.length));
-      this.client.create(path, data, this.acls[options?.access ?? 'own'], MODES[mode], done);
+      this.client.create(path, data, aclFor(this.acls, options?.access), MODES[mode], done);
     });
   }
 

@@ -1,16 +1,26 @@
 /** What ZooKeeper keeps about a znode. Ids and zxids are 64 bits wide and therefore `bigint`. */
 export interface Stat {
+  /** The transaction that made it. */
   readonly czxid: bigint;
+  /** The last transaction that wrote its data. */
   readonly mzxid: bigint;
+  /** The last transaction that made or deleted a child of it. */
   readonly pzxid: bigint;
+  /** When it was made, milliseconds since 1970 by the leader's clock. */
   readonly ctimeMs: number;
+  /** When its data was last written, milliseconds since 1970 by the leader's clock. */
   readonly mtimeMs: number;
+  /** How often its data was written; 32 bits with a sign, which turn over. */
   readonly version: number;
+  /** How many children were made and deleted; 32 bits with a sign. */
   readonly cversion: number;
+  /** How often its rights were changed. */
   readonly aversion: number;
   /** The session that owns an ephemeral node; 0n for a persistent one; `CONTAINER_OWNER` for a container. */
   readonly ephemeralOwner: bigint;
+  /** Bytes. */
   readonly dataLength: number;
+  /** How many children it has. */
   readonly numChildren: number;
 }
 
@@ -20,14 +30,31 @@ export const CONTAINER_OWNER = -(2n ** 63n);
 /** As a version in a conditional write: any version will do. 0 means version 0. */
 export const ANY_VERSION = -1;
 
+/**
+ * What a node is: `persistent` until it is deleted, or `ephemeral`, as long as the session that made it; `-sequential`
+ * with a growing number of ten digits behind its name.
+ */
 export type CreateMode = 'persistent' | 'persistent-sequential' | 'ephemeral' | 'ephemeral-sequential';
+
+/** What somebody may do with a node. */
+export interface Right {
+  /** How ZooKeeper knows who somebody is. */
+  readonly scheme: 'world' | 'auth' | 'digest' | 'ip' | 'x509' | 'sasl';
+  /**
+   * `anyone` for `world`; `user:hash` for `digest`; an address, or a part of it, for `ip`; empty for `auth`, which
+   * stands for the own credentials.
+   */
+  readonly id: string;
+  /** What is allowed. `create` and `delete` are about children; `admin` is the right to change rights. */
+  readonly may: readonly ('read' | 'write' | 'create' | 'delete' | 'admin')[];
+}
 
 /**
  * Which rights a node is made with. `'own'`: the session's credentials hold all rights (and, as configured, everybody
  * may read). `'parent'`: as `'own'`, or open to everybody who shares the tree, as configured. Without credentials both
- * are open.
+ * are open. Or a list, as it is.
  */
-export type Access = 'own' | 'parent';
+export type Access = 'own' | 'parent' | readonly Right[];
 
 /** One operation of a transaction. */
 export type Op =

@@ -1,7 +1,8 @@
+import { aclFor, type Acls } from './acl.js';
 import { ZOOKEEPER_CODES } from './errors.js';
 import { WireFailure } from './failure.js';
-import type { Access, CreateMode, Op, OpResult } from './operations.js';
-import { jute, type PackageAcl, type PackageOp, type WireRequest } from './package.js';
+import type { CreateMode, Op, OpResult } from './operations.js';
+import { jute, type PackageOp, type WireRequest } from './package.js';
 import type { MultiResult } from './replies.js';
 import { checkPath, OP, request } from './requests.js';
 
@@ -18,15 +19,15 @@ export const MODES: Readonly<Record<CreateMode, number>> = {
  * insists on its own `ConnectionManager`, and sends version 0 as -1, "any version", so that a compare-and-set on a
  * fresh node always succeeds.
  */
-export function multiRequest(ops: readonly Op[], acls: Readonly<Record<Access, readonly PackageAcl[]>>): WireRequest {
+export function multiRequest(ops: readonly Op[], acls: Acls): WireRequest {
   return request(OP.multi, new jute.TransactionRequest(ops.map((op) => packageOp(op, acls))));
 }
 
-function packageOp(op: Op, acls: Readonly<Record<Access, readonly PackageAcl[]>>): PackageOp {
+function packageOp(op: Op, acls: Acls): PackageOp {
   checkPath(op.path);
   switch (op.kind) {
     case 'create':
-      return { type: OP.create, path: op.path, data: op.data, acls: acls[op.access ?? 'own'], mode: MODES[op.mode] };
+      return { type: OP.create, path: op.path, data: op.data, acls: aclFor(acls, op.access), mode: MODES[op.mode] };
     case 'set':
       return { type: OP.setData, path: op.path, data: op.data, version: op.version };
     case 'delete':
