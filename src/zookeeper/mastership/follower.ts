@@ -1,13 +1,15 @@
-import { sleep } from '../support/abort.js';
-import { backoffMs } from '../support/backoff.js';
 import type { Clock } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import type { Observer } from '../support/observer.js';
 import { getOrUndefined } from '../session/nodes.js';
+import { FailurePauses } from '../session/failure-pauses.js';
 import type { Session } from '../session/session.js';
-import { isConnectionLost } from '../wire/errors.js';
 import type { ElectionZnodes } from './election/election.znodes.js';
 import { Latch } from '../support/latch.js';
+
+const MAX_PAUSE_MS = 10_000;
+/** So many failures in a row are told at DEBUG. */
+const QUIET_FAILURES = 3;
 
 export interface FollowerParts {
   readonly session: Session;
@@ -26,25 +28,26 @@ export class Follower {
   private readonly wake: Latch;
   private readonly stopping = new AbortController();
   private readonly unsubscribe: () => void;
+  private readonly pauses: FailurePauses;
   /** False: what was read may be out of date. */
   private current = false;
 
   constructor(private readonly parts: FollowerParts) {
     this.wake = new Latch(parts.clock);
+    this.pauses = new FailurePauses({ session: parts.session, clock: parts.clock, latch: this.wake, maxMs: MAX_PAUSE_MS });
     this.unsubscribe = parts.session.onAttached(this.outdated);
   }
 
   /** Resolves when it is closed; never rejects. */
   async run(): Promise<void> {
     const { signal } = this.stopping;
-    for (let failures = 0; !signal.aborted;) {
+    while (!signal.aborted) {
       try {
         if (!this.current) await this.look();
-        failures = 0;
+        this.pauses.succeeded();
         if (this.current) await this.wake.wait(signal);
       } catch (thrown) {
-        await this.pause(thrown, failures);
-        failures += 1;
+        await this.pause(thrown);
       }
     }
   }
@@ -74,23 +77,16 @@ export class Follower {
     return (await getOrUndefined(session, znodes.node, { watch: this.outdated }))?.data.toString('utf8');
   }
 
-  /** A lost connection is mended by the next attachment, which rings. */
-  private async pause(thrown: unknown, failures: number): Promise<void> {
-    const { session, clock, observer, znodes } = this.parts;
-    const { signal } = this.stopping;
-    if (signal.aborted) return;
-    if (isConnectionLost(thrown)) {
-      while (!session.attached && !signal.aborted) await this.wake.wait(signal);
-      return;
-    }
-    const delayMs = backoffMs(failures, 100, 10_000);
-    observer.observe({
-      level: failures < 3 ? 'debug' : 'warn',
-      event: 'mastership.not-followed',
-      message: `Election "${znodes.key}": who is master cannot be read (${messageOf(thrown)}); tries again in ${Math.round(delayMs)} ms.`,
-      fields: { election: znodes.key },
-    });
-    await sleep(clock, delayMs, signal).catch(() => undefined);
+  private pause(thrown: unknown): Promise<void> {
+    const { observer, znodes } = this.parts;
+    return this.pauses.after(thrown, this.stopping.signal, (delayMs, failures) =>
+      observer.observe({
+        level: failures < QUIET_FAILURES ? 'debug' : 'warn',
+        event: 'mastership.not-followed',
+        message: `Election "${znodes.key}": who is master cannot be read (${messageOf(thrown)}); tries again in ${delayMs} ms.`,
+        fields: { election: znodes.key },
+      }),
+    );
   }
 
   private readonly outdated = (): void => {

@@ -1,9 +1,8 @@
-import { sleep } from '../../support/abort.js';
-import { backoffMs } from '../../support/backoff.js';
 import { messageOf } from '../../support/errors.js';
 import { unreachable } from '../../support/invariant.js';
-import { isConnectionLost, isZooKeeperError } from '../../wire/errors.js';
+import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION } from '../../wire/operations.js';
+import { FailurePauses } from '../../session/failure-pauses.js';
 import type { Session } from '../../session/session.js';
 import type { Proof } from '../election/memory.js';
 import type { LeavingKind, TenureEnd } from '../tenure/tenure.state.js';
@@ -23,8 +22,7 @@ import { awaitTurn } from './turn.js';
 import { tryToWin, type Attempt, type NotWon } from './win.js';
 import { ownerOf } from '../../session/nodes.js';
 
-const RETRY_FIRST_MS = 100;
-const RETRY_MAX_MS = 5_000;
+const MAX_PAUSE_MS = 5_000;
 
 /** What the campaign needs beside the election. */
 export interface CampaignSurroundings {
@@ -35,20 +33,24 @@ export interface CampaignSurroundings {
   readonly tenureOf: (won: Win, proof: Proof) => TenureKeeper;
 }
 
+/** Where a campaign stands. `isTaken`: the last attempt found the node taken. */
+type Phase =
+  /** Looks who is master, or stands by. */
+  | { readonly kind: 'looking'; readonly isTaken: boolean }
+  /** The node has gone, and this candidate goes for it. `known`: the record of the master that has just gone, when this candidate is the first in line. */
+  | { readonly kind: 'going'; readonly isTaken: boolean; readonly known: KnownRecord | undefined }
+  | { readonly kind: 'won'; readonly tenure: TenureKeeper };
+
+const LOOKING: Phase = { kind: 'looking', isTaken: false };
+
 /**
  * One candidate's campaign in one election over one session: look at the node, then stand by, or try to win and see the tenure through, until the
  * session ends or the candidate withdraws. Every wake-up is a hint; each round looks again.
  */
 export class Campaign {
   private readonly stopping = new AbortController();
-  private tenure: TenureKeeper | undefined;
-  /** The record of the master whose node has just gone, when this candidate is the first in line. */
-  private vacant: KnownRecord | undefined;
-  /** The last attempt found the node taken. */
-  private taken = false;
-  /** The node has gone, and this candidate goes for it. */
-  private isGoing = false;
-  private failures = 0;
+  private phase: Phase = LOOKING;
+  private readonly pauses: FailurePauses;
   private readonly sameAddress: SameAddress;
   private readonly unsubscribe: () => void;
 
@@ -58,6 +60,8 @@ export class Campaign {
     private readonly surroundings: CampaignSurroundings,
   ) {
     this.sameAddress = new SameAddress(context, line);
+    const { session, clock, latch } = context;
+    this.pauses = new FailurePauses({ session, clock, latch, maxMs: MAX_PAUSE_MS });
     // An ensemble restored to an older state fires nothing for a node whose last change lies below what this session has seen.
     this.unsubscribe = context.session.onAttached(() => context.watch.disarm());
   }
@@ -73,7 +77,7 @@ export class Campaign {
       while (!signal.aborted) {
         try {
           await this.round();
-          this.failures = 0;
+          this.pauses.succeeded();
         } catch (thrown) {
           await this.pause(thrown);
         }
@@ -94,23 +98,25 @@ export class Campaign {
 
   /** Whether it holds the node, or is about to. */
   get isHolding(): boolean {
-    return this.isGoing || this.tenure !== undefined;
+    return this.phase.kind !== 'looking';
   }
 
   /** Undefined when this replica holds nothing. */
   leave(kind: LeavingKind, why: string): Promise<'resigned' | 'stuck' | 'ended'> | undefined {
-    return this.tenure?.leave(kind, why);
+    return this.phase.kind === 'won' ? this.phase.tenure.leave(kind, why) : undefined;
   }
 
   private async round(): Promise<void> {
-    const { context, vacant } = this;
-    this.vacant = undefined;
-    if (vacant !== undefined) return this.attemptAhead(vacant);
+    const { context, phase } = this;
+    if (phase.kind === 'going' && phase.known !== undefined) {
+      this.phase = { ...phase, known: undefined };
+      return this.attemptAhead(phase.known);
+    }
     const read = await readRecord(context.session, context.znodes);
     if (read === undefined) return makeParents(context.session, context.znodes.parents);
     // After a resignation the node is most likely gone; unless the last attempt has shown that somebody has it.
-    const isLikelyVacant = read.record?.state === 'resigned' && !this.taken;
-    this.taken = false;
+    const isLikelyVacant = read.record?.state === 'resigned' && !(phase.kind !== 'won' && phase.isTaken);
+    this.found(false);
     const node = isLikelyVacant ? undefined : await context.watch.read();
     if (node === undefined) return this.attempt(read);
     const owner = ownerOf(node.stat, context.session.id);
@@ -130,7 +136,7 @@ export class Campaign {
   private async standBy(node: NodeView): Promise<void> {
     const { context } = this;
     const { signal } = this.stopping;
-    this.isGoing = false;
+    this.phase = LOOKING;
     let deleted = false;
     const record = new RecordInForce(context, this.line, node);
     context.watch.onEvent = (event) => (deleted = event.type === 'deleted');
@@ -156,9 +162,9 @@ export class Campaign {
   /** Those who had to wait tell nobody before they have looked again, so that a thousand of them do not keep the first one waiting. */
   private async afterDeletion(master: string, known: KnownRecord | undefined): Promise<void> {
     const { context } = this;
-    const went = await awaitTurn(context, this.line, this.surroundings.heldElsewhere, this.stopping.signal, () => (this.isGoing = true));
+    const went = await awaitTurn(context, this.line, this.surroundings.heldElsewhere, this.stopping.signal, () => this.go(undefined));
     if (went === 'later') return;
-    if (!context.memory.expectsSuccessor()) this.vacant = known;
+    if (!context.memory.expectsSuccessor()) this.go(known);
     context.mastership.apply({ kind: 'campaigning', why: `the node of ${master} is gone` });
     context.report('info', 'vacant', `the node of ${master} is gone; tries to win.`, { rank: this.line.rank });
   }
@@ -240,16 +246,24 @@ export class Campaign {
         ? context.memory.unknown(undefined, 'the record moved before the win')
         : context.memory.proofOf(replaced, won.czxid);
     const tenure = this.surroundings.tenureOf(withFloor(won, replaced?.record?.floor ?? 0n), proof);
-    this.tenure = tenure;
-    this.isGoing = false;
-    const ended = await tenure.run(this.stopping.signal, (thrown) => this.pause(thrown)).finally(() => (this.tenure = undefined));
+    this.phase = { kind: 'won', tenure };
+    const ended = await tenure.run(this.stopping.signal, (thrown) => this.pause(thrown)).finally(() => (this.phase = LOOKING));
     if (!this.stopping.signal.aborted) await this.afterTenure(attempt.tenureId, ended);
   }
 
   private async afterRefusal(refused: NotWon): Promise<void> {
-    this.taken = refused === 'taken';
+    this.found(refused === 'taken');
     if (refused === 'parents missing') await makeParents(this.context.session, this.context.znodes.parents);
     if (refused === 'place missing') this.line.forget();
+  }
+
+  private go(known: KnownRecord | undefined): void {
+    this.phase = { kind: 'going', isTaken: false, known };
+  }
+
+  /** Whether the node is taken, as far as an attempt has shown. */
+  private found(isTaken: boolean): void {
+    if (this.phase.kind !== 'won') this.phase = { ...this.phase, isTaken };
   }
 
   /** The others go first, where there are others: a resignation that wins again at once is none. */
@@ -277,22 +291,10 @@ export class Campaign {
   }
 
   /** After a failure: waits for what can heal it, and looks again. */
-  private async pause(thrown: unknown): Promise<void> {
-    const { context } = this;
-    const { signal } = this.stopping;
-    if (signal.aborted || thrown === signal.reason) return;
-    if (isConnectionLost(thrown)) return this.reattached().catch(() => undefined);
-    const delayMs = backoffMs(this.failures++, RETRY_FIRST_MS, RETRY_MAX_MS);
+  private pause(thrown: unknown): Promise<void> {
     const isRace = isZooKeeperError(thrown, 'no-node', 'bad-version', 'node-exists', 'not-empty');
-    context.report(isRace ? 'debug' : 'error', 'failed', `a step failed (${messageOf(thrown)}); looks again in ${Math.round(delayMs)} ms.`);
-    await sleep(context.clock, delayMs, signal).catch(() => undefined);
-  }
-
-  /** Resolves when the session is attached, or this campaign is over. */
-  private async reattached(): Promise<void> {
-    const { session, latch } = this.context;
-    const { signal } = this.stopping;
-    while (!session.attached && !signal.aborted) await latch.wait(signal);
-    signal.throwIfAborted();
+    return this.pauses.after(thrown, this.stopping.signal, (delayMs) =>
+      this.context.report(isRace ? 'debug' : 'error', 'failed', `a step failed (${messageOf(thrown)}); looks again in ${delayMs} ms.`),
+    );
   }
 }

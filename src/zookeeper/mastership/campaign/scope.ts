@@ -1,5 +1,4 @@
 import { sleep } from '../../support/abort.js';
-import { backoffMs } from '../../support/backoff.js';
 import type { Clock } from '../../support/clock.js';
 import { messageOf } from '../../support/errors.js';
 import { invariant } from '../../support/invariant.js';
@@ -7,14 +6,16 @@ import type { Observer } from '../../support/observer.js';
 import { Repeats } from '../../support/repeats.js';
 import { Membership, type OlderMember } from '../../recipes/membership/membership.js';
 import type { Member } from '../../recipes/membership/member-codec.js';
+import { FailurePauses } from '../../session/failure-pauses.js';
 import type { Session } from '../../session/session.js';
-import { isConnectionLost, isZooKeeperError } from '../../wire/errors.js';
+import { isZooKeeperError } from '../../wire/errors.js';
 import { withParents, makeParents } from '../../session/parents.js';
 import { LONGEST_OLD_LEASE_MS, MAX_LEASE_MS, waitMsFor } from '../../session/lease-length.js';
 import { Latch } from '../../support/latch.js';
 
 /** Before a member's node that was deleted by hand is made again: so that somebody who wipes the tree gets to the end of it. */
 const REJOIN_PAUSE_MS = 200;
+const MAX_PAUSE_MS = 5_000;
 
 /** What the guard of the scope needs to know. */
 export interface ScopeGuardParts {
@@ -43,7 +44,7 @@ export class ScopeGuard {
   private readonly membership: Membership;
   private readonly wake: Latch;
   private readonly stopping = new AbortController();
-  private failures = 0;
+  private readonly pauses: FailurePauses;
   /** Whether it has met older members of the other scope. */
   private yielded = false;
   /** Since when none of them has been there. */
@@ -56,6 +57,7 @@ export class ScopeGuard {
 
   constructor(private readonly parts: ScopeGuardParts) {
     this.wake = new Latch(parts.clock);
+    this.pauses = new FailurePauses({ session: parts.session, clock: parts.clock, latch: this.wake, maxMs: MAX_PAUSE_MS });
     this.repeats = new Repeats(parts.clock);
     const root = parts.rootPath === '/' ? '' : parts.rootPath;
     this.folder = `${root}/members/${parts.service}`;
@@ -78,7 +80,7 @@ export class ScopeGuard {
         if (cleared && !this.membership.isMember) await sleep(this.parts.clock, REJOIN_PAUSE_MS, signal);
         await this.join();
         const leftMs = cleared ? undefined : await this.leftToWait();
-        this.failures = 0;
+        this.pauses.succeeded();
         this.repeats.healed();
         if (leftMs === 0) {
           cleared = true;
@@ -220,21 +222,14 @@ export class ScopeGuard {
     });
   }
 
-  private async pause(thrown: unknown): Promise<void> {
-    const { session, clock, observer } = this.parts;
-    const { signal } = this.stopping;
-    if (signal.aborted) return;
-    if (isConnectionLost(thrown)) {
-      while (!session.attached && !signal.aborted) await this.wake.wait(signal);
-      return;
-    }
-    const delayMs = backoffMs(this.failures++, 100, 5_000);
+  private pause(thrown: unknown): Promise<void> {
     const why = messageOf(thrown);
-    observer.observe({
-      level: this.repeats.isNews(why) ? 'error' : 'debug',
-      event: 'membership.failed',
-      message: `This replica cannot join the members of its service, and does not campaign: ${why} It tries again for as long as it takes; told once a minute.`,
-    });
-    await sleep(clock, delayMs, signal).catch(() => undefined);
+    return this.pauses.after(thrown, this.stopping.signal, () =>
+      this.parts.observer.observe({
+        level: this.repeats.isNews(why) ? 'error' : 'debug',
+        event: 'membership.failed',
+        message: `This replica cannot join the members of its service, and does not campaign: ${why} It tries again for as long as it takes; told once a minute.`,
+      }),
+    );
   }
 }
