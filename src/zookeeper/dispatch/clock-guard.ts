@@ -70,9 +70,9 @@ export class ClockGuard {
     const withLeader = others.filter(({ offMs }) => isClose(offMs, 0) && !isClose(offMs, own.offMs)).length;
     const withThis = others.filter(({ offMs }) => isClose(offMs, own.offMs) && !isClose(offMs, 0)).length;
     if (withThis <= withLeader) return judgement;
-    const nowMs = this.clock.monotonicMs();
-    if (this.leaderToldMs === undefined || nowMs - this.leaderToldMs >= REPEAT_MS) {
-      this.leaderToldMs = nowMs;
+    const monotonicMs = this.clock.monotonicMs();
+    if (this.leaderToldMs === undefined || monotonicMs - this.leaderToldMs >= REPEAT_MS) {
+      this.leaderToldMs = monotonicMs;
       const offMs = Math.round(-own.offMs);
       this.observer.observe({
         level: 'error',
@@ -92,9 +92,9 @@ export class ClockGuard {
   }
 
   private handOver(judgement: ClockJudgement, gate: ElectionGate): ClockJudgement {
-    const nowMs = this.clock.monotonicMs();
-    if (judgement.kind === 'good' || nowMs - (this.toldMs.get(gate) ?? -Infinity) < REPEAT_MS) return judgement;
-    this.toldMs.set(gate, nowMs);
+    const monotonicMs = this.clock.monotonicMs();
+    if (judgement.kind === 'good' || monotonicMs - (this.toldMs.get(gate) ?? -Infinity) < REPEAT_MS) return judgement;
+    this.toldMs.set(gate, monotonicMs);
     const { key } = gate.election;
     const rounded = Math.round(judgement.offMs);
     this.observer.observe({

@@ -220,8 +220,8 @@ export class GatedJob {
   private latestTick(): Date | undefined {
     const { schedule, rules } = this.identity;
     if (schedule === undefined || rules.claim === 'none') return undefined;
-    const nowMs = this.parts.clock.wallMs();
-    return new Date(parseSchedule(schedule).last(endOf(nowMs - rules.misfireWindowMs), nowMs)?.dueMs ?? nowMs);
+    const wallMs = this.parts.clock.wallMs();
+    return new Date(parseSchedule(schedule).last(endOf(wallMs - rules.misfireWindowMs), wallMs)?.dueMs ?? wallMs);
   }
 
   private noteLocally(execution: Execution): void {

@@ -85,10 +85,10 @@ export class GoneReplicas {
 
   private members(readAt: number): Promise<readonly MemberView[]> {
     const { latest } = this;
-    const nowMs = this.clock.monotonicMs();
-    if (latest !== undefined && latest.number > readAt && nowMs - latest.atMs < SHARED_MS) return latest.members;
+    const monotonicMs = this.clock.monotonicMs();
+    if (latest !== undefined && latest.number > readAt && monotonicMs - latest.atMs < SHARED_MS) return latest.members;
     this.asked += 1;
-    const list = { number: this.asked, atMs: nowMs, members: this.store.members() };
+    const list = { number: this.asked, atMs: monotonicMs, members: this.store.members() };
     this.latest = list;
     list.members.catch(() => {
       if (this.latest === list) this.latest = undefined;

@@ -27,9 +27,9 @@ export class LongRuns {
     );
   }
 
-  private tell(entry: HeldRun, isHere: boolean, nowMs: number): void {
+  private tell(entry: HeldRun, isHere: boolean, wallMs: number): void {
     const { store, observer, address } = this.parts;
-    const tell = (where: string): void => reportLongRun(observer, this.job, entry, where, nowMs);
+    const tell = (where: string): void => reportLongRun(observer, this.job, entry, where, wallMs);
     if (isHere) return tell(address);
     const unknown = 'another replica';
     void store.members().then(
@@ -62,11 +62,11 @@ export class LocalRuns {
   /** Another one does not start for the sake of these: tells of each that goes on and on, once. With a time limit, the limit tells of it. */
   lookAtLong(): void {
     const { clock, observer, address } = this.parts;
-    const nowMs = clock.wallMs();
+    const wallMs = clock.wallMs();
     for (const run of this.going) {
-      if (run.told || nowMs - run.startedMs < LONG_RUN_MS || this.job.rules.timeoutMs !== undefined) continue;
+      if (run.told || wallMs - run.startedMs < LONG_RUN_MS || this.job.rules.timeoutMs !== undefined) continue;
       run.told = true;
-      reportLongRun(observer, this.job.name, { ...run, tick: undefined, trigger: undefined }, address, nowMs);
+      reportLongRun(observer, this.job.name, { ...run, tick: undefined, trigger: undefined }, address, wallMs);
     }
   }
 }

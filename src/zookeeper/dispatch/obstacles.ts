@@ -19,9 +19,9 @@ export class Obstacles {
     private readonly availability: Pick<Availability, 'obstacles'>,
     isMaster: boolean,
   ) {
-    const nowMs = clock.wallMs();
+    const wallMs = clock.wallMs();
     if (isMaster)
-      this.keep({ sinceMs: undefined, untilMs: nowMs, why: `${address}, the master, has had this job only since ${at(nowMs)}.` });
+      this.keep({ sinceMs: undefined, untilMs: wallMs, why: `${address}, the master, has had this job only since ${at(wallMs)}.` });
   }
 
   /** Oldest first. What the election explains needs no second explanation. */
@@ -53,10 +53,10 @@ export class Obstacles {
   /** A decision was due, and is not made: whatever kept it, that is known. */
   private late(): Obstacle | undefined {
     const { dueMs, clock, address } = this;
-    const nowMs = clock.wallMs();
-    if (dueMs === undefined || nowMs - dueMs <= ON_TIME_MS) return undefined;
-    const why = `From ${at(dueMs)} to ${at(nowMs)} ${address}, the master, decided nothing about this job.${standstillOfReplica(clock, nowMs - dueMs, 1)}`;
-    return { sinceMs: dueMs, untilMs: nowMs, why };
+    const wallMs = clock.wallMs();
+    if (dueMs === undefined || wallMs - dueMs <= ON_TIME_MS) return undefined;
+    const why = `From ${at(dueMs)} to ${at(wallMs)} ${address}, the master, decided nothing about this job.${standstillOfReplica(clock, wallMs - dueMs, 1)}`;
+    return { sinceMs: dueMs, untilMs: wallMs, why };
   }
 
   private keep(obstacle: Obstacle): void {

@@ -26,13 +26,13 @@ export class OwnRuns {
     return { isCalled: this.called > 0, live: new Set(this.going.keys()), finished: ended, reports: noted, freed: lastSpan };
   }
 
-  /** So many calls by other code go on. `nowMs`: by this replica's wall clock. */
-  calls(count: number, nowMs: number): void {
+  /** So many calls by other code go on. */
+  calls(count: number, wallMs: number): void {
     const hasEnded = count < this.called;
-    if (this.called === 0) this.calledSinceMs = nowMs;
+    if (this.called === 0) this.calledSinceMs = wallMs;
     this.called = count;
     if (!hasEnded) return;
-    this.lastSpan = { sinceMs: Math.min(this.calledSinceMs, nowMs), untilMs: nowMs };
+    this.lastSpan = { sinceMs: Math.min(this.calledSinceMs, wallMs), untilMs: wallMs };
     this.onEnd();
   }
 

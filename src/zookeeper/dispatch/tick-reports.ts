@@ -99,8 +99,8 @@ export function reportClockOff(
   { name, schedule, rules }: JobIdentity,
 ): void {
   if (schedule === undefined || rules.claim === 'none') return;
-  const nowMs = clock.wallMs();
-  const tick = parseSchedule(schedule).last(endOf(nowMs - rules.misfireWindowMs), nowMs);
+  const wallMs = clock.wallMs();
+  const tick = parseSchedule(schedule).last(endOf(wallMs - rules.misfireWindowMs), wallMs);
   events.verdicts.tell(name, clockOff(tick, address));
 }
 
@@ -110,7 +110,7 @@ export function reportLongRun(
   job: string,
   { tick, trigger, startedMs, token }: Pick<RunEntry, 'tick' | 'trigger' | 'startedMs'> & { readonly token: bigint | undefined },
   where: string,
-  nowMs: number,
+  wallMs: number,
 ): void {
   const since = new Date(startedMs).toISOString();
   const run =
@@ -127,7 +127,7 @@ export function reportLongRun(
       trigger,
       since,
       replica: where,
-      runningMs: Math.round(nowMs - startedMs),
+      runningMs: Math.round(wallMs - startedMs),
       token: token?.toString(),
     },
   });

@@ -36,9 +36,9 @@ export class RunLog {
   }
 
   private level(): Level {
-    const nowMs = this.parts.clock.monotonicMs();
-    const isSeldom = this.lastStartMs === undefined || nowMs - this.lastStartMs >= SELDOM_MS;
-    this.lastStartMs = nowMs;
+    const monotonicMs = this.parts.clock.monotonicMs();
+    const isSeldom = this.lastStartMs === undefined || monotonicMs - this.lastStartMs >= SELDOM_MS;
+    this.lastStartMs = monotonicMs;
     return this.parts.logRuns === 'all' || (this.parts.logRuns === 'seldom' && isSeldom) ? 'info' : 'debug';
   }
 

@@ -52,44 +52,44 @@ export class Availability {
   /** The state has changed. */
   note(state: Mastership): void {
     const { was } = this;
-    const nowMs = this.clock.wallMs();
-    if (was.kind !== 'standby' || state.kind !== 'standby' || was.master !== state.master) this.leave(was, state, nowMs);
+    const wallMs = this.clock.wallMs();
+    if (was.kind !== 'standby' || state.kind !== 'standby' || was.master !== state.master) this.leave(was, state, wallMs);
     this.was = state;
   }
 
-  private leave(was: Mastership, state: Mastership, nowMs: number): void {
+  private leave(was: Mastership, state: Mastership, wallMs: number): void {
     switch (was.kind) {
       case 'standby':
         if (this.last !== undefined) this.keep(this.last.sinceMs, this.last.untilMs, `${this.before(this.last)}.`);
-        this.last = { address: was.master, sinceMs: this.sinceMs, untilMs: nowMs, why: '', stood: '' };
+        this.last = { address: was.master, sinceMs: this.sinceMs, untilMs: wallMs, why: '', stood: '' };
         break;
       case 'master':
       case 'draining':
-        this.lose(nowMs, state);
+        this.lose(wallMs, state);
         break;
       case 'doubtful':
-        this.afterDoubt(was.lease.sentWallMs, state, nowMs);
+        this.afterDoubt(was.lease.sentWallMs, state, wallMs);
         break;
       case 'waiting':
         this.waited = state.kind === 'master' ? ` It had to wait, because ${was.why}.` : '';
         break;
       default:
     }
-    if (state.kind === 'master' && was.kind !== 'doubtful') this.becameMaster(was, nowMs);
-    this.sinceMs = nowMs;
+    if (state.kind === 'master' && was.kind !== 'doubtful') this.becameMaster(was, wallMs);
+    this.sinceMs = wallMs;
   }
 
-  private becameMaster(was: Mastership, nowMs: number): void {
+  private becameMaster(was: Mastership, wallMs: number): void {
     if (was.kind === 'draining') {
-      this.keep(this.sinceMs, nowMs, `${this.address} was to hand "${this.key}" over from ${span(this.sinceMs, nowMs)}.`);
+      this.keep(this.sinceMs, wallMs, `${this.address} was to hand "${this.key}" over from ${span(this.sinceMs, wallMs)}.`);
       return;
     }
     const { last, waited } = this;
     this.waited = '';
     this.last = undefined;
-    const became = `${this.address} became master${last === undefined ? ` of "${this.key}"` : ''} at ${at(nowMs)}.${waited}`;
-    if (last === undefined) this.keep(undefined, nowMs, became);
-    else this.keep(last.sinceMs, nowMs, `${this.before(last)}; ${became}${last.stood}`);
+    const became = `${this.address} became master${last === undefined ? ` of "${this.key}"` : ''} at ${at(wallMs)}.${waited}`;
+    if (last === undefined) this.keep(undefined, wallMs, became);
+    else this.keep(last.sinceMs, wallMs, `${this.before(last)}; ${became}${last.stood}`);
   }
 
   /** The election node tells more than is said here: its holder may have been dead for as long as its session lived. */
@@ -104,12 +104,12 @@ export class Availability {
     this.last = { address: this.address, sinceMs: untilMs, untilMs, why, stood };
   }
 
-  private afterDoubt(sentMs: number, state: Mastership, nowMs: number): void {
-    const silentMs = nowMs - sentMs;
+  private afterDoubt(sentMs: number, state: Mastership, wallMs: number): void {
+    const silentMs = wallMs - sentMs;
     const stood = standstillOfReplica(this.clock, silentMs, silentMs * A_GOOD_PART);
     if (state.kind !== 'master' && state.kind !== 'draining') return this.lose(sentMs, state, stood);
-    const silence = `From ${span(sentMs, nowMs)} ZooKeeper acknowledged nothing that ${this.address}, the master, sent.`;
-    this.keep(sentMs, nowMs, `${silence}${stood}`);
+    const silence = `From ${span(sentMs, wallMs)} ZooKeeper acknowledged nothing that ${this.address}, the master, sent.`;
+    this.keep(sentMs, wallMs, `${silence}${stood}`);
   }
 
   private keep(sinceMs: number | undefined, untilMs: number, why: string): void {

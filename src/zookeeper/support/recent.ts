@@ -11,9 +11,9 @@ export class Recent<T> {
   ) {}
 
   get(): Promise<T> {
-    const nowMs = this.clock.monotonicMs();
-    if (this.kept !== undefined && nowMs - this.kept.askedMs <= this.maxAgeMs) return this.kept.answer;
-    const kept = { askedMs: nowMs, answer: this.ask() };
+    const monotonicMs = this.clock.monotonicMs();
+    if (this.kept !== undefined && monotonicMs - this.kept.askedMs <= this.maxAgeMs) return this.kept.answer;
+    const kept = { askedMs: monotonicMs, answer: this.ask() };
     this.kept = kept;
     kept.answer.catch(() => {
       if (this.kept === kept) this.kept = undefined;

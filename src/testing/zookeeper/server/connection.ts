@@ -214,10 +214,10 @@ export class Connection implements Peer {
     this.timer?.cancel();
     this.timer = undefined;
     if (this.state === 'closed' || this.holds.out) return;
-    const nowMs = this.host.clock.monotonicMs();
+    const monotonicMs = this.host.clock.monotonicMs();
     let due = 0;
     // In their order: what may go at once waits behind what has to wait.
-    while (due < this.outgoing.length && this.outgoing[due]!.atMs <= nowMs) due += 1;
+    while (due < this.outgoing.length && this.outgoing[due]!.atMs <= monotonicMs) due += 1;
     if (due > 0) {
       const frames = this.outgoing.splice(0, due).map(({ frame }) => frame);
       const all = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
@@ -225,7 +225,7 @@ export class Connection implements Peer {
       this.socket.write(all);
     }
     const next = this.outgoing[0];
-    if (next !== undefined) this.timer = this.host.clock.after(next.atMs - nowMs, () => this.review());
+    if (next !== undefined) this.timer = this.host.clock.after(next.atMs - monotonicMs, () => this.review());
     else if (this.state === 'closing') this.socket.destroySoon();
   }
 }

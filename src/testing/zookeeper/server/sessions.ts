@@ -49,23 +49,23 @@ export class SessionTable<C> {
     return this.byId.get(id);
   }
 
-  open(timeoutMs: number, nowMs: number): ServerSession<C> {
-    return this.restore((this.lastId += 1n), timeoutMs, nowMs);
+  open(timeoutMs: number, monotonicMs: number): ServerSession<C> {
+    return this.restore((this.lastId += 1n), timeoutMs, monotonicMs);
   }
 
   /** A session that an earlier start of the server has made: its timeout begins anew. */
-  restore(id: bigint, timeoutMs: number, nowMs: number): ServerSession<C> {
+  restore(id: bigint, timeoutMs: number, monotonicMs: number): ServerSession<C> {
     if (id > this.lastId) this.lastId = id;
     const session: ServerSession<C> = { id, password: passwordOf(id), timeoutMs, client: undefined, dueMs: 0 };
     this.byId.set(id, session);
-    this.heard(session, nowMs);
+    this.heard(session, monotonicMs);
     return session;
   }
 
   /** The client has shown that it lives. */
-  heard(session: ServerSession<C>, nowMs: number): void {
+  heard(session: ServerSession<C>, monotonicMs: number): void {
     // ExpiryQueue.roundToNextInterval.
-    const dueMs = (Math.floor((nowMs + session.timeoutMs) / this.tickTimeMs) + 1) * this.tickTimeMs;
+    const dueMs = (Math.floor((monotonicMs + session.timeoutMs) / this.tickTimeMs) + 1) * this.tickTimeMs;
     if (dueMs === session.dueMs) return;
     this.undue(session);
     session.dueMs = dueMs;
@@ -80,8 +80,8 @@ export class SessionTable<C> {
   }
 
   /** Those whose time is over. */
-  overdue(nowMs: number): ServerSession<C>[] {
-    const over = [...this.byDue].filter(([dueMs]) => dueMs <= nowMs).sort(([a], [b]) => a - b);
+  overdue(monotonicMs: number): ServerSession<C>[] {
+    const over = [...this.byDue].filter(([dueMs]) => dueMs <= monotonicMs).sort(([a], [b]) => a - b);
     return over.flatMap(([, sessions]) => [...sessions]);
   }
 
