@@ -23,4 +23,6 @@ async function run(): Promise<number> {
   return 1;
 }
 
+// What holds where nothing is left to do before it has ended: a server that had to stop, for a full disk say.
+process.exitCode = 1;
 void run().then((code) => (process.exitCode = code));

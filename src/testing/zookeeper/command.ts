@@ -24,21 +24,21 @@ export interface CommandContext {
 /** `npx nestjs-cluster-cron zookeeper`. Answers the exit code. */
 export async function runZookeeperCommand({ args, nodeEnv, write, untilEnd }: CommandContext): Promise<number> {
   try {
-    const given = optionsOf(args);
-    if (given === 'help') {
+    const found = optionsOf(args);
+    if (found === 'help') {
       write(USAGE);
       return 0;
     }
-    if (nodeEnv === 'production' && !given.allowedTwice) {
+    if (nodeEnv === 'production' && !found.allowedTwice) {
       write(
         'This is a ZooKeeper for development and tests, and NODE_ENV is "production": it does not start. See docs/test-zookeeper.md.\n',
       );
       return 1;
     }
     write('A ZooKeeper for development and tests, not for production: one process, hence one point of failure.\n');
-    await using zookeeper = await startTestZookeeper({ ...given.options, log: (line) => write(`${line}\n`) });
+    await using zookeeper = await startTestZookeeper({ ...found.options, log: (line) => write(`${line}\n`) });
     const kept =
-      given.options.directory === undefined ? 'nothing is kept on the disk' : `nodes and sessions are kept in ${given.options.directory}`;
+      found.options.directory === undefined ? 'nothing is kept on the disk' : `nodes and sessions are kept in ${found.options.directory}`;
     write(`It serves on ${zookeeper.connectString}; ${kept}. Ctrl-C ends it.\n`);
     if (!/^(127\.|::1$|localhost$)/.test(zookeeper.host))
       write('It is reached from other machines, too: whoever reaches it may do everything.\n');
@@ -71,10 +71,21 @@ function optionsOf(args: readonly string[]): Given | 'help' {
   if (values.help) return 'help';
   return {
     options: {
-      ...{ port: Number(values.port), tickTimeMs: Number(values['tick-time']) },
-      ...(values.host === undefined ? {} : { host: values.host }),
-      ...(values.memory ? {} : { directory: values.directory }),
+      ...{ port: whole('--port', values.port), tickTimeMs: whole('--tick-time', values['tick-time']) },
+      ...(values.host === undefined ? {} : { host: given('--host', values.host) }),
+      ...(values.memory ? {} : { directory: given('--directory', values.directory) }),
     },
     allowedTwice: values['allow-production'].length >= 2,
   };
+}
+
+/** An option that a shell has made of an unset variable is not a wish for whatever the empty text means. */
+function given(option: string, value: string): string {
+  if (value === '') throw new Error(`${option} is empty. Leave it out for its default.`);
+  return value;
+}
+
+function whole(option: string, value: string): number {
+  if (!/^\d+$/.test(value)) throw new Error(`${option} is ${JSON.stringify(value)}: a whole number.`);
+  return Number(value);
 }

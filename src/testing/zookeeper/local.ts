@@ -4,6 +4,7 @@ import type { Image } from './server/core.js';
 import { EmbeddedServer, type ServerSettings } from './server/server.js';
 import type { Storage } from './server/storage.js';
 import {
+  oneOf,
   TestZookeeperError,
   type CutOptions,
   type RestartOptions,
@@ -19,6 +20,8 @@ export class LocalZookeeper implements TestZookeeper {
   private readonly server: EmbeddedServer;
   private older: Image | undefined;
   private isClosed = false;
+  /** The last change between serving and not: each waits for the one before. */
+  private changed: Promise<unknown> = Promise.resolve();
 
   constructor(settings: ServerSettings, storage: Storage | undefined) {
     this.server = new EmbeddedServer(settings, systemClock, storage);
@@ -71,6 +74,7 @@ export class LocalZookeeper implements TestZookeeper {
   }
 
   async cut({ session, direction = 'both' }: CutOptions = {}): Promise<void> {
+    oneOf('cut({ direction })', direction, ['both', 'to-server', 'to-client']);
     const holds: Holds = { in: direction !== 'to-client', out: direction !== 'to-server' };
     if (session === undefined) return this.server.cut(holds);
     const connection = this.connectionOf(session);
@@ -107,40 +111,58 @@ export class LocalZookeeper implements TestZookeeper {
   }
 
   async restart({ keep }: RestartOptions): Promise<void> {
-    await this.stop();
-    if (keep !== 'all') this.server.replaceState(keep === 'older' ? this.older : undefined);
-    await this.start();
+    oneOf('restart({ keep })', keep, ['all', 'older', 'nothing']);
+    await this.inTurn(async () => {
+      await this.server.stop();
+      if (keep !== 'all') this.server.replaceState(keep === 'older' ? this.older : undefined);
+      await this.serve();
+    });
   }
 
-  async stop(): Promise<void> {
-    await this.server.stop();
+  stop(): Promise<void> {
+    return this.inTurn(() => this.server.stop());
   }
 
-  async start(): Promise<void> {
-    if (this.isClosed) throw new TestZookeeperError('It was closed. Start another one.');
-    const first = this.older === undefined;
-    await this.server.start();
-    if (first) await this.backup();
+  start(): Promise<void> {
+    return this.inTurn(() => this.serve());
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.isClosed = true;
-    await this.server.stop();
+    return this.inTurn(() => this.server.stop());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  private async serve(): Promise<void> {
+    if (this.isClosed) throw closed();
+    const first = this.older === undefined;
+    await this.server.start();
+    if (first) await this.backup();
+  }
+
+  /** Runs `change` once those before it are over. */
+  private inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.changed.then(change);
+    this.changed = done.catch(() => undefined);
+    return done;
+  }
+
   private core(): NonNullable<EmbeddedServer['core']> {
-    if (this.server.core === undefined) throw new TestZookeeperError('It is stopped. Call start() first.');
-    return this.server.core;
+    if (this.server.core !== undefined) return this.server.core;
+    throw this.isClosed ? closed() : new TestZookeeperError('It is stopped. Call start() first.');
   }
 
   private connectionOf(id: bigint): Connection | undefined {
     if (this.core().sessions.find(id) === undefined) throw noSession(id);
     return [...this.server.connections].find((connection) => connection.client?.session.id === id);
   }
+}
+
+function closed(): TestZookeeperError {
+  return new TestZookeeperError('It was closed. Start another one.');
 }
 
 function noSession(id: bigint): TestZookeeperError {

@@ -3,7 +3,7 @@ import { FileStorage } from './server/file-storage.js';
 import { LocalZookeeper } from './local.js';
 import type { ServerSettings } from './server/server.js';
 import { RemoteZookeeper } from './remote.js';
-import { TestZookeeperError, type TestZookeeper, type TestZookeeperOptions } from './test-zookeeper.js';
+import { oneOf, TestZookeeperError, type TestZookeeper, type TestZookeeperOptions } from './test-zookeeper.js';
 
 /** ZooKeeper's own limit (`jute.maxbuffer`, 3.8). */
 const MAX_FRAME_BYTES = 0xfffff;
@@ -16,6 +16,7 @@ const MAX_FRAME_BYTES = 0xfffff;
  */
 export async function startTestZookeeper(options: TestZookeeperOptions = {}): Promise<TestZookeeper> {
   if (options.childProcess === true) return RemoteZookeeper.start(options);
+  if (options.directory === '') throw new TestZookeeperError('startTestZookeeper({ directory: "" }): a path, or leave it out.');
   const zookeeper = new LocalZookeeper(
     settingsOf(options),
     options.directory === undefined ? undefined : new FileStorage(options.directory),
@@ -31,6 +32,9 @@ export async function startTestZookeeper(options: TestZookeeperOptions = {}): Pr
 
 /** The options with their defaults. Throws `TestZookeeperError`. */
 export function settingsOf(options: TestZookeeperOptions): ServerSettings {
+  // Node would listen on all addresses.
+  if (options.host === '') throw new TestZookeeperError('startTestZookeeper({ host: "" }): an address, or leave it out.');
+  oneOf('startTestZookeeper({ time })', options.time ?? 'real', ['real', 'manual']);
   const tickTimeMs = whole('tickTimeMs', options.tickTimeMs ?? 100, 1, 60_000);
   const minSessionTimeoutMs = whole('minSessionTimeoutMs', options.minSessionTimeoutMs ?? 2 * tickTimeMs, 1, 600_000);
   return {

@@ -124,3 +124,8 @@ export class TestZookeeperError extends ClusterCronError {
     super('ZK_TEST_ZOOKEEPER', message, options);
   }
 }
+
+/** Throws unless `value` is one of those that are `allowed`: what a program without types can get wrong. */
+export function oneOf(what: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) throw new TestZookeeperError(`${what} is ${JSON.stringify(value)}: one of ${allowed.join(', ')}.`);
+}

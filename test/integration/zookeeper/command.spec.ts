@@ -68,7 +68,10 @@ it('warns where other machines reach it', async () => {
 
 it('says what is wrong with its options, or which port is taken', async () => {
   expect(await run(['--prot', '1'])).toEqual({ code: 1, text: expect.stringMatching(/--prot/) as string });
-  expect(await run(['--memory', '--port', 'x'])).toEqual({ code: 1, text: expect.stringMatching(/port: NaN/) as string });
+  expect(await run(['--memory', '--port', 'x'])).toEqual({ code: 1, text: expect.stringMatching(/--port is "x"/) as string });
+  // As a shell writes them for variables that are not set: an empty address would mean all addresses.
+  for (const option of ['--port', '--host', '--directory'])
+    expect(await run([option, ''])).toEqual({ code: 1, text: expect.stringContaining(option) as string });
   await using server = await startTestZookeeper();
   const { code, text } = await run(['--memory', '--port', String(server.port)]);
   expect([code, text]).toEqual([1, expect.stringMatching(/cannot serve on .*EADDRINUSE/)]);

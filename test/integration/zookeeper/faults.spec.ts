@@ -151,6 +151,30 @@ it('takes away containers that have lost their last child, and no others', async
   await eventually(async () => expect(await server.paths()).toEqual(['/fresh', '/full', '/full/a']), { what: 'the container to go' });
 });
 
+it('does stops, starts and restarts that are asked for at once one after the other, and nothing after its end', async () => {
+  await using server = await startTestZookeeper();
+  await Promise.all([server.stop(), server.start(), server.stop(), server.start()]);
+  await using client = await RawClient.connect(server);
+  expect((await client.ask('create', creation('/a'))).error).toBe(0);
+  await Promise.all([server.restart({ keep: 'all' }), server.restart({ keep: 'nothing' })]);
+  expect(await server.paths()).toEqual([]);
+  const late = server.restart({ keep: 'all' });
+  await Promise.all([server.close(), expect(late).rejects.toThrow(/It was closed/), server.close()]);
+  await expect(server.paths()).rejects.toThrow(/It was closed/);
+  await expect(server.start()).rejects.toThrow(/It was closed/);
+});
+
+it('takes no word for another: where to listen, what to keep, which way to cut', async () => {
+  for (const [name, wrong] of Object.entries({ host: '', directory: '', time: 'manuel' }))
+    await expect(startTestZookeeper({ [name]: wrong })).rejects.toThrow(new RegExp(`^ZK_TEST_ZOOKEEPER: .*${name}`));
+  await using server = await startTestZookeeper();
+  await using client = await RawClient.connect(server);
+  await client.ask('create', creation('/a'));
+  await expect(server.restart({ keep: 'al' as 'all' })).rejects.toThrow(/keep.* is "al": one of all, older, nothing/);
+  await expect(server.cut({ direction: 'in' as 'both' })).rejects.toThrow(/direction.* is "in"/);
+  expect(await server.paths()).toEqual(['/a']);
+});
+
 it('says which option cannot be, and which port is taken', async () => {
   await expect(startTestZookeeper({ tickTimeMs: 0 })).rejects.toThrow(/^ZK_TEST_ZOOKEEPER: .*tickTimeMs: 0.* 1 to 60000/);
   await expect(startTestZookeeper({ port: 70_000 })).rejects.toThrow(/port: 70000/);
