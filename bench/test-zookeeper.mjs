@@ -1,10 +1,15 @@
 // The ZooKeeper inside Node beside a real server, each a process of its own, asked by node-zookeeper-client: operations per second with 1 000 in
-// flight, and the median of one after the other. In turn, three rounds each; the best counts. argv: operations of a round.
+// flight, and the median of one after the other. In turn, three rounds each; the best counts. Then what each takes of memory: at its start, with
+// 1 000 sessions, and with 100 000 nodes of 100 bytes besides. argv: operations of a round.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { built, withServer } from './support/library.mjs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { withServer } from './support/library.mjs';
 
 const zookeeper = createRequire(import.meta.url)('node-zookeeper-client');
-const { startTestZookeeper } = built('testing.js');
+const COMMAND = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const COUNT = Number(process.argv[2] ?? 10_000);
 const IN_FLIGHT = 1_000;
 
@@ -53,16 +58,59 @@ function best(before, now) {
   return { ...Object.fromEntries(rates), oneByOneMs: Math.min(before.oneByOneMs, now.oneByOneMs) };
 }
 
-const servers = {};
-await withServer(async (real) => {
-  const inside = await startTestZookeeper({ childProcess: true });
-  for (let turn = 0; turn < 3; turn += 1) {
-    servers['real server'] = best(servers['real server'], await round(real.connectString, 'real'));
-    servers['inside Node'] = best(servers['inside Node'], await round(inside.connectString, 'inside'));
+/** The resident memory of a process, in MB. Linux alone tells it like this. */
+function memoryOf(pid) {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Math.round((Number(kilobytes) * 1_024) / 1e6);
+}
+
+async function memory({ connectString, pid }) {
+  const found = [memoryOf(pid)];
+  const clients = [];
+  for (let from = 0; from < 1_000; from += 100)
+    clients.push(...(await Promise.all(Array.from({ length: 100 }, () => connected(connectString)))));
+  found.push(memoryOf(pid));
+  await ask((done) => clients[0].create('/memory', done));
+  for (let from = 0; from < 100_000; from += IN_FLIGHT)
+    await Promise.all(Array.from({ length: IN_FLIGHT }, (_, n) => OPERATIONS.create(clients[n], '/memory', from + n)));
+  found.push(memoryOf(pid));
+  for (const client of clients) client.close();
+  return found;
+}
+
+/** Runs `use` with the command that starts the ZooKeeper inside Node, in memory. */
+async function withInside(use) {
+  const child = spawn(process.execPath, [COMMAND, 'zookeeper', '--memory', '--port', '0', '--tick-time', '2000'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const connectString = await new Promise((resolve, reject) => {
+      child.once('exit', () => reject(new Error('The command has ended before it served.')));
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        const found = /serves on (\S+);/.exec(line)?.[1];
+        if (found !== undefined) resolve(found);
+      });
+    });
+    return await use({ connectString, pid: child.pid });
+  } finally {
+    child.kill();
   }
-  await inside.close();
-});
+}
+
+const servers = {};
+await withServer((real) =>
+  withInside(async (inside) => {
+    for (let turn = 0; turn < 3; turn += 1) {
+      servers['real server'] = best(servers['real server'], await round(real.connectString, 'real'));
+      servers['inside Node'] = best(servers['inside Node'], await round(inside.connectString, 'inside'));
+    }
+  }),
+);
 for (const [name, { oneByOneMs, ...perSecond }] of Object.entries(servers)) {
   const rates = Object.entries(perSecond).map(([op, value]) => `${op} ${Math.round(value).toLocaleString('en')}/s`);
   console.log(`${name}: ${rates.join(', ')}; a set by itself ${oneByOneMs.toFixed(2)} ms`);
+}
+for (const [name, run] of Object.entries({ 'real server': withServer, 'inside Node': withInside })) {
+  const [atStart, withSessions, withNodes] = await run(memory);
+  console.log(`${name}: ${atStart} MB at its start, ${withSessions} MB with 1 000 sessions, ${withNodes} MB with 100 000 nodes besides`);
 }

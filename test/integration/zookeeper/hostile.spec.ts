@@ -72,6 +72,27 @@ it('reads no more of a client that does not read its answers', async () => {
   expect(lines).toEqual([]);
 });
 
+it('keeps little of requests that never end, before a session and after', async () => {
+  const lines: string[] = [];
+  await using server = await startTestZookeeper({ ...PATIENT, log: (line) => lines.push(line) });
+  await using good = await RawClient.connect(server);
+  await using stranger = await RawClient.open(server);
+  const half = Buffer.alloc(900_000);
+  half.writeInt32BE(1_000_000);
+  stranger.socket.write(half);
+  await stranger.closed;
+  expect(lines.splice(0)).toEqual([expect.stringMatching(/a length of 1000000, where 1024 are the most/)]);
+  const clients: RawClient[] = [];
+  // 360 MB, if it took them all.
+  for (let count = 0; count < 400 && lines.length === 0; count += 1) {
+    clients.push(await RawClient.connect(server));
+    await new Promise((resolve) => clients.at(-1)?.socket.write(half, resolve));
+  }
+  expect(lines[0]).toMatch(/is closed: 268\d{6} bytes of requests that are not whole wait of all clients/);
+  expect((await good.ask('create', creation('/a'))).error).toBe(0);
+  await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+});
+
 it('gives up a client that does not read its events', async () => {
   const lines: string[] = [];
   await using server = await startTestZookeeper({ ...PATIENT, log: (line) => lines.push(line) });

@@ -34,11 +34,18 @@ export interface Host {
 export interface Counters {
   received: number;
   sent: number;
+  /** Bytes that have come and are not whole requests yet, of all connections. */
+  unread: number;
 }
 
 /** So much may wait for a client that does not read, before the server reads no more of it, and before it gives the client up. */
 const PAUSE_BYTES = 1 << 20;
 const DROP_BYTES = 32 << 20;
+
+/** The longest first request: a session's id and password, and numbers. */
+const MAX_GREETING_BYTES = 1 << 10;
+/** So much may all clients together have sent of requests that are not whole yet. */
+const MAX_UNREAD_BYTES = 256 << 20;
 
 interface Outgoing {
   readonly frame: Buffer;
@@ -134,6 +141,7 @@ export class Connection implements Peer {
     this.state = 'closed';
     this.timer?.cancel();
     this.incoming = [];
+    this.countUnread(0);
     this.outgoing.length = 0;
     this.socket.destroy();
     this.detach();
@@ -149,8 +157,17 @@ export class Connection implements Peer {
   private receive(chunk: Buffer): void {
     if (this.state !== 'open') return;
     this.incoming.push(chunk);
-    this.incomingBytes += chunk.length;
+    this.countUnread(this.incomingBytes + chunk.length);
     if (!this.holds.in) this.serve();
+    const { counters, maxFrameBytes } = this.host;
+    if (this.incomingBytes === 0 || counters.unread <= Math.max(MAX_UNREAD_BYTES, 4 * maxFrameBytes)) return;
+    this.host.report(`${this.name} is closed: ${counters.unread} bytes of requests that are not whole wait of all clients.`);
+    this.reset();
+  }
+
+  private countUnread(bytes: number): void {
+    this.host.counters.unread += bytes - this.incomingBytes;
+    this.incomingBytes = bytes;
   }
 
   /** All whole frames that have come. */
@@ -187,8 +204,9 @@ export class Connection implements Peer {
       return undefined;
     }
     const length = head.readInt32BE(0);
-    if (length < 0 || length > this.host.maxFrameBytes) {
-      this.host.report(`${this.name} has sent a length of ${length}, where ${this.host.maxFrameBytes} are the most, so it is closed.`);
+    const most = this.client === undefined ? MAX_GREETING_BYTES : this.host.maxFrameBytes;
+    if (length < 0 || length > most) {
+      this.host.report(`${this.name} has sent a length of ${length}, where ${most} are the most, so it is closed.`);
       this.reset();
       return undefined;
     }
@@ -196,7 +214,7 @@ export class Connection implements Peer {
     const bytes = this.joined(4 + length);
     const rest = bytes.subarray(4 + length);
     this.incoming = rest.length === 0 ? [] : [rest];
-    this.incomingBytes = rest.length;
+    this.countUnread(rest.length);
     return bytes.subarray(4, 4 + length);
   }
 

@@ -32,7 +32,7 @@ const SECOND_LOOK_MS = 1;
 export class EmbeddedServer implements Host {
   core: Core | undefined;
   latencyMs = 0;
-  readonly counters: Counters = { received: 0, sent: 0 };
+  readonly counters: Counters = { received: 0, sent: 0, unread: 0 };
   readonly time: ServerTime;
   readonly connections = new Set<Connection>();
   private cuts: Holds = { in: false, out: false };
