@@ -8,8 +8,9 @@ export const usesEmbedded = process.env['CLUSTER_CRON_ZOOKEEPER'] === 'embedded'
 
 /** What only a real server can be started with. */
 export function needsRealServer(options: ServerOptions = {}): boolean {
-  const { cfg, jvm, netns, classPath, env, installation, directory } = options;
-  return [cfg, jvm, netns, classPath, env, installation, directory].some((option) => option !== undefined);
+  const { cfg = {}, jvm, netns, classPath, env, installation, directory } = options;
+  const hasMore = Object.keys(cfg).some((line) => line !== 'maxSessionTimeout');
+  return hasMore || [jvm, netns, classPath, env, installation, directory].some((option) => option !== undefined);
 }
 
 /** The test ZooKeeper with the face of a server process. */
@@ -17,7 +18,7 @@ export async function startEmbedded(options: ServerOptions = {}): Promise<ZooKee
   const lines: string[] = [];
   const tickTimeMs = options.tickTimeMs ?? 500;
   const server = await startTestZookeeper({
-    ...{ tickTimeMs, maxSessionTimeoutMs: 20 * tickTimeMs, log: (line) => lines.push(line) },
+    ...{ tickTimeMs, maxSessionTimeoutMs: Number(options.cfg?.['maxSessionTimeout'] ?? 20 * tickTimeMs), log: (line) => lines.push(line) },
     ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.port === undefined ? {} : { port: options.port }),
   });
