@@ -4,7 +4,7 @@ import { within, WITHIN_MS } from './eventually.js';
 
 /** As `node-zookeeper-client` has it; the parts used here. */
 interface RawClient {
-  once(event: 'connected', listener: () => void): void;
+  once(event: 'connected' | 'expired', listener: () => void): void;
   connect(): void;
   close(): void;
   getSessionId(): Buffer;
@@ -44,7 +44,7 @@ const zookeeper = packageModule as {
   readonly Id: new (scheme: string, id: string) => unknown;
   readonly ACL: new (permission: number, id: unknown) => unknown;
   readonly Permission: Readonly<Record<'READ' | 'ALL', number>>;
-  readonly Exception: Readonly<Record<'NO_NODE' | 'NODE_EXISTS' | 'NOT_EMPTY' | 'CONNECTION_LOSS', number>>;
+  readonly Exception: Readonly<Record<'NO_NODE' | 'NODE_EXISTS' | 'NOT_EMPTY' | 'CONNECTION_LOSS' | 'SESSION_EXPIRED', number>>;
 };
 
 export interface AdminOptions {
@@ -65,12 +65,24 @@ export interface NodeInfo {
 /**
  * An operator at the ensemble, independent of the library under test: plain `node-zookeeper-client` with a session of its own. Any
  * operation that gets no answer fails after a while; one that may be repeated is, when a slow machine has lost the connection meanwhile.
+ * A session that the server has ended, as it does when this process stood still for too long, is followed by another one.
  */
 export class Admin {
+  #client: RawClient;
+  #isClosed = false;
+
   constructor(
-    readonly client: RawClient,
+    client: RawClient,
     readonly connectString: string,
-  ) {}
+    private readonly options: AdminOptions,
+  ) {
+    this.#client = this.#followed(client);
+  }
+
+  /** The client of the session of now. */
+  get client(): RawClient {
+    return this.#client;
+  }
 
   get sessionId(): bigint {
     return this.client.getSessionId().readBigInt64BE(0);
@@ -192,8 +204,18 @@ export class Admin {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     this.client.close();
     return Promise.resolve();
+  }
+
+  #followed(client: RawClient): RawClient {
+    client.once('expired', () => {
+      if (this.#isClosed) return;
+      this.#client = this.#followed(createClient(this.connectString, this.options));
+      this.#client.connect();
+    });
+    return client;
   }
 
   async #repeat<T>(what: string, call: (done: (error: RawError | null, value: T) => void) => void): Promise<T> {
@@ -202,7 +224,8 @@ export class Admin {
       try {
         return await this.#ask(what, call);
       } catch (error) {
-        if (!isCode(error, zookeeper.Exception.CONNECTION_LOSS) || performance.now() > untilMs) throw error;
+        const isRepeatable = [zookeeper.Exception.CONNECTION_LOSS, zookeeper.Exception.SESSION_EXPIRED].some((code) => isCode(error, code));
+        if (!isRepeatable || performance.now() > untilMs) throw error;
       }
       await wait(100);
     }
@@ -220,10 +243,15 @@ export class Admin {
 
 /** Connects an operator's client and waits until it has a session. `await using` it. */
 export async function startAdmin(connectString: string, options: AdminOptions = {}): Promise<Admin> {
+  const client = createClient(connectString, options);
+  await connected(client, connectString);
+  return new Admin(client, connectString, options);
+}
+
+function createClient(connectString: string, options: AdminOptions): RawClient {
   const client = zookeeper.createClient(connectString, { sessionTimeout: options.sessionTimeoutMs ?? 10_000, spinDelay: 100, retries: 0 });
   if (options.digest !== undefined) client.addAuthInfo('digest', Buffer.from(options.digest));
-  await connected(client, connectString);
-  return new Admin(client, connectString);
+  return client;
 }
 
 async function connected(client: RawClient, connectString: string): Promise<void> {

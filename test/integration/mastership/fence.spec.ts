@@ -130,7 +130,7 @@ describe.concurrent('what ties writes to a tenure', () => {
     expect(await ask(fence, fence.workChecks())).toBe('bad-version at 1');
     await fence.refused();
     expect(await ask(fence, fence.workChecks())).toBe('accepted');
-    expect(one.isMaster).toBe(true);
+    await eventually(() => expect(one.isMaster).toBe(true), { what: 'the master to be believed' });
   });
 
   it('lets nobody wait for ever who asks for another look as the tenure ends', async () => {

@@ -54,7 +54,7 @@ describe('what the elections of former versions have left', () => {
       expect(await electionsIn(rootPath)).toHaveLength(9);
       await pruner.look();
       expect(await electionsIn(rootPath)).toEqual(['Bank:d4', 'Bank:d4:reports', 'BankOfOthers:a1']);
-      expect(living.election.isMaster()).toBe(true);
+      await eventually(() => expect(living.election.isMaster()).toBe(true), { what: 'the master to be believed' });
     } finally {
       await living.elections.stop(10_000);
     }
@@ -104,7 +104,7 @@ describe('what the elections of former versions have left', () => {
       await pruner.look();
       await pruner.look();
       expect(await electionsIn(rootPath)).toEqual(['Bank:a1', 'Bank:b2']);
-      expect(old.election.isMaster()).toBe(true);
+      await eventually(() => expect(old.election.isMaster()).toBe(true), { what: 'the master to be believed' });
     } finally {
       await old.elections.stop(10_000);
       await young.elections.stop(10_000);

@@ -164,7 +164,7 @@ describe.concurrent('resign', () => {
     const failure = await failureOf(second.election.resign());
     expect(failure).toBeInstanceOf(NotMasterError);
     expect(failure).toMatchObject({ code: 'ZK_NOT_MASTER', master: first.address });
-    expect(first.isMaster).toBe(true);
+    await eventually(() => expect(first.isMaster).toBe(true), { what: 'the master to be believed' });
   });
 
   it('during a run that ignores its abort is refused, and the master goes on', async () => {
@@ -172,7 +172,7 @@ describe.concurrent('resign', () => {
     const [first, second] = await replicas.line();
     first.election.setDrain(() => Promise.resolve('stuck'));
     expect(await failureOf(first.election.resign())).toBeInstanceOf(RunIgnoresAbortError);
-    expect([first.election.state().kind, first.election.tenure() === undefined, second.isMaster]).toEqual(['master', false, false]);
+    await eventually(() => expect([first.isMaster, second.isMaster]).toEqual([true, false]), { what: 'the master to go on' });
   });
 
   it('with a drain that throws is refused as well: nothing shows that the runs are over', async () => {
@@ -180,7 +180,7 @@ describe.concurrent('resign', () => {
     const [first] = await replicas.line();
     first.election.setDrain(() => Promise.reject(new Error('broken drain')));
     expect(await failureOf(first.election.resign())).toBeInstanceOf(RunIgnoresAbortError);
-    expect(first.isMaster).toBe(true);
+    await eventually(() => expect(first.isMaster).toBe(true), { what: 'the master to be believed' });
   });
 
   it('during the wait for an unproven predecessor hands the rest of the wait on', async () => {
@@ -256,12 +256,20 @@ describe.concurrent('during a drain', () => {
       await eventually(() => expect(first.election.tenure()).toBeDefined(), { what: 'the master to go on' });
     }
     expect(drains.map(({ signal }) => signal.aborted)).toEqual([true, true, true]);
-    expect([first.election.tenure() === tenure, first.election.tenure()?.token, tenure?.isValid()]).toEqual([false, tenure?.token, true]);
+    // On a slow machine the lease of the moment may just have lapsed: it comes back with the next answer.
+    await eventually(
+      () =>
+        expect([first.election.tenure() === tenure, first.election.tenure()?.token, tenure?.isValid()]).toEqual([
+          false,
+          tenure?.token,
+          true,
+        ]),
+      { what: 'a new hold of the same tenure' },
+    );
     // What is left of a drain that was called off decides nothing.
     for (const { end } of drains) end.resolve('drained');
     const resigned = first.election.resign();
-    await eventually(() => expect(drains).toHaveLength(4), { what: 'another drain' });
-    expect(first.isMaster).toBe(true);
+    await eventually(() => expect([drains.length, first.isMaster]).toEqual([4, true]), { what: 'another drain, by the master' });
     drains[3]?.end.resolve('drained');
     await resigned;
     await replicas.master({ not: first });

@@ -41,7 +41,7 @@ describe.concurrent('replicas of both electionScopes', () => {
       expect(young.election.path).not.toBe(old.election.path);
       await old.stop();
       await replicas.master({ not: old });
-      expect(young.isMaster).toBe(true);
+      await eventually(() => expect(young.isMaster).toBe(true), { what: 'the master to be believed' });
       expect(await admin.exists(old.election.path)).toBe(false);
     });
   }

@@ -179,7 +179,7 @@ describe('MasterElection', () => {
     subscription.unsubscribe();
     app.get(TestElections).setMaster(true);
     expect(states).toEqual(['master', 'standby']);
-    expect(election.isMaster()).toBe(true);
+    await eventually(() => expect(election.isMaster()).toBe(true), { what: 'the master to be believed' });
     expect(election.mastership()).toMatchObject({ kind: 'master' });
     await expect(election.master()).resolves.toEqual({ address: 'this.test:9090', isThis: true });
     await expect(election.master('reports')).resolves.toEqual({ address: 'other.test:9090', isThis: false });

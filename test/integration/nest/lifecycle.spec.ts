@@ -270,7 +270,7 @@ describe('shutdown', () => {
     const run = fire(app, 'job');
     await app.get(Jobs).started.opened;
     await app.close();
-    expect(election.isMaster()).toBe(true);
+    await eventually(() => expect(election.isMaster()).toBe(true), { what: 'the master to be believed' });
     expect(elected).toEqual(['elected']);
     expect(log.with('ZK_RUN_IGNORES_ABORT')).toEqual([
       expect.stringMatching(/^error "job" of Test:0 has been running for \d{4,} ms .*is not resigned.*event=drain.stuck/u),
