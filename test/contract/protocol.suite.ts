@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import { aclTo, creation, OPEN, RawClient } from '../support/raw-client.js';
 
@@ -40,6 +43,14 @@ function end(to: Parameters<typeof aclTo>[0]): void {
   to.int(-1).bool(true).int(-1);
 }
 
+/** What a server says to one of ZooKeeper's four-letter words. */
+async function fourLetter({ host, port }: { readonly host: string; readonly port: number }, word: string): Promise<string> {
+  const socket = connect(port, host);
+  await once(socket, 'connect');
+  socket.write(word);
+  return text(socket);
+}
+
 export const PROTOCOL_STATEMENTS: readonly ProtocolStatement[] = [
   {
     what: 'a new server has its own four nodes, with these stats',
@@ -56,6 +67,32 @@ export const PROTOCOL_STATEMENTS: readonly ProtocolStatement[] = [
       expect(stats['/zookeeper/quota']).toEqual([0, nothing, [0, 0, 0], 0n, 0, 0, 0n]);
       expect(stats['/zookeeper/config']).toEqual([0, nothing, [0, 0, -1], 0n, 0, 0, 0n]);
       expect(server.port).toBeGreaterThan(0);
+    },
+  },
+  {
+    what: 'four-letter words tell that it serves, its mode, its settings and its figures',
+    async holds(server, client, at) {
+      expect(await fourLetter(server, 'ruok')).toBe('imok');
+      expect(await fourLetter(server, 'srvr')).toMatch(/^Zookeeper version: 3\.8[^]*^Mode: standalone$[^]*^Node count: \d+$/mu);
+      const settings = (await fourLetter(server, 'conf')).split('\n');
+      expect(settings).toEqual(
+        expect.arrayContaining([`clientPort=${server.port}`, 'tickTime=500', 'minSessionTimeout=1000', 'maxSessionTimeout=10000']),
+      );
+      const figures = async (): Promise<Record<string, string>> =>
+        Object.fromEntries(
+          (await fourLetter(server, 'mntr'))
+            .trim()
+            .split('\n')
+            .map((line) => line.split('\t') as [string, string]),
+        );
+      const before = await figures();
+      expect(before).toMatchObject({ zk_server_state: 'standalone', zk_version: expect.stringMatching(/^3\.8/u) as unknown });
+      await client.ask('create', creation(`${at}/one-more`));
+      await client.ask('exists', (to) => to.text(`${at}/watched`).bool(true));
+      const after = await figures();
+      const grown = (name: string): number => Number(after[name]) - Number(before[name]);
+      expect([grown('zk_znode_count'), grown('zk_watch_count'), grown('zk_ephemerals_count')]).toEqual([1, 1, 0]);
+      expect(Number(after['zk_num_alive_connections'])).toBeGreaterThanOrEqual(1);
     },
   },
   {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { startAdmin } from '../../support/admin.js';
 import { eventually } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
-import { startRealServer, type ZooKeeperServer } from '../../support/zookeeper.js';
+import { startRealServer, startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
 import { Replicas, type Replica } from './replicas.js';
 import { wipeAtOnce } from './wipe.js';
 
@@ -34,7 +34,7 @@ async function knows(standby: Replica, master: string): Promise<void> {
 }
 
 it.concurrent(`grows strictly over ${FAILOVERS} failovers by resignation, loss of the session and deletion by hand`, async () => {
-  await using server = await startRealServer({ tickTimeMs: 300 });
+  await using server = await startServer({ tickTimeMs: 300 });
   await using admin = await startAdmin(server.connectString);
   await using replicas = new Replicas(server.connectString);
   const short = { sessionTimeoutMs: 900 };
@@ -54,7 +54,7 @@ it.concurrent(`grows strictly over ${FAILOVERS} failovers by resignation, loss o
 });
 
 it.concurrent('grows over a wipe of the whole tree while nobody is alive to remember', async () => {
-  await using server = await startRealServer();
+  await using server = await startServer();
   await using admin = await startAdmin(server.connectString);
   await using replicas = new Replicas(server.connectString);
   for (let i = 0; i < 3; i += 1) {
@@ -68,7 +68,7 @@ it.concurrent('grows over a wipe of the whole tree while nobody is alive to reme
 
 describe.concurrent('in an ensemble that counts from lower again', () => {
   it('grows when it was restored empty and all replicas have lived on', async () => {
-    await using server = await startRealServer();
+    await using server = await startServer();
     await using replicas = new Replicas(server.connectString);
     await replicas.line();
     for (let i = 1; i < 3; i += 1) {
@@ -80,7 +80,7 @@ describe.concurrent('in an ensemble that counts from lower again', () => {
   });
 
   it('grows when it was restored empty and only a standby has lived on', async () => {
-    await using server = await startRealServer();
+    await using server = await startServer();
     await using replicas = new Replicas(server.connectString);
     const [first, second, survivor] = await replicas.line();
     await churn(server, 50);
@@ -95,6 +95,7 @@ describe.concurrent('in an ensemble that counts from lower again', () => {
   });
 
   it('grows when it was restored from an older state', async () => {
+    // The real one in any case: its files are what is restored.
     await using server = await startRealServer();
     await using replicas = new Replicas(server.connectString);
     await replicas.line();
@@ -117,7 +118,7 @@ describe.concurrent('in an ensemble that counts from lower again', () => {
 
   it('grows when a replica that knows nothing wins first: one that saw the tokens raises the floor while that one waits', async () => {
     // Sessions of 30 s, so that the wait of the one that knows nothing leaves the survivor as much time as a slow machine may need.
-    await using server = await startRealServer({ cfg: { maxSessionTimeout: 40_000 } });
+    await using server = await startServer({ cfg: { maxSessionTimeout: 40_000 } });
     await using proxy = await startProxy(server);
     await using replicas = new Replicas(server.connectString);
     const survivor = replicas.add({ connectString: proxy.connectString });
