@@ -3,6 +3,7 @@ import { JobRun } from '../jobs/run/job-run.js';
 import type { Guarded } from '../decorators/guarded.js';
 import type { JobIdentity, ScheduleKind } from '../jobs/run/job-identity.js';
 import { received } from '../support/checks.js';
+import { MAX_DELAY_MS } from '../support/clock.js';
 import { messageOf } from '../support/errors.js';
 import { cronSpecOf } from '../decorators/identity.js';
 import { type CronMetadata, scheduleOf, type ScheduleMetadata } from '../decorators/schedule-metadata.js';
@@ -72,9 +73,6 @@ function cronProblems({ rules }: JobIdentity, cron: CronMetadata, defaultZone: s
   }
   return problems;
 }
-
-/** The longest delay that Node's timers hold; they take what is longer, and what is no number, for 1 ms. */
-const MAX_DELAY_MS = 2_147_483_647;
 
 /** Durations with which a timer would fire all the time, or at another time than it says. */
 function durationProblems({ rules }: JobIdentity, { kind, cron, durationMs }: ScheduleMetadata): string[] {

@@ -34,7 +34,15 @@ export function compareAndSet(path: string, data: Buffer, version: number): read
   return version === BEFORE_ANY ? [set, { ...set, version: ANY_VERSION }] : [set];
 }
 
-/** The version of a node after one `compareAndSet` of `version`. */
+/**
+ * As `compareAndSet`, but a node at -1, which somebody has brought there by hand, is written over: for what is sound
+ * whatever the node holds.
+ */
+export function compareAndSetOrHeal(path: string, data: Buffer, version: number): readonly Op[] {
+  return version === ANY_VERSION ? [{ kind: 'set', path, data, version }] : compareAndSet(path, data, version);
+}
+
+/** The version of a node after one change by these of `version`. */
 export function versionAfter(version: number): number {
   return version === BEFORE_ANY ? 0 : (version + 1) | 0;
 }

@@ -9,7 +9,7 @@ afterEach(closeAll);
 
 it('is injected, works on the session of the module, and knows its root', async () => {
   await using server = await startServer();
-  const options = { connectString: server.connectString, service: 'bank', version: '1', address: '10.0.0.1:1', rootPath: '/own/root' };
+  const options = { connectString: server.connectString, service: 'bank', version: '1', address: '10.0.0.1:1', rootPath: '/own/base' };
   const { app } = await boot({ imports: [ZookeeperModule.forRoot(options)] });
   const client = app.get(ZookeeperClient);
   await client.create('/soa/master', 'free', { parents: true });
@@ -22,7 +22,7 @@ it('is injected, works on the session of the module, and knows its root', async 
     expect(children?.names).toEqual(['master']);
     break;
   }
-  expect(await failureOf(client.delete('/own/root/master'))).toMatchObject({ code: 'ZK_OWN_NODE' });
+  expect(await failureOf(client.delete('/own/base/master'))).toMatchObject({ code: 'ZK_OWN_NODE' });
   await closeAll();
   expect(await failureOf(client.get('/'))).toMatchObject({ code: 'ZK_NOT_CONNECTED' });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareAndSet, UncomparableVersionError, versionAfter } from '../../../src/zookeeper/wire/compare-and-set.js';
+import { compareAndSet, compareAndSetOrHeal, UncomparableVersionError, versionAfter } from '../../../src/zookeeper/wire/compare-and-set.js';
 import type { Op } from '../../../src/zookeeper/wire/operations.js';
 
 const PATH = '/soa/jobs/Bank/payouts';
@@ -52,5 +52,16 @@ describe('a write that compares versions', () => {
   it('is not sent for a node that somebody has left at -1', () => {
     expect(() => compareAndSet(PATH, data('x'), -1)).toThrow(UncomparableVersionError);
     expect(() => compareAndSet(PATH, data('x'), -1)).toThrow(/payouts.*version is -1/);
+  });
+
+  it('that may write over whatever is there compares like any other, and brings a node back from -1', () => {
+    const node = new Node(-1);
+    expect(node.multi(compareAndSetOrHeal(PATH, data('healed'), -1))).toBe(true);
+    expect(node).toMatchObject({ text: 'healed', version: versionAfter(-1) });
+    expect([node.multi(compareAndSetOrHeal(PATH, data('mine'), 0)), node.multi(compareAndSetOrHeal(PATH, data('theirs'), 0))]).toEqual([
+      true,
+      false,
+    ]);
+    expect(node.text).toBe('mine');
   });
 });

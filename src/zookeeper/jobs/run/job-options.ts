@@ -1,4 +1,5 @@
 import { milliseconds, oneOf, shape, whole, type Check } from '../../support/checks.js';
+import { MAX_DELAY_MS } from '../../support/clock.js';
 import type { ScheduleKind } from './job-identity.js';
 import {
   DEFAULT_RULES,
@@ -71,8 +72,6 @@ export function rulesOf(options: JobOptions, kind: ScheduleKind | undefined): Jo
 
 const A_YEAR_MS = 31_536_000_000;
 const A_DAY_MS = 86_400_000;
-/** The largest delay that Node's timers take; a longer one would fire at once (Node.js, `setTimeout`). */
-const MAX_TIMER_MS = 2_147_483_647;
 
 const CHECKS: Readonly<Record<keyof JobOptions, Check>> = {
   claim: oneOf('tick', 'none'),
@@ -81,7 +80,7 @@ const CHECKS: Readonly<Record<keyof JobOptions, Check>> = {
   onInterrupted: (value, name) =>
     value === 'report' ? undefined : shape(value, name, "'report' or { rerun: n }", { rerun: whole('a whole number', 1, 100) }, ['rerun']),
   overlap: oneOf('skip', 'queue-latest', 'allow'),
-  timeoutMs: milliseconds(1, MAX_TIMER_MS),
+  timeoutMs: milliseconds(1, MAX_DELAY_MS),
   retry: (value, name) => {
     const checks = {
       attempts: whole('a whole number', 1, 100),

@@ -1,12 +1,9 @@
 import { connectedWithin, reattached } from '../../session/connected.js';
 import type { Session, Sessions } from '../../session/session.js';
-import type { Clock } from '../../support/clock.js';
+import { MAX_DELAY_MS, type Clock } from '../../support/clock.js';
 import { Latch } from '../../support/latch.js';
 import { isConnectionLost, isSessionLost, isZooKeeperError } from '../../wire/errors.js';
 import type { Stat, Watcher } from '../../wire/operations.js';
-
-/** No wait is longer; about 24 days, Node's longest timer. */
-export const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /** What a watch needs. */
 export interface WatchParts {
@@ -34,7 +31,7 @@ export async function* watched<T>(
   let told: string | undefined;
   let before: Session | undefined;
   for (;;) {
-    const session = await connectedWithin(sessions, clock, { timeoutMs: LONGEST_WAIT_MS, signal, consequence });
+    const session = await connectedWithin(sessions, clock, { timeoutMs: MAX_DELAY_MS, signal, consequence });
     const latch = new Latch(clock);
     const ring = (): void => latch.ring();
     session.ended.addEventListener('abort', ring, { once: true });

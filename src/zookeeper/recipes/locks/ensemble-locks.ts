@@ -4,6 +4,7 @@ import { leaseMsOf } from '../../session/lease-length.js';
 import { getOrUndefined, childrenOf } from '../../session/nodes.js';
 import type { Session, Sessions } from '../../session/session.js';
 import { unlessAborted } from '../../support/abort.js';
+import { MAX_DELAY_MS } from '../../support/clock.js';
 import { Latch } from '../../support/latch.js';
 import { maxOf } from '../../support/token.js';
 import { isConnectionLost, isSessionLost } from '../../wire/errors.js';
@@ -30,9 +31,6 @@ const START_WAIT_MS = 10_000;
 
 /** What cannot be done without a session. */
 const CONSEQUENCE = 'nobody can say who holds the lock';
-
-/** No wait is longer; about 24 days, Node's longest timer. */
-const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 export interface EnsembleLocksOptions extends LockParts {
   readonly sessions: Sessions;
@@ -92,7 +90,7 @@ export class EnsembleLocks implements LockSource {
     const { clock } = this.options;
     const ending = new AbortController();
     const startedMs = clock.monotonicMs();
-    const limitMs = waitMs ?? LONGEST_WAIT_MS;
+    const limitMs = waitMs ?? MAX_DELAY_MS;
     const wait: Wait = {
       place,
       isPatient: waitMs !== 0,

@@ -3,9 +3,9 @@ import { MAX_LEASE_MS, waitMsFor } from '../../session/lease-length.js';
 import { getOrUndefined, type NodeRead } from '../../session/nodes.js';
 import { makeParents, withParents } from '../../session/parents.js';
 import type { Session } from '../../session/session.js';
-import { compareAndSet } from '../../wire/compare-and-set.js';
+import { compareAndSetOrHeal } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
-import { ANY_VERSION, type Op } from '../../wire/operations.js';
+import type { Op } from '../../wire/operations.js';
 import type { LockPlace } from './lock.js';
 import { encodeRecord, NEVER_HELD } from './record.js';
 import type { Sightings } from './sightings.js';
@@ -70,6 +70,5 @@ function nextState(read: NodeRead, root: string, sightings: Sightings): string {
 /** `made`: how many children the same transaction makes. */
 function written({ stat }: NodeRead, root: string, state: string, made: number): readonly Op[] {
   const data = Buffer.from(`${state} ${(stat.cversion + made) | 0}`);
-  // A version that cannot be compared with was brought about by hand.
-  return stat.version === ANY_VERSION ? [{ kind: 'set', path: root, data, version: ANY_VERSION }] : compareAndSet(root, data, stat.version);
+  return compareAndSetOrHeal(root, data, stat.version);
 }

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path/posix';
 import { isObject, received } from '../../support/checks.js';
+import { MAX_DELAY_MS } from '../../support/clock.js';
 import { nameProblem, znodeNameProblem } from '../../support/names.js';
 import { BadLockError } from './errors.js';
 
@@ -83,9 +84,6 @@ export interface LockSource {
 /** The longest path of a lock; ZooKeeper has no limit of its own but that of a request. */
 const MAX_PATH_LENGTH = 1_000;
 
-/** The longest delay that Node's timers take. */
-const MAX_WAIT_MS = 2 ** 31 - 1;
-
 /** Where a lock lives. */
 export interface LockPlace {
   /** For people. */
@@ -120,8 +118,8 @@ function ownPath(path: unknown): LockPlace {
 
 /** @throws {BadLockError} that says what is wrong with the wait. */
 export function checkWait({ waitMs, signal }: LockWait): void {
-  if (waitMs !== undefined && !(Number.isFinite(waitMs) && waitMs >= 0 && waitMs <= MAX_WAIT_MS))
-    throw new BadLockError(`"waitMs" must be a number of milliseconds from 0 to ${MAX_WAIT_MS}, received ${received(waitMs)}`);
+  if (waitMs !== undefined && !(Number.isFinite(waitMs) && waitMs >= 0 && waitMs <= MAX_DELAY_MS))
+    throw new BadLockError(`"waitMs" must be a number of milliseconds from 0 to ${MAX_DELAY_MS}, received ${received(waitMs)}`);
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new BadLockError(`"signal" must be an AbortSignal, received ${received(signal)}`);
 }

@@ -1,7 +1,7 @@
 import { writeOnce } from '../../session/conditional-write.js';
 import { getOrUndefined } from '../../session/nodes.js';
 import type { Session } from '../../session/session.js';
-import { compareAndSet, versionAfter } from '../../wire/compare-and-set.js';
+import { compareAndSetOrHeal, versionAfter } from '../../wire/compare-and-set.js';
 import { isZooKeeperError, type ZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import type { LockPlace } from './lock.js';
@@ -36,13 +36,9 @@ export async function giveUp(session: Session, { path }: LockPlace, own: string,
   if (outcome.kind === 'unknown' || outcome.kind === 'unsent') throw outcome.error;
 }
 
-/**
- * A version that cannot be compared with was brought about by hand; nobody of us writes the record while the node is
- * there.
- */
+/** Written over is sound: nobody of us writes the record while the node is there. */
 function released(path: string, record: LockRecord, version: number): readonly Op[] {
-  const data = encodeRecord({ ...record, state: 'released' }, version === ANY_VERSION ? 0 : versionAfter(version));
-  return version === ANY_VERSION ? [{ kind: 'set', path, data, version: ANY_VERSION }] : compareAndSet(path, data, version);
+  return compareAndSetOrHeal(path, encodeRecord({ ...record, state: 'released' }, versionAfter(version)), version);
 }
 
 function isRecordMoved({ reason, details }: ZooKeeperError): boolean {

@@ -24,7 +24,8 @@ export class Sightings {
     const sighting = known?.what === what ? known : { what, sinceMs: monotonicMs };
     this.byPath.delete(path);
     this.byPath.set(path, sighting);
-    if (this.byPath.size > MAX_SIGHTINGS) for (const oldest of [...this.byPath.keys()].slice(0, 1)) this.byPath.delete(oldest);
+    const [oldest] = this.byPath.keys();
+    if (this.byPath.size > MAX_SIGHTINGS && oldest !== undefined) this.byPath.delete(oldest);
     return Math.max(0, sighting.sinceMs + waitMs - monotonicMs);
   }
 }

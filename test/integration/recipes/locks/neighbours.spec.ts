@@ -27,7 +27,8 @@ async function turns(holder: Holder, path: string, count: number): Promise<Inter
   for (let turn = 0; turn < count; turn += 1) {
     const lock = await holder.locks.acquire({ path }, {});
     const first = nowUs();
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    // Its work: a question to the server, in which others could come in.
+    await admin.exists(path);
     held.push({ first, last: nowUs() });
     await lock.release();
   }
