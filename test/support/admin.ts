@@ -4,7 +4,7 @@ import { within, WITHIN_MS } from './eventually.js';
 
 /** As `node-zookeeper-client` has it; the parts used here. */
 interface RawClient {
-  once(event: 'connected' | 'expired', listener: () => void): void;
+  once(event: 'connected' | 'disconnected' | 'expired', listener: () => void): void;
   connect(): void;
   close(): void;
   getSessionId(): Buffer;
@@ -183,9 +183,21 @@ export class Admin {
     return [path, ...deeper.flat()].sort();
   }
 
-  /** Ends another client's session from outside, as an operator could: by taking it over with its password and closing it. */
+  /**
+   * Ends another client's session from outside, as an operator could: by taking it over with its password and closing it. Resolves when
+   * the session is over: its client may win it back before the order to close it arrives, and is then overruled again.
+   */
   async endSession(sessionId: bigint, password: Buffer): Promise<void> {
-    (await this.keepSession(sessionId, password)).end();
+    for (;;) {
+      const other = this.#clientOf(sessionId, password);
+      const isOver = new Promise<true>((resolve) => other.once('expired', () => resolve(true)));
+      const isTaken = new Promise<false>((resolve) => other.once('connected', () => resolve(false)));
+      other.connect();
+      if (await within(Promise.race([isOver, isTaken]), `the session 0x${sessionId.toString(16)}`)) return;
+      const hasLeft = new Promise<void>((resolve) => other.once('disconnected', resolve));
+      other.close();
+      await within(hasLeft, 'the end of the connection');
+    }
   }
 
   /**
@@ -193,14 +205,19 @@ export class Admin {
    * for as long as a test needs it, however slow the machine is.
    */
   async keepSession(sessionId: bigint, password: Buffer): Promise<{ end(): void }> {
+    const other = this.#clientOf(sessionId, password);
+    await connected(other, this.connectString);
+    return { end: () => other.close() };
+  }
+
+  #clientOf(sessionId: bigint, password: Buffer): RawClient {
     const id = Buffer.alloc(8);
     id.writeBigInt64BE(sessionId);
     const other = zookeeper.createClient(this.connectString, { sessionTimeout: 10_000 });
     const manager = (other as unknown as { connectionManager: { sessionId: Buffer; sessionPassword: Buffer } }).connectionManager;
     manager.sessionId = id;
     manager.sessionPassword = password;
-    await connected(other, this.connectString);
-    return { end: () => other.close() };
+    return other;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
