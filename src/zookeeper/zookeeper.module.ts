@@ -204,7 +204,7 @@ function jobStore(
 /** Of the ensemble, over the session of the elections; else of this process. */
 function lockSource({ claims }: Elections, { rootPath, address }: ZookeeperSettings, observer: Observer): LockSource {
   const clock = systemClock;
-  if (claims.kind !== 'ensemble') return new ProcessLocks(clock, address);
+  if (claims.kind !== 'ensemble') return new ProcessLocks(clock, address, rootPath);
   return new EnsembleLocks({ sessions: claims.sessions, rootPath, address, clock, observer, sightings: new Sightings(clock) });
 }
 

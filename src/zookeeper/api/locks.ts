@@ -33,8 +33,8 @@ export class Locks {
   /**
    * The lock if it is free now, else undefined; also while its last holder, who has not released it, could still
    * believe. So after a death one call of a process finds that out, and another one, up to 5.6 s later, gets the lock.
-   * @throws {NotConnectedError} `ZK_NOT_CONNECTED` when there is no session with ZooKeeper now. Else as `acquire`, but
-   * never {@link LockBusyError}.
+   * @throws {NotConnectedError} `ZK_NOT_CONNECTED` when there is no session with ZooKeeper now, and when it has not
+   * answered within 10 s. Else as `acquire`, but never {@link LockBusyError}.
    */
   tryAcquire(name: LockName): Promise<Lock | undefined> {
     return this.source.tryAcquire(name);

@@ -4,7 +4,8 @@ import type { Session } from '../../session/session.js';
 import { unlessAborted } from '../../support/abort.js';
 import { isConnectionLost, isSessionLost } from '../../wire/errors.js';
 import { ANY_VERSION, type CreateMode, type Op, type OpResult, type Right, type Stat, type Watcher } from '../../wire/operations.js';
-import { refuseOwnNode } from './own-nodes.js';
+import { isOwnNode } from '../../support/own-nodes.js';
+import { OwnNodeError } from './errors.js';
 import { lookAtChildren, lookAtNode, watched, type WatchParts } from './watches.js';
 
 /** How long an operation waits for a session. */
@@ -136,7 +137,7 @@ export class NodeClient {
   }
 
   private refuse(path: string, { ownNodes = false }: ChangeOptions): void {
-    if (!ownNodes) refuseOwnNode(path, this.options.rootPath);
+    if (!ownNodes && isOwnNode(path, this.options.rootPath)) throw new OwnNodeError(path);
   }
 
   private read<T>(options: NodeOptions, call: (session: Session) => Promise<T>): Promise<T> {

@@ -21,11 +21,13 @@ export interface Unproven {
 
 /**
  * Who may believe, although its node is not in the line: the holder that the record names, when it has not released;
- * anybody, when there is no record. To be asked with a record that was read before the line: a node that was there when
+ * anybody, when there is no record, but nobody knows of whom the end is waited for while others stand before: then the
+ * wait begins when they have gone. To be asked with a record that was read before the line: a node that was there when
  * the record was written, and is not there later, has gone.
  */
 export function unprovenIn(line: readonly Contender[], own: string, { record, stat }: RecordRead): Unproven | undefined {
-  if (record === undefined) return { what: `nothing known at ${stat.czxid}`, waitMs: waitMsFor(MAX_LEASE_MS) };
+  if (record === undefined && line[0]?.id !== own) return undefined;
+  if (record === undefined) return { what: `nothing known at ${stat.czxid}:${stat.version}`, waitMs: waitMsFor(MAX_LEASE_MS) };
   if (record.state === 'released' || record.holder === own) return undefined;
   if (line.some(({ id }) => id === record.holder)) return undefined;
   return { what: `${record.holder} at ${stat.czxid}:${stat.version}`, waitMs: waitMsFor(record.leaseMs) };

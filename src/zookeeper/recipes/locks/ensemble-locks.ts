@@ -1,4 +1,4 @@
-import { connectedWithin, reattached } from '../../session/connected.js';
+import { connectedWithin, NotConnectedError, reattached } from '../../session/connected.js';
 import { LeaseKeeper } from '../../session/lease.js';
 import { leaseMsOf } from '../../session/lease-length.js';
 import { getOrUndefined, childrenOf } from '../../session/nodes.js';
@@ -19,6 +19,7 @@ import { inspectLock } from './inspect.js';
 import { checkWait, placeOf, type Lock, type LockName, type LockPlace, type LockSource, type LockView, type LockWait } from './lock.js';
 import { readRecord, type LockRecord, type RecordRead } from './record.js';
 import { giveUp } from './release.js';
+import type { OwnSighting } from './sightings.js';
 
 /** So many stand in one line at most: each who joins reads all of their names. */
 export const MAX_IN_LINE = 5_000;
@@ -28,6 +29,9 @@ const CLEANUP_WAIT_MS = 1_000;
 
 /** For how long the start of the application is waited for. */
 const START_WAIT_MS = 10_000;
+
+/** For how long whoever does not wait for the lock waits for ZooKeeper's answers. */
+const ANSWER_WAIT_MS = 10_000;
 
 /** What cannot be done without a session. */
 const CONSEQUENCE = 'nobody can say who holds the lock';
@@ -45,10 +49,12 @@ interface Wait {
   /** Aborts with what the caller is to hear. */
   readonly signal: AbortSignal;
   readonly leftMs: () => number;
+  readonly waitedMs: () => number;
   /** There is no session to wait on. */
   isConnecting: boolean;
   /** Who holds it, as last read, for the message. */
   holder: string | undefined;
+  readonly seen: OwnSighting;
 }
 
 /**
@@ -96,15 +102,19 @@ export class EnsembleLocks implements LockSource {
       isPatient: waitMs !== 0,
       signal: ending.signal,
       leftMs: () => Math.max(0, startedMs + limitMs - clock.monotonicMs()),
+      waitedMs: () => Math.round(clock.monotonicMs() - startedMs),
       isConnecting: true,
       holder: undefined,
+      seen: {},
     };
     const onTime = (): void => {
       // Without a session that is what is told, by who waits for one.
-      if (!wait.isConnecting) ending.abort(new LockBusyError(place.name, Math.round(clock.monotonicMs() - startedMs), wait.holder));
+      if (!wait.isConnecting) ending.abort(new LockBusyError(place.name, wait.waitedMs(), wait.holder));
     };
     const onAbort = (): void => ending.abort(signal?.reason);
-    const timer = wait.isPatient && waitMs !== undefined ? clock.after(waitMs, onTime) : undefined;
+    const onSilence = (): void =>
+      ending.abort(new NotConnectedError({ ms: wait.waitedMs(), state: this.options.sessions.state() }, CONSEQUENCE));
+    const timer = wait.isPatient ? waitMs !== undefined && clock.after(waitMs, onTime) : clock.after(ANSWER_WAIT_MS, onSilence);
     signal?.addEventListener('abort', onAbort, { once: true });
     const work = this.campaigns(wait);
     try {
@@ -113,7 +123,7 @@ export class EnsembleLocks implements LockSource {
       if (ending.signal.aborted) await this.cleanedUp(work.then((lock) => lock?.release()));
       throw thrown;
     } finally {
-      timer?.cancel();
+      if (timer !== false) timer.cancel();
       signal?.removeEventListener('abort', onAbort);
     }
   }
@@ -140,6 +150,8 @@ export class EnsembleLocks implements LockSource {
       wait.isConnecting = true;
       const session = await connectedWithin(sessions, clock, { timeoutMs, signal: wait.signal, consequence: CONSEQUENCE });
       wait.isConnecting = false;
+      // Its time may have passed between the two timers.
+      if (wait.isPatient && wait.leftMs() === 0) throw new LockBusyError(wait.place.name, wait.waitedMs(), wait.holder);
       const outcome = await this.campaign(session, wait);
       if (outcome === 'busy') return undefined;
       if (outcome !== 'session over') return outcome;
@@ -190,12 +202,14 @@ export class EnsembleLocks implements LockSource {
     if (found === undefined) return 'gone';
     const read = readRecord(found.data, found.stat);
     const line = lineOf(names);
-    if (line.length > MAX_IN_LINE) throw new LockCrowdedError(place.name, line.length - 1, MAX_IN_LINE);
+    // Whoever stands within the limit stays, however many come behind.
+    const rank = line.findIndex((contender) => contender.name === name);
+    if (rank >= MAX_IN_LINE) throw new LockCrowdedError(place.name, rank, MAX_IN_LINE);
     wait.holder = read.record?.state === 'held' ? read.record.address : undefined;
     const step = decide(line, { name, id }, read);
     // Also while it stands behind others, the wait for somebody who has gone goes on.
     const unproven = unprovenIn(line, id, read);
-    const leftMs = unproven === undefined ? 0 : this.options.sightings.leftMs(place.path, unproven.what, unproven.waitMs);
+    const leftMs = unproven === undefined ? 0 : this.options.sightings.leftMs(place.path, unproven.what, unproven.waitMs, wait.seen);
     if (step.kind === 'gone') return 'gone';
     if (step.kind === 'first' && leftMs === 0) return this.take(node, read, unproven !== undefined);
     if (!wait.isPatient) return 'busy';

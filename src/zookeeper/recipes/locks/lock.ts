@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path/posix';
 import { isObject, received } from '../../support/checks.js';
 import { MAX_DELAY_MS } from '../../support/clock.js';
 import { nameProblem, znodeNameProblem } from '../../support/names.js';
+import { isOwnNode } from '../../support/own-nodes.js';
 import { BadLockError } from './errors.js';
 
 /** A lock that is held, until it is released or lost. */
@@ -37,7 +38,8 @@ export interface Lock extends AsyncDisposable {
 
 /**
  * Which lock: its name (up to 200 characters, as names of znodes are), for a lock below `<rootPath>/locks`; or the
- * absolute path of a node of any tree, to meet neighbours that use Curator or kazoo there.
+ * absolute path of a node of any tree, to meet neighbours that use Curator or kazoo there; but of no node that this
+ * library keeps below `<rootPath>`.
  */
 export type LockName = string | { readonly path: string };
 
@@ -97,7 +99,7 @@ export interface LockPlace {
 /** @throws {BadLockError} that says what is wrong with the name. */
 export function placeOf(name: LockName, rootPath: string): LockPlace {
   const given: unknown = name;
-  if (isObject(given)) return ownPath(given['path']);
+  if (isObject(given)) return ownPath(given['path'], rootPath);
   if (typeof given !== 'string') throw new BadLockError(`its name must be text, or { path }, received ${received(given)}`);
   const problem = nameProblem(given);
   if (problem !== undefined) throw new BadLockError(`the name ${received(given)} cannot be used: ${problem}`);
@@ -105,7 +107,7 @@ export function placeOf(name: LockName, rootPath: string): LockPlace {
   return { name: given, path: `${root}/${given}`, root };
 }
 
-function ownPath(path: unknown): LockPlace {
+function ownPath(path: unknown, rootPath: string): LockPlace {
   if (typeof path !== 'string' || !isAbsolute(path)) throw new BadLockError(`"path" must be an absolute path, received ${received(path)}`);
   if (path.length > MAX_PATH_LENGTH)
     throw new BadLockError(`its path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed`);
@@ -113,6 +115,8 @@ function ownPath(path: unknown): LockPlace {
     const problem = znodeNameProblem(part);
     if (problem !== undefined) throw new BadLockError(`${received(part)} in the path ${received(path)} cannot be used: ${problem}`);
   }
+  if (isOwnNode(path, rootPath))
+    throw new BadLockError(`the node ${path} is kept by this library. Choose another path, or ask for a named lock by its name`);
   return { name: path, path, root: undefined };
 }
 

@@ -1,6 +1,16 @@
 import type { Clock } from '../../support/clock.js';
 import { LockBusyError, LockLostError } from './errors.js';
-import { checkWait, placeOf, type Lock, type LockContender, type LockName, type LockSource, type LockView, type LockWait } from './lock.js';
+import {
+  checkWait,
+  placeOf,
+  type Lock,
+  type LockContender,
+  type LockName,
+  type LockPlace,
+  type LockSource,
+  type LockView,
+  type LockWait,
+} from './lock.js';
 
 /** One who holds a lock of this process, or waits for it. */
 interface Entry {
@@ -17,11 +27,12 @@ export class ProcessLocks implements LockSource {
   constructor(
     private readonly clock: Clock,
     private readonly address: string,
+    private readonly rootPath: string,
   ) {}
 
   async acquire(name: LockName, wait: LockWait): Promise<Lock> {
     checkWait(wait);
-    const { path, name: shown } = placeOf(name, '/');
+    const { path, name: shown } = this.place(name);
     const { waitMs, signal } = wait;
     signal?.throwIfAborted();
     const startedMs = this.clock.monotonicMs();
@@ -58,16 +69,17 @@ export class ProcessLocks implements LockSource {
   }
 
   async tryAcquire(name: LockName): Promise<Lock | undefined> {
-    return this.lines.has(placeOf(name, '/').path) ? undefined : this.acquire(name, { waitMs: 0 });
+    return this.lines.has(this.place(name).path) ? undefined : this.acquire(name, { waitMs: 0 });
   }
 
   async inspect(name: LockName): Promise<LockView> {
-    const [holder, ...waiting] = (this.lines.get(placeOf(name, '/').path) ?? []).map(({ since }): LockContender => ({
-      address: this.address,
-      session: '0x0',
-      since,
-    }));
-    return { holder: holder && { ...holder, token: this.lastToken }, waiting: waiting.slice(0, 100), waitingCount: waiting.length };
+    const line = this.lines.get(this.place(name).path) ?? [];
+    const [holder, ...waiting] = line.map(({ since }): LockContender => ({ address: this.address, session: '0x0', since }));
+    return { holder: holder && { ...holder, token: line[0]?.token }, waiting: waiting.slice(0, 100), waitingCount: waiting.length };
+  }
+
+  private place(name: LockName): LockPlace {
+    return placeOf(name, this.rootPath);
   }
 
   private leave(path: string, line: Entry[], entry: Entry): void {

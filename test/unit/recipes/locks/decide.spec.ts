@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { lineOf } from '../../../../src/zookeeper/recipes/locks/contenders.js';
-import { decide } from '../../../../src/zookeeper/recipes/locks/decide.js';
+import { decide, unprovenIn } from '../../../../src/zookeeper/recipes/locks/decide.js';
 import { encodeRecord, NEVER_HELD, readRecord, type LockRecord } from '../../../../src/zookeeper/recipes/locks/record.js';
 import type { Stat } from '../../../../src/zookeeper/wire/operations.js';
 
@@ -35,4 +35,12 @@ it('waits for what a holder could believe that has gone without a release, and f
 
 it('waits behind the holder that the record names, wherever its node stands', () => {
   expect(decide(line, own(0), read(held(second)))).toMatchObject({ kind: 'behind', before: { name: names[1] } });
+});
+
+it('begins to wait for somebody unknown when nobody stands before it, and anew when the record was written again', () => {
+  const unknown = (version: number): ReturnType<typeof readRecord> => readRecord(Buffer.from('by hand'), stat(version));
+  expect(unprovenIn(line, second, unknown(3))).toBeUndefined();
+  const [before, after] = [unprovenIn(line, first, unknown(3)), unprovenIn(line, first, unknown(4))];
+  expect(before).toBeDefined();
+  expect(after?.what).not.toBe(before?.what);
 });
