@@ -23,8 +23,21 @@ const SETTLING = 'settling:';
  * made something there. Whoever finds that, or finds no folder, writes `settling`; once that is older than any lease it
  * becomes `settled`, and only then new locks are free at once.
  */
-export async function makeFolder(session: Session, { path, root }: LockPlace, sightings: Sightings): Promise<void> {
+export function makeFolder(session: Session, { path, root }: LockPlace, sightings: Sightings): Promise<void> {
   if (root === undefined) return makeParents(session, withParents(path));
+  // One at a time of each session: all of them write the root, and of n at once all but one would be refused each time.
+  const made = (making.get(session) ?? Promise.resolve()).then(() => makeNamed(session, path, root, sightings));
+  making.set(
+    session,
+    made.catch(() => undefined),
+  );
+  return made;
+}
+
+/** The last one under way. */
+const making = new WeakMap<Session, Promise<void>>();
+
+async function makeNamed(session: Session, path: string, root: string, sightings: Sightings): Promise<void> {
   for (;;) {
     const read = await getOrUndefined(session, root);
     if (read === undefined) {

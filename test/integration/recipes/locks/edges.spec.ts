@@ -49,3 +49,17 @@ it.concurrent('who does not wait for the lock does not wait for a silent link ei
   expect([session.attached, session.ended.aborted]).toEqual([true, false]);
   a.link.pass();
 });
+
+it.concurrent('many new locks at once cost each its own writes, not those of all the others', async () => {
+  const COUNT = 300;
+  await using a = await LinkedHolder.connect(server, 'a:1', { rootPath: '/many' });
+  let writes = 0;
+  a.link.onFrame(({ kind, op }) => {
+    if (kind === 'request' && op === 'multi') writes += 1;
+    return 'pass';
+  });
+  const locks = await Promise.all(Array.from({ length: COUNT }, (_, i) => a.locks.acquire(`n-${i}`, {})));
+  expect(locks.filter(({ held }) => !held)).toEqual([]);
+  // Its folder, its claim, and at most one to say that the root is settled; renewals and repetitions beside them.
+  expect(writes).toBeLessThan(4 * COUNT);
+});
