@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { counterexampleWith, RUNS, searchWith } from '../run.js';
 import { countsDrains } from './planted.js';
-import { applicationScenarios, playApplication, type ApplicationOptions } from './search.js';
+import { applicationScenarios, playApplication, type ApplicationOptions, type ApplicationScenario } from './search.js';
 
 /** A scenario has more to do here than one of elections alone. */
 const RUNS_HERE = Math.ceil(RUNS / 4);
@@ -25,6 +25,30 @@ describe('one start for each tick, nothing aborted or begun without reason, hook
     },
     TIMEOUT_MS,
   );
+});
+
+/** What the search has found. It fails when a renewal is told to nobody who has heard "no" from the clocks alone. */
+const SUSPENDED: ApplicationScenario = {
+  choices: 1_006_128_417,
+  clocks: [0.976, 0.976, 0.976_670_879_027_07].map((rate) => ({ rate, wallAtStartMs: 1_699_999_999_500 })),
+  steps: [
+    {
+      ...{ afterMs: 391 },
+      fault: {
+        kind: 'change of mind',
+        edits: [
+          { afterMs: 0, to: 2 },
+          { afterMs: 198, to: 2 },
+          { afterMs: 151, to: 0 },
+        ],
+      },
+    },
+    { afterMs: 4_536, fault: { kind: 'suspend', who: 'master', forMs: 934 } },
+  ],
+};
+
+it('a master whose machine was suspended, and whose claim is answered as it wakes, goes on with its jobs', async () => {
+  await playApplication(SUSPENDED, {});
 });
 
 describe('the search through the application finds a planted bug', () => {

@@ -102,6 +102,22 @@ describe('the deadline', () => {
       expect(run.ends).toEqual([]);
     });
 
+    it.each([
+      ['asked for the tenure', () => void belief.tenure()],
+      ['asked whether it is master', () => void belief.isMaster()],
+      ['asked for the state', () => void belief.state()],
+    ])('tells the listeners when ZooKeeper has answered, since one of them may have %s meanwhile and left', (_, ask) => {
+      clock.setWall(LENGTH);
+      clock.pass(1);
+      ask();
+      renew();
+      expect(told).toEqual(['master', 'master']);
+      clock.pass(1);
+      renew();
+      expect(told).toEqual(['master', 'master']);
+      expect(asked).toBe(1);
+    });
+
     it('does not take a renewal for an answer that was sent before', () => {
       clock.pass(1);
       const before = leaseNow();

@@ -20,7 +20,7 @@ export class LocalMastership {
   private fence: Fence | undefined;
   private timer: Timer | undefined;
   private renewNow: () => void = () => undefined;
-  /** The lease at which the two clocks were found to disagree. */
+  /** The lease at which the two clocks were found to disagree. Whoever asked since has heard "no", and waits to be told when that has changed. */
   private questioned: Lease | undefined;
   private readonly listeners: Listeners<[state: Mastership]>;
 
@@ -36,7 +36,9 @@ export class LocalMastership {
 
   /** As of now. */
   state(): Mastership {
-    return judge(this.current, this.clock.monotonicMs(), this.clock.wallMs());
+    const state = judge(this.current, this.clock.monotonicMs(), this.clock.wallMs());
+    if (state !== this.current && this.current.kind === 'master') this.question(this.current.lease);
+    return state;
   }
 
   /** Compares the deadline on each call. No I/O, no allocation. */
@@ -89,9 +91,14 @@ export class LocalMastership {
     const state = event.kind === 'resumed' ? judge(after, this.clock.monotonicMs(), this.clock.wallMs()) : after;
     this.current = state;
     this.follow(was, state);
-    const isNews =
-      was.kind !== state.kind || tenureIdOf(was) !== tenureIdOf(state) || state.kind === 'standby' || state.kind === 'observing';
-    if (isNews) this.tell(state);
+    if (this.isNews(was, state)) this.tell(state);
+  }
+
+  private isNews(was: Mastership, state: Mastership): boolean {
+    if (state.kind === 'standby' || state.kind === 'observing') return true;
+    if (was.kind !== state.kind || tenureIdOf(was) !== tenureIdOf(state)) return true;
+    // "No" was heard between two renewals that find the same state, by somebody who looks again only when told.
+    return 'lease' in was && was.lease === this.questioned;
   }
 
   /** When a listener changes the state (by resigning, say), the others have heard of the newer one already. */
