@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
 import type { SearchOptions } from './search.js';
-import { search } from './run.js';
+import { search, SEARCH_TIMEOUT_MS } from './run.js';
 
 /** The library's own elections, on the model of ZooKeeper that the contract suite holds to the real one. */
 const SEARCHES: Readonly<Record<string, SearchOptions>> = {
@@ -19,10 +19,14 @@ const SEARCHES: Readonly<Record<string, SearchOptions>> = {
 
 describe('one master at most, tokens that grow, runs that are told, and a master again in time', () => {
   for (const [what, options] of Object.entries(SEARCHES)) {
-    it(`while ${what}`, () => search(what, options));
+    it(`while ${what}`, () => search(what, options), SEARCH_TIMEOUT_MS);
   }
 });
 
-it('hands out growing tokens even by an ensemble restored older or empty, to replicas that have seen the earlier ones', async () => {
-  await search('hands out growing tokens', { onlyRestarts: true, tokensOutliveRestore: true });
-});
+it(
+  'hands out growing tokens even by an ensemble restored older or empty, to replicas that have seen the earlier ones',
+  async () => {
+    await search('hands out growing tokens', { onlyRestarts: true, tokensOutliveRestore: true });
+  },
+  SEARCH_TIMEOUT_MS,
+);

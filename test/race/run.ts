@@ -4,6 +4,9 @@ import { play, scenarios, type Scenario, type SearchOptions } from './search.js'
 /** How many scenarios each search plays. `RACE_RUNS=20000` for a long search. */
 export const RUNS = Number(process.env['RACE_RUNS'] ?? 400);
 
+/** Against hangs only, so it grows with the search: a second for each scenario is ten times what a busy machine needs. */
+export const SEARCH_TIMEOUT_MS = Math.max(900_000, RUNS * 1_000);
+
 /** The same scenarios on every machine, unless `RACE_SEED` is a number, or `any` for others each time. */
 const SEED = process.env['RACE_SEED'] === 'any' ? Math.floor(Math.random() * 2 ** 31) : Number(process.env['RACE_SEED'] ?? 20_260_101);
 

@@ -1,14 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { counterexampleWith, RUNS, searchWith } from '../run.js';
+import { counterexampleWith, RUNS, SEARCH_TIMEOUT_MS, searchWith } from '../run.js';
 import { countsDrains } from './planted.js';
 import { applicationScenarios, playApplication, type ApplicationOptions, type ApplicationScenario } from './search.js';
 
 /** A scenario has more to do here than one of elections alone. */
 const RUNS_HERE = Math.ceil(RUNS / 4);
-
-/** Against hangs only. */
-const TIMEOUT_MS = 900_000;
 
 /** How many scenarios may be needed. The bug here is found within a fifth of it. */
 const BUDGET = 1_000;
@@ -23,7 +20,7 @@ describe('one start for each tick, nothing aborted or begun without reason, hook
     async () => {
       await searchWith('while processes freeze and die, links break, and operators change their mind', propertyOf({}), RUNS_HERE);
     },
-    TIMEOUT_MS,
+    SEARCH_TIMEOUT_MS,
   );
 });
 
@@ -58,6 +55,6 @@ describe('the search through the application finds a planted bug', () => {
       const found = await counterexampleWith(propertyOf({ seen: countsDrains }), BUDGET);
       expect(found).toMatch(/nothing may start there|aborts a run for a drain|the hooks of .* were told/);
     },
-    TIMEOUT_MS,
+    SEARCH_TIMEOUT_MS,
   );
 });
