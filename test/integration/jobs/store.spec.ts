@@ -335,6 +335,53 @@ describe('decisions in ZooKeeper', () => {
     expect(viewIn(await store.load(JOB))?.record.running.map((each) => each.claim)).toEqual(['rival']);
   });
 
+  it('that leave the same record as those of another replica are told apart by the log, when the reply is lost', async () => {
+    await using proxy = await startProxy(server);
+    const { store, session } = await connect(proxy.connectString);
+    const other = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const fence = await fenced(session);
+    // With a verdict that is too long for it the record holds none.
+    const failed = (by: string): StoredVerdict => ({ ...ran(1, 'no route to host'), by });
+    const own = await change(store, { cursor: at(1) }, { verdicts: [failed('a:1')], fence });
+    const rival = await change(other.store, { cursor: at(1) }, { verdicts: [failed('b:1')] });
+    expect((await other.store.write(JOB, rival)).kind).toBe('written');
+    const lost = proxy.loseReplyTo('multi');
+    expect(await store.write(JOB, own)).toEqual({ kind: 'moved' });
+    await lost;
+    expect((await store.loadLog(JOB)).map(({ by }) => by)).toEqual(['b:1']);
+  });
+
+  it('are told exactly when the reply to one with verdicts for the log is lost', async () => {
+    await using proxy = await startProxy(server);
+    const { store, session } = await connect(proxy.connectString);
+    await store.create(JOB, EMPTY, CONTROL);
+    const fence = await fenced(session);
+    const triggered = { ...ran(4, 'no route to host'), tick: undefined, trigger: 'urgent' };
+    for (const verdict of [ran(1, 'no route to host'), ran(2, 'no route to host'), triggered, ran(3, 'x'.repeat(3_000))]) {
+      const own = await change(store, { cursor: verdict.tick ?? at(2) }, { verdicts: [verdict], fence });
+      const lost = proxy.loseReplyTo('multi');
+      expect(await store.write(JOB, own)).toMatchObject({ kind: 'written', view: { version: own.view.version + 1 } });
+      await lost;
+    }
+    expect((await store.loadLog(JOB)).map(({ count }) => count)).toEqual([2, 1, 1]);
+  });
+
+  it('may have been made when the log was moved on before the repetition', async () => {
+    await using proxy = await startProxy(server);
+    const { store, session } = await connect(proxy.connectString);
+    await store.create(JOB, EMPTY, CONTROL);
+    const fence = await fenced(session);
+    const own = await change(store, { cursor: at(1) }, { verdicts: [ran(1, 'no route to host')], fence });
+    const lost = proxy.loseReplyTo('multi');
+    const writing = store.write(JOB, own);
+    proxy.refuse();
+    await lost;
+    await admin.set(znodes().verdicts(JOB), '');
+    proxy.pass();
+    expect(await writing).toEqual({ kind: 'unknown' });
+  });
+
   it('may have been made when the reply is lost and the record was moved on before the repetition', async () => {
     await using proxy = await startProxy(server);
     const { store, session } = await connect(proxy.connectString);

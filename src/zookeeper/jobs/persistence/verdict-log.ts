@@ -86,6 +86,15 @@ export function decodeLog(
   }
 }
 
+/** Whether the last verdict of a log is this one, or a row that ends with it. */
+export function endsWith(log: Buffer, { outcome, reason, trigger, by, token, tick, until = tick }: StoredVerdict): boolean {
+  const last = decodeLog(log).verdicts?.at(-1);
+  if (last === undefined || last.outcome !== outcome || last.reason !== reason || last.trigger !== trigger) return false;
+  if (last.by !== by?.slice(0, MAX_BY_LENGTH) || last.token !== token) return false;
+  const end = last.until ?? last.tick;
+  return until === undefined || end === undefined ? until === undefined : compareTicks(end, until) === 0;
+}
+
 /** The longest `host:port` that is kept, and so the longest text of a verdict but its error. */
 const MAX_BY_LENGTH = 261;
 

@@ -10,7 +10,7 @@ import { connected, NotConnectedError } from '../../session/connected.js';
 import { encodeRecord } from './codec/record-codec.js';
 import { decodeTrigger, encodeTrigger } from './codec/trigger-codec.js';
 import { next } from '../record/trigger.state.js';
-import { place } from './verdict-log.js';
+import { endsWith, place } from './verdict-log.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { logOperations } from './zookeeper-log.js';
 import { resultOperations } from './zookeeper-results.js';
@@ -45,8 +45,8 @@ interface Prepared {
 /**
  * One change of a job's record as one transaction: the checks of the tenure, the record, and whatever else moves with it. Answers exactly what became of it.
  *
- * Also when the reply is lost (session/conditional-write.ts): the record that is read then is ours if its bytes and its version are, since what it replaced is
- * named in every write, and claims have random names. If somebody has moved it on since, or the session ends before it is known, the answer is `'unknown'`:
+ * Also when the reply is lost (session/conditional-write.ts): the record that is read then is ours if its bytes and its version are, and the end of the log where it has
+ * grown, since what it replaced is named in every write, claims have random names, and verdicts say who has given them. If somebody has moved it on since, or the session ends before it is known, the answer is `'unknown'`:
  * the caller reads the record again and gives back its claim if that is in it.
  */
 export class RecordWriter {
@@ -73,7 +73,7 @@ export class RecordWriter {
           return { kind: 'written', view: { record, version: stat.version, createdMs: stat.ctimeMs, czxid: stat.czxid } };
         },
         meaningOf: (answer) => MEANING[refusalOf(answer, prepared) ?? 'none'],
-        find: () => this.find(session, job, change.view, record),
+        find: () => this.find(session, job, change.view, record, moved.at(-1)),
       },
       signal,
     );
@@ -147,14 +147,29 @@ export class RecordWriter {
     return operations;
   }
 
-  /** What became of a write whose reply was lost; undefined: it did not happen. */
-  private async find(session: Session, job: string, view: JobView, record: JobRecord): Promise<WriteResult | undefined> {
+  /**
+   * What became of a write whose reply was lost; undefined: it did not happen. `logged`: the last verdict that it has put into the log. Without that in it, a record is
+   * the same whoever has decided so, as when two replicas leave out the same tick: then the log tells whose decision it was.
+   */
+  private async find(
+    session: Session,
+    job: string,
+    view: JobView,
+    record: JobRecord,
+    logged: StoredVerdict | undefined,
+  ): Promise<WriteResult | undefined> {
     const read = await getOrUndefined(session, this.parts.znodes.record(job));
     if (read === undefined || read.stat.czxid !== view.czxid) return undefined;
     const { version, ctimeMs, czxid } = read.stat;
     if (version === view.version) return undefined;
     if (version !== versionAfter(view.version)) return UNKNOWN;
     if (!read.data.equals(encodeRecord(record))) return undefined;
+    if (logged !== undefined) {
+      const log = await getOrUndefined(session, this.parts.znodes.verdicts(job));
+      // Somebody has written both since, or the log alone by hand.
+      if (log?.stat.mzxid !== read.stat.mzxid) return UNKNOWN;
+      if (!endsWith(log.data, logged)) return undefined;
+    }
     return { kind: 'written', view: { record, version, createdMs: ctimeMs, czxid } };
   }
 }
