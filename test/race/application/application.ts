@@ -60,7 +60,7 @@ export class Application {
       elected: [{ what: 'Jobs.start', run: (signal) => witness.hook(this, 'elected', signal) }],
       lost: [{ what: 'Jobs.stop', run: () => witness.hook(this, 'lost') }],
     });
-    this.gate.job(identity).bind({ instance: undefined, through: (run) => this.work(run) });
+    this.gate.add(identity, (run) => this.work(run as JobRun));
     const stop = elections.stop.bind(elections);
     // As the library's lifecycle does it.
     elections.stop = async (limitMs) => {

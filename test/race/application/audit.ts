@@ -91,11 +91,13 @@ export class Audit implements Witness {
     if (master.electionGate.ask() === undefined)
       throw new Violation(`${name} is ${master.replica.election.state().kind}, and nothing may start there`);
     for (const [replica, application] of this.applications) this.judgeHooks(replica, application, master);
-    const { cursor, running } = this.record();
+    const { cursor, running, succeededMs } = this.record();
     const dueMs = cursor?.dueMs ?? 0;
     const ensembleMs = 1_700_000_000_000 + world.nowMs;
     if (dueMs < ensembleMs - 3 * TICK_EVERY_MS)
       throw new Violation(`I5: nothing is decided about the ticks of the last ${Math.round(ensembleMs - dueMs)} ms`);
+    if ((succeededMs ?? 0) < ensembleMs - 6 * TICK_EVERY_MS)
+      throw new Violation(`no run has succeeded in the calm; the last one at ${succeededMs ?? 'no time'}`);
     const open = running.filter(({ startedMs }) => startedMs < ensembleMs - 6 * TICK_EVERY_MS);
     if (open.length > 0) throw new Violation(`I5: claims have no verdict: ${open.map(({ tick }) => tick?.dueMs).join(', ')}`);
     if (!this.triggered.has(trigger)) throw new Violation(`${name} has not started a trigger`);
