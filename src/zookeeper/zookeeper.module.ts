@@ -25,7 +25,7 @@ import type { ClusterMember } from './mastership/election/members.js';
 import { StandaloneElections } from './mastership/standalone.js';
 import { NodeClient } from './recipes/client/node-client.js';
 import { EnsembleLocks } from './recipes/locks/ensemble-locks.js';
-import type { LockSource } from './recipes/locks/lock.js';
+import type { LockSource } from './recipes/locks/lock-source.js';
 import { ProcessLocks } from './recipes/locks/process-locks.js';
 import { Sightings } from './recipes/locks/sightings.js';
 import type { Sessions } from './session/session.js';

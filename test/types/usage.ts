@@ -42,8 +42,10 @@ import {
   type LockContender,
   LockCrowdedError,
   LockLostError,
+  LocksNotReleasedError,
   type LockName,
   Locks,
+  type LockSet,
   type LockView,
   type LockWait,
   MasterElection,
@@ -522,6 +524,10 @@ export class Bookings {
     same<typeof answer, bigint>(true);
     // @ts-expect-error a wait is a number of milliseconds
     await this.locks.acquire(name, { waitMs: '5s' });
+    const set: LockSet = await this.locks.acquireAll(['a', { path: '/b' }], wait);
+    same<typeof set.locks, readonly Lock[]>(true);
+    set.assertHeld();
+    if (set.held && !set.signal.aborted) await set.release();
     const view = await this.locks.inspect(name);
     const waiting: readonly LockContender[] = view.waiting;
     return { ...view, waiting };
@@ -530,6 +536,7 @@ export class Bookings {
   describe(thrown: unknown): string {
     if (thrown instanceof LockBusyError) return `${thrown.lock} ${thrown.waitedMs.toFixed()} ${thrown.holder ?? ''}`;
     if (thrown instanceof LockLostError) return thrown.why;
+    if (thrown instanceof LocksNotReleasedError) return `${thrown.locks.join()} ${thrown.of.toFixed()}`;
     if (thrown instanceof LockCrowdedError) return (thrown.waiting - thrown.limit).toFixed();
     return thrown instanceof BadLockError ? thrown.problem : '';
   }

@@ -1,6 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LOCKS } from '../decorators/inject.js';
-import { type Lock, type LockName, type LockSource, type LockView, type LockWait, withLock } from '../recipes/locks/lock.js';
+import { acquireAll } from '../recipes/locks/all-locks.js';
+import type { Lock, LockName, LockSet, LockView, LockWait } from '../recipes/locks/lock.js';
+import { type LockSource, withLock } from '../recipes/locks/lock-source.js';
+import { systemClock } from '../support/clock.js';
 
 /**
  * Locks that one holder in the cluster has at a time, for applications: fair, with a fencing token, compatible on the
@@ -41,12 +44,23 @@ export class Locks {
   }
 
   /**
+   * Waits for all of these locks, 1 to 100 of them; `waitMs` is for all together. They are acquired one after the other
+   * in the order of their paths, whatever order they are named in, so that two callers never wait for each other in a
+   * circle. When one cannot be had, or is lost meanwhile, all are given back.
+   * @throws {BadLockError} `ZK_BAD_LOCK` also when a lock is named twice; {@link LockLostError} `ZK_LOCK_LOST` when one
+   * was lost while another was waited for. Else as `acquire`.
+   */
+  acquireAll(names: readonly LockName[], wait: LockWait = {}): Promise<LockSet> {
+    return acquireAll(this.source, systemClock, names, wait);
+  }
+
+  /**
    * Holds the lock while `work` runs, and answers what it answers; rejects with what it throws. `work` has to stop when
    * `lock.signal` aborts: nothing here can stop it, and a result that comes afterwards is answered all the same.
    * @throws What `acquire` throws; `work` has then not begun.
    */
   withLock<T>(name: LockName, work: (lock: Lock) => Promise<T> | T, wait: LockWait = {}): Promise<T> {
-    return withLock(this.source, name, work, wait);
+    return withLock(() => this.acquire(name, wait), work);
   }
 
   /**

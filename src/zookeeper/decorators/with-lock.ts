@@ -3,7 +3,8 @@ import { Inject } from '@nestjs/common';
 import type { Method } from '../dispatch/gated-job.js';
 import { JobSetupError } from '../jobs/run/errors.js';
 import { LockBusyError } from '../recipes/locks/errors.js';
-import { type LockName, type LockSource, type LockWait, withLock } from '../recipes/locks/lock.js';
+import type { LockName, LockWait } from '../recipes/locks/lock.js';
+import { type LockSource, withLock } from '../recipes/locks/lock-source.js';
 import { refuseStandardDecorators } from './guarded.js';
 import { LOCKS } from './inject.js';
 import { imitate } from './master-only.js';
@@ -75,7 +76,7 @@ function lockedMethod(
       return original.apply(this, args);
     };
     try {
-      return await withLock(source, nameOf(...args), work, wait);
+      return await withLock(() => source.acquire(nameOf(...args), wait), work);
     } catch (thrown) {
       if (onBusy === 'skip' && !hasBegun && thrown instanceof LockBusyError) return undefined;
       throw thrown;

@@ -16,7 +16,9 @@ import { LockBusyError, LockCrowdedError } from './errors.js';
 import { settle } from './folder.js';
 import { HeldLock } from './held-lock.js';
 import { inspectLock } from './inspect.js';
-import { checkWait, placeOf, type Lock, type LockName, type LockPlace, type LockSource, type LockView, type LockWait } from './lock.js';
+import { checkWait, placeOf, type LockName, type LockPlace, type LockView, type LockWait } from './lock.js';
+import { LockHandle } from './lock-handle.js';
+import type { LockSource } from './lock-source.js';
 import { readRecord, type LockRecord, type RecordRead } from './record.js';
 import { giveUp } from './release.js';
 import type { OwnSighting } from './sightings.js';
@@ -71,27 +73,31 @@ export class EnsembleLocks implements LockSource {
 
   constructor(private readonly options: EnsembleLocksOptions) {}
 
-  async acquire(name: LockName, options: LockWait): Promise<Lock> {
+  placeOf(name: LockName): LockPlace {
+    return placeOf(name, this.options.rootPath);
+  }
+
+  async acquire(name: LockName, options: LockWait): Promise<LockHandle> {
     checkWait(options);
-    const place = placeOf(name, this.options.rootPath);
+    const place = this.placeOf(name);
     const { lock, holder } = await this.within(place, options);
     if (lock === undefined) throw new LockBusyError(place.name, 0, holder);
     return lock;
   }
 
-  async tryAcquire(name: LockName): Promise<Lock | undefined> {
-    return (await this.within(placeOf(name, this.options.rootPath), { waitMs: 0 })).lock;
+  async tryAcquire(name: LockName): Promise<LockHandle | undefined> {
+    return (await this.within(this.placeOf(name), { waitMs: 0 })).lock;
   }
 
   async inspect(name: LockName): Promise<LockView> {
     const session = await connectedWithin(this.options.sessions, this.options.clock, { timeoutMs: 0, consequence: CONSEQUENCE });
-    return inspectLock(session, placeOf(name, this.options.rootPath));
+    return inspectLock(session, this.placeOf(name));
   }
 
   private async within(
     place: LockPlace,
     { waitMs, signal }: LockWait,
-  ): Promise<{ readonly lock: Lock | undefined; readonly holder: string | undefined }> {
+  ): Promise<{ readonly lock: LockHandle | undefined; readonly holder: string | undefined }> {
     signal?.throwIfAborted();
     const { clock } = this.options;
     const ending = new AbortController();
@@ -118,9 +124,10 @@ export class EnsembleLocks implements LockSource {
     signal?.addEventListener('abort', onAbort, { once: true });
     const work = this.campaigns(wait);
     try {
-      return { lock: await unlessAborted(work, ending.signal), holder: wait.holder };
+      const hold = await unlessAborted(work, ending.signal);
+      return { lock: hold && new LockHandle(hold), holder: wait.holder };
     } catch (thrown) {
-      if (ending.signal.aborted) await this.cleanedUp(work.then((lock) => lock?.release()));
+      if (ending.signal.aborted) await this.cleanedUp(work.then((hold) => hold?.release()));
       throw thrown;
     } finally {
       if (timer !== false) timer.cancel();
@@ -141,7 +148,7 @@ export class EnsembleLocks implements LockSource {
   }
 
   /** One session after the other. */
-  private async campaigns(wait: Wait): Promise<Lock | undefined> {
+  private async campaigns(wait: Wait): Promise<HeldLock | undefined> {
     const { sessions, clock } = this.options;
     for (;;) {
       // Somebody who waits for a lock in a lifecycle hook would keep the application from starting, and so from

@@ -50,3 +50,22 @@ export class LockCrowdedError extends ClusterCronError {
     );
   }
 }
+
+/**
+ * Some of several locks that were released together are not known to be free: ZooKeeper has refused it, or has not
+ * answered within 10 s. All the others are released. What is left to do goes on for as long as the session lives.
+ */
+export class LocksNotReleasedError extends ClusterCronError {
+  constructor(
+    /** Their names. */
+    readonly locks: readonly string[],
+    /** How many were to be released. */
+    readonly of: number,
+  ) {
+    super(
+      'ZK_LOCKS_NOT_RELEASED',
+      `Of ${of} locks, ${locks.length} are not known to be released: ${locks.map((name) => JSON.stringify(name)).join(', ')}. ` +
+        'Nobody gets them until they are, or the session ends; look for lock.not-removed in the log.',
+    );
+  }
+}

@@ -5,11 +5,10 @@ import { ownerOf } from '../../session/nodes.js';
 import type { Clock, Timer } from '../../support/clock.js';
 import { Latch } from '../../support/latch.js';
 import { Listeners } from '../../support/listeners.js';
-import { RunSignal, type Validity } from '../../support/run-signal.js';
 import { isConnectionLost } from '../../wire/errors.js';
 import type { LockParts } from './contender-node.js';
-import { LockLostError } from './errors.js';
-import type { Lock, LockPlace } from './lock.js';
+import type { LockPlace } from './lock.js';
+import type { Hold, Released } from './lock-handle.js';
 
 /** For how long `release` waits for what goes on in the background. */
 const RELEASE_WAIT_MS = 10_000;
@@ -31,25 +30,22 @@ type State =
   | { readonly kind: 'held'; readonly lease: Lease }
   /** For good: a lease that has run out is not taken up again, because whoever was told of it has stopped. */
   | { readonly kind: 'lost'; readonly why: string }
-  | { readonly kind: 'released'; readonly done: Promise<void> };
+  | { readonly kind: 'released'; readonly done: Promise<Released> };
 
 /**
  * A lock of an ensemble, from the win to the release. Believed for as long as a lease lasts that ZooKeeper renews
  * (session/lease.ts), like a mastership; its node is watched, so that one renewal of the session speaks for all locks.
  */
-export class HeldLock implements Lock, LeaseHolder, Validity {
+export class HeldLock implements Hold, LeaseHolder {
   readonly name: string;
   readonly fencingToken: bigint;
-  readonly signal: AbortSignal;
   private state: State;
-  private readonly runSignal: RunSignal;
   private readonly watch: NodeWatch;
   private readonly latch: Latch;
   private readonly over = new AbortController();
   private readonly listeners = new Listeners<[why: string]>();
   private readonly stopRenewing: () => void;
   private timer: Timer | undefined;
-  private questioned: Lease | undefined;
   private readonly clock: Clock;
 
   constructor(
@@ -67,8 +63,6 @@ export class HeldLock implements Lock, LeaseHolder, Validity {
     this.watch.onEvent = ({ type }) => {
       if (type === 'deleted') this.lose('its node in ZooKeeper was deleted, or its session has ended');
     };
-    this.runSignal = new RunSignal(this, (why) => new LockLostError(this.name, why));
-    this.signal = this.runSignal.signal;
     this.stopRenewing = keeper.hold(this, won.lease);
     session.ended.addEventListener('abort', this.onSessionEnded, { once: true });
     if (session.ended.aborted) this.onSessionEnded();
@@ -77,25 +71,13 @@ export class HeldLock implements Lock, LeaseHolder, Validity {
     void this.keepWatching();
   }
 
-  get held(): boolean {
-    return this.isValid();
-  }
-
-  assertHeld(): void {
-    if (this.isValid()) return;
-    const { state } = this;
-    throw new LockLostError(this.name, whyNot(state));
-  }
-
   isValid(): boolean {
     const { state } = this;
     if (state.kind !== 'held') return false;
     if (this.keeper.isBelievable(state.lease)) return true;
-    // When the wall clock alone has passed the deadline, ZooKeeper knows. Asked once for each lease.
-    if (this.questioned !== state.lease && !isLapsed(state.lease, this.clock.monotonicMs())) {
-      this.questioned = state.lease;
-      this.keeper.renewNow();
-    }
+    // For good, also when the wall clock alone has passed the deadline, so that ZooKeeper may still know of the lock:
+    // whoever hears "no" stops, and a signal that has aborted is not taken back.
+    this.lapse(state.lease);
     return false;
   }
 
@@ -119,22 +101,29 @@ export class HeldLock implements Lock, LeaseHolder, Validity {
     // The lease has run out by then, which is told where it is found.
   }
 
-  release(): Promise<void> {
-    const { state } = this;
-    if (state.kind === 'released') return state.done;
-    const gone = deferred();
-    this.state = { kind: 'released', done: gone.promise };
-    this.end('it was released');
-    const limit = this.clock.after(RELEASE_WAIT_MS, gone.resolve, { keepAlive: false });
-    void this.won.giveUp().finally(() => {
-      limit.cancel();
-      gone.resolve();
-    });
-    return gone.promise;
+  whyNot(): string {
+    switch (this.state.kind) {
+      case 'held':
+        return 'its lease is over, by the clocks of this process';
+      case 'lost':
+        return this.state.why;
+      case 'released':
+        return 'it was released';
+    }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release();
+  release(): Promise<Released> {
+    const { state } = this;
+    if (state.kind === 'released') return state.done;
+    const gone = deferred<Released>();
+    this.state = { kind: 'released', done: gone.promise };
+    this.end('it was released');
+    const limit = this.clock.after(RELEASE_WAIT_MS, () => gone.resolve('pending'), { keepAlive: false });
+    void this.won.giveUp().finally(() => {
+      limit.cancel();
+      gone.resolve('released');
+    });
+    return gone.promise;
   }
 
   private lose(why: string): void {
@@ -174,9 +163,17 @@ export class HeldLock implements Lock, LeaseHolder, Validity {
   }
 
   private lapseIfDue(): void {
-    if (this.state.kind !== 'held' || !isLapsed(this.state.lease, this.clock.monotonicMs())) return;
-    const silentMs = Math.round(this.clock.monotonicMs() - this.state.lease.sentAtMs);
-    this.lose(`ZooKeeper has not acknowledged anything that was sent in the last ${silentMs} ms, longer than the lease`);
+    if (this.state.kind === 'held' && isLapsed(this.state.lease, this.clock.monotonicMs())) this.lapse(this.state.lease);
+  }
+
+  private lapse(lease: Lease): void {
+    const monotonicMs = this.clock.monotonicMs();
+    const silentMs = Math.round(monotonicMs - lease.sentAtMs);
+    this.lose(
+      isLapsed(lease, monotonicMs)
+        ? `ZooKeeper has not acknowledged anything that was sent in the last ${silentMs} ms, longer than the lease`
+        : 'the clock of this machine went further than its lease at once: the machine was suspended, or its clock was set',
+    );
   }
 
   /** Reads the node again after each event, so that renewals speak for it. */
@@ -199,19 +196,8 @@ export class HeldLock implements Lock, LeaseHolder, Validity {
   }
 }
 
-function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve!: () => void;
-  const promise = new Promise<void>((settle) => (resolve = settle));
+function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => (resolve = settle));
   return { promise, resolve };
-}
-
-function whyNot(state: State): string {
-  switch (state.kind) {
-    case 'held':
-      return 'its lease is over, by the clocks of this process';
-    case 'lost':
-      return state.why;
-    case 'released':
-      return 'it was released';
-  }
 }

@@ -36,6 +36,28 @@ export interface Lock extends AsyncDisposable {
   release(): Promise<void>;
 }
 
+/** Several locks that are held together, until the first of them is lost or released. */
+export interface LockSet extends AsyncDisposable {
+  /** In the order in which they were named. Each has its own fencing token. */
+  readonly locks: readonly Lock[];
+  /** Aborts with the reason of the first of them that is lost or released; as right at any instant as that of a lock. */
+  readonly signal: AbortSignal;
+  /** Whether this process holds all of them at this instant. No network. */
+  readonly held: boolean;
+  /**
+   * Lets the caller go on while all of them are held. No network.
+   * @throws {LockLostError} for the first that is not.
+   */
+  assertHeld(): void;
+  /**
+   * Gives all of them to the next in line, each as `Lock.release` does, whatever becomes of the others. Safe to repeat.
+   * At the end of `await using` the same happens, and nothing is thrown.
+   * @throws {LocksNotReleasedError} `ZK_LOCKS_NOT_RELEASED` when ZooKeeper has not acknowledged some of them within
+   * 10 s: it names them. Their release goes on in the background.
+   */
+  release(): Promise<void>;
+}
+
 /**
  * Which lock: its name (up to 200 characters, as names of znodes are), for a lock below `<rootPath>/locks`; or the
  * absolute path of a node of any tree, to meet neighbours that use Curator or kazoo there; but of no node that this
@@ -72,15 +94,6 @@ export interface LockView {
   readonly waiting: readonly LockContender[];
   /** How many wait altogether. */
   readonly waitingCount: number;
-}
-
-/** What hands out locks: an ensemble, or this process. */
-export interface LockSource {
-  /** @throws {LockBusyError} when it is not free within `waitMs`. The signal's reason. */
-  acquire(name: LockName, wait: LockWait): Promise<Lock>;
-  /** Undefined: not free now. */
-  tryAcquire(name: LockName): Promise<Lock | undefined>;
-  inspect(name: LockName): Promise<LockView>;
 }
 
 /** The longest path of a lock; ZooKeeper has no limit of its own but that of a request. */
@@ -126,14 +139,4 @@ export function checkWait({ waitMs, signal }: LockWait): void {
     throw new BadLockError(`"waitMs" must be a number of milliseconds from 0 to ${MAX_DELAY_MS}, received ${received(waitMs)}`);
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new BadLockError(`"signal" must be an AbortSignal, received ${received(signal)}`);
-}
-
-/** Holds the lock while `work` runs; what `work` returns or throws is handed on. */
-export async function withLock<T>(source: LockSource, name: LockName, work: (lock: Lock) => Promise<T> | T, wait: LockWait): Promise<T> {
-  const lock = await source.acquire(name, wait);
-  try {
-    return await work(lock);
-  } finally {
-    await lock.release();
-  }
 }

@@ -1,16 +1,8 @@
 import type { Clock } from '../../support/clock.js';
-import { LockBusyError, LockLostError } from './errors.js';
-import {
-  checkWait,
-  placeOf,
-  type Lock,
-  type LockContender,
-  type LockName,
-  type LockPlace,
-  type LockSource,
-  type LockView,
-  type LockWait,
-} from './lock.js';
+import { LockBusyError } from './errors.js';
+import { checkWait, placeOf, type LockContender, type LockName, type LockPlace, type LockView, type LockWait } from './lock.js';
+import { LockHandle } from './lock-handle.js';
+import type { LockSource } from './lock-source.js';
 
 /** One who holds a lock of this process, or waits for it. */
 interface Entry {
@@ -30,9 +22,9 @@ export class ProcessLocks implements LockSource {
     private readonly rootPath: string,
   ) {}
 
-  async acquire(name: LockName, wait: LockWait): Promise<Lock> {
+  async acquire(name: LockName, wait: LockWait): Promise<LockHandle> {
     checkWait(wait);
-    const { path, name: shown } = this.place(name);
+    const { path, name: shown } = this.placeOf(name);
     const { waitMs, signal } = wait;
     signal?.throwIfAborted();
     const startedMs = this.clock.monotonicMs();
@@ -68,17 +60,17 @@ export class ProcessLocks implements LockSource {
     });
   }
 
-  async tryAcquire(name: LockName): Promise<Lock | undefined> {
-    return this.lines.has(this.place(name).path) ? undefined : this.acquire(name, { waitMs: 0 });
+  async tryAcquire(name: LockName): Promise<LockHandle | undefined> {
+    return this.lines.has(this.placeOf(name).path) ? undefined : this.acquire(name, { waitMs: 0 });
   }
 
   async inspect(name: LockName): Promise<LockView> {
-    const line = this.lines.get(this.place(name).path) ?? [];
+    const line = this.lines.get(this.placeOf(name).path) ?? [];
     const [holder, ...waiting] = line.map(({ since }): LockContender => ({ address: this.address, session: '0x0', since }));
     return { holder: holder && { ...holder, token: line[0]?.token }, waiting: waiting.slice(0, 100), waitingCount: waiting.length };
   }
 
-  private place(name: LockName): LockPlace {
+  placeOf(name: LockName): LockPlace {
     return placeOf(name, this.rootPath);
   }
 
@@ -98,23 +90,18 @@ export class ProcessLocks implements LockSource {
   }
 }
 
-function lockOf(name: string, fencingToken: bigint, leave: () => void): Lock {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const release = async (): Promise<void> => {
-    if (signal.aborted) return;
-    controller.abort(new LockLostError(name, 'it was released'));
-    leave();
-  };
-  return {
+function lockOf(name: string, fencingToken: bigint, leave: () => void): LockHandle {
+  let isReleased = false;
+  return new LockHandle({
     name,
-    signal,
     fencingToken,
-    get held() {
-      return !signal.aborted;
+    isValid: () => !isReleased,
+    onInvalid: () => () => undefined,
+    whyNot: () => 'it was released',
+    release: async () => {
+      if (!isReleased) leave();
+      isReleased = true;
+      return 'released';
     },
-    assertHeld: () => signal.throwIfAborted(),
-    release,
-    [Symbol.asyncDispose]: release,
-  };
+  });
 }

@@ -3,7 +3,7 @@
 // an election (here: test/integration/mastership/heal-replies.spec.ts); and CURATOR-337, a release of a lock that was
 // never acquired: only who has acquired it has anything to call `release` on.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { withLock } from '../../../../src/zookeeper/recipes/locks/lock.js';
+import { withLock } from '../../../../src/zookeeper/recipes/locks/lock-source.js';
 import { startAdmin, type Admin } from '../../../support/admin.js';
 import { eventually, failureOf, within } from '../../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../../support/zookeeper.js';
@@ -131,15 +131,13 @@ it.concurrent('CURATOR-41: what the work throws is not hidden by a release that 
   await using a = await linked('a:1');
   const failure = await failureOf(
     withLock(
-      a.locks,
-      'hidden',
+      () => a.locks.acquire('hidden', {}),
       () => {
         a.link.refuse();
         a.link.resetAll();
         setImmediate(() => a.link.pass());
         throw new Error('the first one');
       },
-      {},
     ),
   );
   expect(failure).toMatchObject({ message: 'the first one' });

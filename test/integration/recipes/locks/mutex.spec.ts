@@ -48,7 +48,7 @@ it.concurrent(
     expect(await b.locks.tryAcquire('order')).toBeUndefined();
     await inLine('order', 4);
     expect(got).toEqual([]);
-    let previous = first;
+    let previous: Lock = first;
     for (const next of waiting) {
       await previous.release();
       expect([previous.held, previous.signal.aborted]).toEqual([false, true]);

@@ -1,35 +1,75 @@
-import { expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { HeldLock } from '../../../../src/zookeeper/recipes/locks/held-lock.js';
+import { LockHandle } from '../../../../src/zookeeper/recipes/locks/lock-handle.js';
 import type { LeaseKeeper } from '../../../../src/zookeeper/session/lease.js';
 import { believable, type Lease } from '../../../../src/zookeeper/session/lease.js';
 import type { Session } from '../../../../src/zookeeper/session/session.js';
 import { HandClock } from '../../mastership/hand-clock.js';
 
-it('stays lost when a renewal is acknowledged in the moment after its lease, before any timer has run', () => {
-  const clock = new HandClock();
-  const leaseFromNow = (): Lease => ({ sentAtMs: clock.monotonicMs(), sentWallMs: clock.wallMs(), lengthMs: 1_000 });
+let clock: HandClock;
+let hold: HeldLock;
+let lock: LockHandle;
+let told: number;
+let released: number;
+
+const leaseFromNow = (): Lease => ({ sentAtMs: clock.monotonicMs(), sentWallMs: clock.wallMs(), lengthMs: 1_000 });
+
+beforeEach(() => {
+  clock = new HandClock();
   const keeper = {
     hold: () => () => undefined,
     next: () => 1,
+    renewNow: () => undefined,
     isBelievable: (lease: Lease) => believable(lease, clock.monotonicMs(), clock.wallMs()),
   } as unknown as LeaseKeeper;
   const session = { ended: new AbortController().signal, get: () => new Promise(() => undefined), unwatch: () => undefined };
   const place = { name: 'a', path: '/a', root: undefined };
-  const won = { place, path: '/a/b', fencingToken: 1n, lease: leaseFromNow(), giveUp: () => Promise.resolve() };
-  const lock = new HeldLock(won, keeper, session as unknown as Session, {
-    clock,
-    observer: { observe: () => undefined },
-    sightings: {} as never,
-    address: 'a:1',
-  });
-  let told = 0;
+  released = 0;
+  const giveUp = async (): Promise<void> => void (released += 1);
+  const won = { place, path: '/a/b', fencingToken: 1n, lease: leaseFromNow(), giveUp };
+  const parts = { clock, observer: { observe: () => undefined }, sightings: {} as never, address: 'a:1' };
+  hold = new HeldLock(won, keeper, session as unknown as Session, parts);
+  lock = new LockHandle(hold);
+  told = 0;
   lock.signal.addEventListener('abort', () => (told += 1));
+});
+
+it('stays lost when a renewal is acknowledged in the moment after its lease, before any timer has run', () => {
   clock.pass(900);
-  lock.renewed(leaseFromNow());
+  hold.renewed(leaseFromNow());
   clock.stall(999);
   expect(lock.held).toBe(true);
   clock.stall(1);
   expect(lock.held).toBe(false);
-  lock.renewed(leaseFromNow());
+  hold.renewed(leaseFromNow());
   expect([lock.held, told]).toEqual([false, 1]);
+});
+
+it.each([
+  ['held', () => lock.held],
+  ['its signal', () => !lock.signal.aborted],
+  ['assertHeld', () => lock.assertHeld()],
+])('is lost for good once "no" was heard from the wall clock alone, by %s: held and signal agree ever after', (_, ask) => {
+  clock.setWall(1_000);
+  try {
+    expect(ask()).toBe(false);
+  } catch (thrown) {
+    expect(thrown).toMatchObject({ code: 'ZK_LOCK_LOST', why: expect.stringContaining('suspended') as string });
+  }
+  clock.pass(1);
+  hold.renewed(leaseFromNow());
+  expect([lock.held, lock.signal.aborted, told]).toEqual([false, true, 1]);
+});
+
+it('goes on when the wall clock was set and nobody has asked before ZooKeeper has answered', () => {
+  clock.setWall(5_000);
+  clock.pass(1);
+  hold.renewed(leaseFromNow());
+  expect([lock.held, lock.signal.aborted, told]).toEqual([true, false, 0]);
+});
+
+it('is given up once, however often its handle is released', async () => {
+  await Promise.all([lock.release(), lock.release()]);
+  await lock.release();
+  expect([released, lock.held, told]).toEqual([1, false, 1]);
 });

@@ -1,0 +1,62 @@
+import { RunSignal, type Validity } from '../../support/run-signal.js';
+import { LockLostError } from './errors.js';
+import type { Lock } from './lock.js';
+
+/** What became of a release: `'pending'`: ZooKeeper has not acknowledged it yet, and it goes on in the background. */
+export type Released = 'released' | 'pending';
+
+/** One hold of a lock, from the win to its end, whoever keeps it: judged when asked. */
+export interface Hold extends Validity {
+  readonly name: string;
+  readonly fencingToken: bigint;
+  /** Why it is not valid, as a clause. */
+  whyNot(): string;
+  /** Not valid any more from the call on. Safe to repeat; never rejects. */
+  release(): Promise<Released>;
+}
+
+/** Why a handle does not hold the lock that it has released. */
+const RELEASED = 'it was released';
+
+/** A hold as whoever acquired it has it. Released once; afterwards it does not hold, whatever becomes of the hold. */
+export class LockHandle implements Lock {
+  readonly name: string;
+  readonly fencingToken: bigint;
+  readonly signal: AbortSignal;
+  private readonly runSignal: RunSignal;
+  private done: Promise<Released> | undefined;
+
+  constructor(private readonly hold: Hold) {
+    this.name = hold.name;
+    this.fencingToken = hold.fencingToken;
+    const validity: Validity = { isValid: () => this.held, onInvalid: (listener) => hold.onInvalid(listener) };
+    this.runSignal = new RunSignal(validity, (why) => new LockLostError(this.name, why));
+    this.signal = this.runSignal.signal;
+  }
+
+  get held(): boolean {
+    return this.done === undefined && this.hold.isValid();
+  }
+
+  assertHeld(): void {
+    if (!this.held) throw new LockLostError(this.name, this.done === undefined ? this.hold.whyNot() : RELEASED);
+  }
+
+  async release(): Promise<void> {
+    await this.giveBack();
+  }
+
+  /** As `release`, and says what became of it. */
+  giveBack(): Promise<Released> {
+    if (this.done === undefined) {
+      this.done = this.hold.release();
+      this.runSignal.abort(new LockLostError(this.name, RELEASED));
+      this.runSignal.release();
+    }
+    return this.done;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+}
