@@ -1,6 +1,6 @@
-// What a claim costs: the store's write of a job's record with the checks of a real tenure, beside the same transaction (check, check,
-// setData, as many bytes) without this library's layers on the same connection, and by node-zookeeper-client on a connection of its own.
-// One after the other in turn, on one server. argv: rounds.
+// What a claim costs: the store's write of a job's record with the checks of a real tenure, beside the same transaction
+// (check, check, setData, as many bytes) without this library's layers on the same connection, and by
+// node-zookeeper-client on a connection of its own. One after the other in turn, on one server. argv: rounds.
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { built, changed, figures, isMaster, ms, replica, table, withServer } from './support/library.mjs';
@@ -27,7 +27,10 @@ const EMPTY_RECORD = {
   alarmedMs: undefined,
 };
 
-/** Claims one tick after the other, as the loop does: the new record has the tick in `running`, and the cursor moved on to it. */
+/**
+ * Claims one tick after the other, as the loop does: the new record has the tick in `running`, and
+ * the cursor moved on to it.
+ */
 class Claims {
   view;
   #tickMs = Date.now();

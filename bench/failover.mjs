@@ -1,5 +1,5 @@
-// Graceful failover: from the moment the master begins to resign to the next replica's elected hook. Three processes of this library
-// and three of kazoo's Election (python3-kazoo) on the same server, round by round in turn.
+// Graceful failover: from the moment the master begins to resign to the next replica's elected hook. Three processes of
+// this library and three of kazoo's Election (python3-kazoo) on the same server, round by round in turn.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -1,5 +1,6 @@
-// What the gate costs where nothing runs: isMaster() and the scheduled call of a @MasterOnly method on a standby, beside a bare call and
-// beside a map look-up with a deadline compare written out by hand. A real standby of a real election.
+// What the gate costs where nothing runs: isMaster() and the scheduled call of a @MasterOnly method on a
+// standby, beside a bare call and beside a map look-up with a deadline compare written out by hand. A real
+// standby of a real election.
 import { createRequire } from 'node:module';
 import { built, changed, figures, isMaster, millisecondsBetween, replica, table, withServer } from './support/library.mjs';
 
@@ -58,7 +59,8 @@ await withServer(async (server) => {
   const elections = app.get(MasterElection);
   const jobs = app.get(Jobs);
   while (elections.mastership().kind !== 'standby') await new Promise((resolve) => setTimeout(resolve, 20));
-  // The prototype's method is what the schedule calls; the instance's own is the direct call, which throws on a standby.
+  // The prototype's method is what the schedule calls; the instance's own is the direct call,
+  // which throws on a standby.
   const scheduled = Jobs.prototype.tick.bind(jobs);
 
   const subjects = {

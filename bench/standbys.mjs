@@ -1,5 +1,5 @@
-// Failover among many standbys: 3 sessions beside 1 000 (in a few processes), on one server. Time from the resignation to the next
-// elected hook, and the write transactions that it cost (the server's zxid, read before and after).
+// Failover among many standbys: 3 sessions beside 1 000 (in a few processes), on one server. Time from the resignation
+// to the next elected hook, and the write transactions that it cost (the server's zxid, read before and after).
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -1,6 +1,7 @@
-// The ZooKeeper inside Node beside a real server, each a process of its own, asked by node-zookeeper-client: operations per second with 1 000 in
-// flight, and the median of one after the other. In turn, three rounds each; the best counts. Then what each takes of memory: at its start, with
-// 1 000 sessions, and with 100 000 nodes of 100 bytes besides. argv: operations of a round.
+// The ZooKeeper inside Node beside a real server, each a process of its own, asked by node-zookeeper-client:
+// operations per second with 1 000 in flight, and the median of one after the other. In turn, three rounds each; the
+// best counts. Then what each takes of memory: at its start, with 1 000 sessions, and with 100 000 nodes of 100 bytes
+// besides. argv: operations of a round.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,5 +1,5 @@
-// 1 000 per-second jobs on one master, each tick claimed in ZooKeeper, beside the same 1 000 @Cron jobs without this library: CPU of the
-// process, ticks that did not run, and what it costs the server. argv: jobs, seconds.
+// 1 000 per-second jobs on one master, each tick claimed in ZooKeeper, beside the same 1 000 @Cron jobs without this
+// library: CPU of the process, ticks that did not run, and what it costs the server. argv: jobs, seconds.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
-// What a run costs the servers' disks: the bytes of its two writes (claim, end with verdict) in the transaction log of one server, for a job that succeeds, one that
-// fails each time in the same way, and one that fails each time in another way. Measured once the job's log of verdicts is full. argv: runs.
+// What a run costs the servers' disks: the bytes of its two writes (claim, end with verdict) in the transaction log of
+// one server, for a job that succeeds, one that fails each time in the same way, and one that fails each time in
+// another way. Measured once the job's log of verdicts is full. argv: runs.
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
-// What the library weighs: what it adds to an installation, to the start of an application and to its memory. Packs the project as npm would
-// publish it (or takes the tarball given as argument), installs it into fresh applications of Nest, and starts each with one @Cron job,
-// in turns, without ZooKeeper. Needs `npm run build`, and a registry or npm's cache.
+// What the library weighs: what it adds to an installation, to the start of an application and to its memory.
+// Packs the project as npm would publish it (or takes the tarball given as argument), installs it into fresh
+// applications of Nest, and starts each with one @Cron job, in turns, without ZooKeeper. Needs `npm run build`,
+// and a registry or npm's cache.
 import { spawnSync } from 'node:child_process';
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -9,7 +9,8 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const STAMP = join(ROOT, 'node_modules', '.cache', 'cluster-cron', 'build');
 
 /**
- * Builds `dist` when it is not what the present sources give. Several commands at once wait for the first, and none builds again.
+ * Builds `dist` when it is not what the present sources give. Several commands at once wait for the
+ * first, and none builds again.
  *
  * @param {(message: string) => void} [tell] told about the build, when there is one
  * @returns {Promise<void>}

@@ -9,9 +9,9 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const STAMP = join(ROOT, 'node_modules', '.installed-from');
 
 /**
- * Installs the npm packages of the lock file, the ones for development too, also under NODE_ENV=production. Complete only when
- * `node_modules` says that it was installed from this very lock file; so a command started while another one installs waits for it
- * instead of using half of it.
+ * Installs the npm packages of the lock file, the ones for development too, also under NODE_ENV=production. Complete
+ * only when `node_modules` says that it was installed from this very lock file; so a command started while another one
+ * installs waits for it instead of using half of it.
  *
  * @returns {Promise<void>}
  */

@@ -1,4 +1,5 @@
-// `npm test`, from a bare clone: installs what is missing, builds, runs all tests (`--quick`: those that need nothing but Node). The last line is the runner's own count.
+// `npm test`, from a bare clone: installs what is missing, builds, runs all tests (`--quick`: those that need nothing
+// but Node). The last line is the runner's own count.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -24,8 +25,8 @@ const QUICK = [
 ];
 
 /**
- * kazoo takes part in elections, Curator in the test of the ZooKeeper inside Node, and a JDK compiles that test; `ip` makes networks that can be
- * cut; openssl makes certificates.
+ * kazoo takes part in elections, Curator in the test of the ZooKeeper inside Node, and a JDK compiles that test; `ip`
+ * makes networks that can be cut; openssl makes certificates.
  */
 const PACKAGES = ['python3-kazoo', 'libcurator-recipes-java', 'default-jdk-headless', 'iproute2', 'openssl'];
 const PROGRAMS = ['javac', 'ip', 'openssl'];
@@ -109,8 +110,9 @@ async function guardiansGone(directory) {
 }
 
 /**
- * @param {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, success: boolean,
- *   testResults: Array<{ status: string, assertionResults: unknown[], name: string }> }} results vitest's JSON report
+ * @param {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number,
+ *   success: boolean, testResults: Array<{ status: string, assertionResults: unknown[], name: string }>,
+ * }} results vitest's JSON report
  */
 function count(results) {
   // A file that does not even load has no tests that could fail.

@@ -1,16 +1,22 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ensureBuilt } from '../scripts/build.mjs';
-import { ParsedFile, RULES, tarballProblems } from './support/architecture.js';
+import { ParsedFile, RULES, tarballProblems, type SourceText } from './support/architecture.js';
+import { MAX_COMMENT_COLUMNS, wideComments } from './support/comment-width.js';
 import { importCycles } from './support/import-cycles.js';
 import { ROOT } from './support/process.js';
 
-const files = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-  .map((entry) => join(entry.parentPath, entry.name))
-  .map((path) => new ParsedFile({ path: relative(ROOT, path), text: readFileSync(path, 'utf8') }));
+/** The source files below a folder. */
+function sourcesOf(folder: string, name: RegExp): SourceText[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && name.test(entry.name) && !entry.parentPath.split(sep).includes('node_modules'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path: relative(ROOT, path), text: readFileSync(path, 'utf8') }));
+}
+
+const files = sourcesOf('src', /\.ts$/).map((source) => new ParsedFile(source));
 
 /** For each rule: what it must find in a file at that path, and what it must leave alone. */
 const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly allowed: Sample[] }> = {
@@ -234,6 +240,37 @@ describe('import cycles', () => {
   it('are not where two ways lead to one file', () => {
     const both = "import { b } from './b.js'; import { c } from './c.js';";
     expect(importCycles(parsed({ 'src/a.ts': both, 'src/b.ts': "import { d } from './c.js';", 'src/c.ts': 'export {};' }))).toEqual([]);
+  });
+});
+
+describe('comments', () => {
+  const longest = 'x'.repeat(MAX_COMMENT_COLUMNS - '  // '.length);
+
+  it('have at most 120 columns, wherever there is code', () => {
+    const places = ['src', 'test', 'scripts', 'bench', 'examples'];
+    const sources = places.map((place) => sourcesOf(place, /\.[cm]?[jt]s$/));
+    for (const found of sources) expect(found.length).toBeGreaterThan(5);
+    expect(sources.flat().flatMap(wideComments)).toEqual([]);
+  });
+
+  it.each([
+    ['a line', `f();\n  // ${longest}x\n`],
+    ['the last line of a file', `f();\n  // ${longest}x`],
+    ['a line before a brace', `function f() {\n  // ${longest}x\n}`],
+    ['one of a block', `f();\n  /** ${longest}\n */\nconst x = 1;`],
+    ['an inner line of a block', `/**\n * short\n  * ${longest}xx\n */\nconst x = 1;`],
+    ['one in a class', `class A {\n  // ${longest}x\n  b = 1;\n}`],
+  ])('that are longer are found: %s', (_, text) => {
+    expect(wideComments({ path: 'test/a.ts', text })).toHaveLength(1);
+  });
+
+  it.each([
+    ['of the greatest length', `f();\n  // ${longest}\n`],
+    ['behind code', `f(); // ${longest}\n`],
+    ['in a text', `const text = \`\n// ${longest}x\n\`;`],
+    ['before code on one line', `/* short */ f('${longest}');`],
+  ])('are left alone: %s', (_, text) => {
+    expect(wideComments({ path: 'test/a.ts', text })).toEqual([]);
   });
 });
 

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The kinds of tests, and how long a test or hook of each may take: against hangs only, never part of what a test shows. */
+/**
+ * The kinds of tests, and how long a test or hook of each may take: against hangs only, never
+ * part of what a test shows.
+ */
 const KINDS = {
   unit: { include: ['test/unit/**/*.spec.ts', 'test/*.spec.ts', 'test/support/**/*.spec.ts'], testTimeout: 600_000 },
   race: { include: ['test/race/**/*.spec.ts'], testTimeout: 600_000 },
@@ -14,7 +17,9 @@ const KINDS = {
   types: { include: ['test/types/**/*.spec.ts'], testTimeout: 600_000 },
 };
 
-/** Files that take long come first, so that none is left over at the end: those that wait, then those that calculate. */
+/**
+ * Files that take long come first, so that none is left over at the end: those that wait, then those that calculate.
+ */
 const FIRST = ['test/e2e/package.spec.ts', 'test/e2e/', 'test/integration/mastership/', 'test/integration/', 'test/unit/jobs/'];
 
 class LongestFirst extends BaseSequencer {

@@ -1,6 +1,6 @@
-// One replica of the failover benches, driven by lines on stdin: "resign". Tells on stdout when it became master and when it began to
-// resign, by the machine's monotonic clock (shared by all processes), in nanoseconds. argv: connectString, address, sessions in this
-// process, session timeout in ms.
+// One replica of the failover benches, driven by lines on stdin: "resign". Tells on stdout when it became master and
+// when it began to resign, by the machine's monotonic clock (shared by all processes), in nanoseconds. argv:
+// connectString, address, sessions in this process, session timeout in ms.
 import { createInterface } from 'node:readline';
 import { replica } from './library.mjs';
 

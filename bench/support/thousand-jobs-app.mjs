@@ -1,5 +1,6 @@
-// A Nest application with many per-second jobs that do nothing, of this library or of @nestjs/schedule alone. argv: 'clustered' or 'plain',
-// how many, how many seconds are measured, connectString. Tells on stdout, as JSON: `{ ready }` when the jobs run, then what was measured.
+// A Nest application with many per-second jobs that do nothing, of this library or of @nestjs/schedule alone. argv:
+// 'clustered' or 'plain', how many, how many seconds are measured, connectString. Tells on stdout, as JSON: `{ ready }`
+// when the jobs run, then what was measured.
 import { createRequire } from 'node:module';
 import { setTimeout as wait } from 'node:timers/promises';
 import { built } from './library.mjs';

@@ -12,10 +12,11 @@ interface State {
 }
 
 /**
- * The distributed backup task. Every server registers for it by being a replica of this service; the master does the work; when it dies, a standby goes
- * on from `lastCommit`.
+ * The distributed backup task. Every server registers for it by being a replica of this service; the master does the
+ * work; when it dies, a standby goes on from `lastCommit`.
  *
- * Nothing is to be done about a run that was cut short: the next tick, at most a second later, goes on at the checkpoint.
+ * Nothing is to be done about a run that was cut short: the next tick, at most a second later,
+ * goes on at the checkpoint.
  */
 @Injectable()
 export class BackupJob {
@@ -33,7 +34,8 @@ export class BackupJob {
       const reached = await backup.step(lastCommit);
       if (reached === lastCommit) return;
       lastCommit = reached;
-      // First the bytes, then the word that they are there. ZooKeeper refuses the word of a master that has been deposed.
+      // First the bytes, then the word that they are there. ZooKeeper refuses the word of a
+      // master that has been deposed.
       await run.checkpoint.set({ lastCommit } satisfies State);
       run.progress(await backup.fraction(lastCommit), `lastCommit ${lastCommit}`);
     }

@@ -13,10 +13,11 @@ export interface BackupFiles {
 /**
  * Copies a log in steps, each of which may be done again.
  *
- * A commit is named by the position at which its line ends in the log, as in a write-ahead log, so `lastCommit` is all that there is to remember. A step
- * writes at positions of the copy, it does not append: whoever comes after a dead replica begins at the stored `lastCommit` and
- * writes once more what that one had written beyond it, the same bytes to the same place. Even a replica that was frozen between its last check and its
- * write does no harm when it wakes up. For the same reason nothing is ever cut off: cutting is what a late riser could do damage with.
+ * A commit is named by the position at which its line ends in the log, as in a write-ahead log, so `lastCommit` is all
+ * that there is to remember. A step writes at positions of the copy, it does not append: whoever comes after a dead
+ * replica begins at the stored `lastCommit` and writes once more what that one had written beyond it, the same bytes to
+ * the same place. Even a replica that was frozen between its last check and its write does no harm when it wakes up.
+ * For the same reason nothing is ever cut off: cutting is what a late riser could do damage with.
  */
 export class Backup implements AsyncDisposable {
   private constructor(
@@ -42,7 +43,10 @@ export class Backup implements AsyncDisposable {
       throw new Error(`The copy has ${size} bytes, but ${lastCommit} are known to be copied. Somebody has cut or replaced it.`);
   }
 
-  /** Copies the next lines, and answers the position that is then safely on the disk; the same one when there are no more whole lines. */
+  /**
+   * Copies the next lines, and answers the position that is then safely on the disk; the same one when there
+   * are no more whole lines.
+   */
   async step(lastCommit: number): Promise<number> {
     const buffer = Buffer.alloc(this.stepBytes);
     const { bytesRead } = await this.source.read(buffer, 0, buffer.length, lastCommit);

@@ -1,5 +1,5 @@
-// One server of the backup task. Environment: ZOOKEEPER_CONNECT, SERVER_ADDRESS (host:port), BACKUP_SOURCE, BACKUP_COPY; BACKUP_STEP_BYTES
-// (default 65536), ZOOKEEPER_SESSION_TIMEOUT_MS (default 10000).
+// One server of the backup task. Environment: ZOOKEEPER_CONNECT, SERVER_ADDRESS (host:port), BACKUP_SOURCE,
+// BACKUP_COPY; BACKUP_STEP_BYTES (default 65536), ZOOKEEPER_SESSION_TIMEOUT_MS (default 10000).
 import 'reflect-metadata';
 import { ConsoleLogger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

@@ -3,8 +3,8 @@ import { ClusterJobs, type JobStatus, type SilenceAlarm } from 'nestjs-cluster-c
 import { Subscription } from 'rxjs';
 
 /**
- * Watches all tasks of the service, on every server: logs how far they are, and raises the alarm when one has not succeeded for longer than its
- * `maxSilenceMs`, also when no master is left.
+ * Watches all tasks of the service, on every server: logs how far they are, and raises the alarm when one has not
+ * succeeded for longer than its `maxSilenceMs`, also when no master is left.
  */
 @Injectable()
 export class Monitor implements OnModuleInit, OnModuleDestroy {

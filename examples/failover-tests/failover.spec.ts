@@ -58,7 +58,8 @@ async function sessionOfMaster() {
 
 beforeAll(async () => {
   zookeeper = await startTestZookeeper();
-  // The first master of an empty ZooKeeper waits 5.6 s for whoever may have been master before: once, not in every test.
+  // The first master of an empty ZooKeeper waits 5.6 s for whoever may have been master before:
+  // once, not in every test.
   const first = await startReplica('10.0.0.1:9090');
   await until(() => isMaster(first));
   await stopReplicas();

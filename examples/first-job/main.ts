@@ -1,4 +1,5 @@
-// A service with one job, without ZooKeeper: this process is master of everything. See README.md for the two lines that change that.
+// A service with one job, without ZooKeeper: this process is master of everything. See README.md for the
+// two lines that change that.
 import 'reflect-metadata';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

@@ -18,10 +18,12 @@ export class StaleMasterError extends Error {
 }
 
 /**
- * The invoices, in an SQLite file that all replicas share; it stands where a service has its Postgres or MySQL, and the statements would be the same there.
+ * The invoices, in an SQLite file that all replicas share; it stands where a service has its Postgres or MySQL, and the
+ * statements would be the same there.
  *
- * Two things make a write harmless that comes twice, or too late. The primary key: an invoice of a customer for a period is there once, whoever writes it. And the
- * fence: one row that holds the highest fencing token seen; each transaction raises it to its own token first, and goes no further where it is higher already.
+ * Two things make a write harmless that comes twice, or too late. The primary key: an invoice of a customer for a
+ * period is there once, whoever writes it. And the fence: one row that holds the highest fencing token seen; each
+ * transaction raises it to its own token first, and goes no further where it is higher already.
  */
 @Injectable()
 export class Invoices implements OnModuleDestroy {

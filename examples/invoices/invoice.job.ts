@@ -14,10 +14,11 @@ interface Position {
 }
 
 /**
- * Writes the invoices of each period: every customer gets one for every period, also for those that fell due while no replica lived.
+ * Writes the invoices of each period: every customer gets one for every period, also for those that fell
+ * due while no replica lived.
  *
- * `misfire: 'run-all'`: each tick is a period of its own, so none may be left out. `onInterrupted`: a run that was cut short is started again for the same tick, on
- * whichever replica is master then, and goes on at the checkpoint.
+ * `misfire: 'run-all'`: each tick is a period of its own, so none may be left out. `onInterrupted`: a run that was cut
+ * short is started again for the same tick, on whichever replica is master then, and goes on at the checkpoint.
  */
 @Injectable()
 export class InvoiceJob {

@@ -1,5 +1,5 @@
-// One replica. Environment: ZOOKEEPER_CONNECT, SERVICE_ADDRESS (host:port of this replica), INVOICES_FILE (shared by all replicas),
-// ZOOKEEPER_SESSION_TIMEOUT_MS (default 10000).
+// One replica. Environment: ZOOKEEPER_CONNECT, SERVICE_ADDRESS (host:port of this replica), INVOICES_FILE (shared by
+// all replicas), ZOOKEEPER_SESSION_TIMEOUT_MS (default 10000).
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

@@ -1,4 +1,5 @@
-// One replica. Environment: ZOOKEEPER_CONNECT, SERVICE_ADDRESS (host:port of this replica), LISTEN_PORT (the same for all).
+// One replica. Environment: ZOOKEEPER_CONNECT, SERVICE_ADDRESS (host:port of this replica),
+// LISTEN_PORT (the same for all).
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

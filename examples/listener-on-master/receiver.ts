@@ -4,8 +4,8 @@ import { Injectable } from '@nestjs/common';
 import { OnMasterElected, OnMasterLost } from 'nestjs-cluster-cron';
 
 /**
- * Receives messages over TCP, on the master alone: two receivers would each get half of them. It is no job, since it has no schedule: it lives for as long as this
- * replica is master.
+ * Receives messages over TCP, on the master alone: two receivers would each get half of them. It is no job, since it
+ * has no schedule: it lives for as long as this replica is master.
  */
 @Injectable()
 export class Receiver {
@@ -13,8 +13,8 @@ export class Receiver {
   private readonly name = process.env['SERVICE_ADDRESS'] ?? 'this replica';
 
   /**
-   * Until this promise settles it counts as work in progress, which a shutdown waits for. The signal aborts when the mastership is over, in doubt, or about
-   * to be given up: so nobody listens any more when the next master begins.
+   * Until this promise settles it counts as work in progress, which a shutdown waits for. The signal aborts when the
+   * mastership is over, in doubt, or about to be given up: so nobody listens any more when the next master begins.
    */
   @OnMasterElected()
   async receive(signal: AbortSignal): Promise<void> {

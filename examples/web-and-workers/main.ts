@@ -1,4 +1,5 @@
-// One process. Environment: ROLE (web or worker), PORT, ZOOKEEPER_CONNECT, SERVICE_ADDRESS (host:port of this process), ADMIN_TOKEN.
+// One process. Environment: ROLE (web or worker), PORT, ZOOKEEPER_CONNECT, SERVICE_ADDRESS (host:port of
+// this process), ADMIN_TOKEN.
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module';

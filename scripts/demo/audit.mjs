@@ -82,7 +82,8 @@ export class Audit {
   }
 
   /**
-   * What became of the ticks between the two instants: how many of each outcome, and the ticks that have no verdict, or more than one.
+   * What became of the ticks between the two instants: how many of each outcome, and the ticks that have no
+   * verdict, or more than one.
    *
    * @param {Record<string, import('./replica.mjs').Verdict[]>} verdicts of each job
    * @param {number} fromMs

@@ -26,8 +26,8 @@ export class Cluster {
   }
 
   /**
-   * Starts three servers, or one inside Node (`DEMO_ZOOKEEPER=embedded`), or uses those that ZOOKEEPER_CONNECT names, below a node that is
-   * removed at the end.
+   * Starts three servers, or one inside Node (`DEMO_ZOOKEEPER=embedded`), or uses those that ZOOKEEPER_CONNECT names,
+   * below a node that is removed at the end.
    */
   async startEnsemble() {
     const given = process.env.ZOOKEEPER_CONNECT;

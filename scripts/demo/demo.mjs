@@ -14,7 +14,10 @@ const JOB_PERIODS_MS = { interest: 1_000, statements: 5_000 };
 /** How long to watch before, between and after the failovers. */
 const WATCH_MS = 8_000;
 
-/** The longest that the demo accepts. After a SIGKILL: session timeout + lease + 1.5 ticks of the servers + 2 s (docs/safety.md), and room for a slow machine. */
+/**
+ * The longest that the demo accepts. After a SIGKILL: session timeout + lease + 1.5 ticks of the servers + 2 s
+ * (docs/safety.md), and room for a slow machine.
+ */
 const BOUNDS_MS = {
   kill: (SESSION_TIMEOUT_MS * (4 / 3) + 1.5 * 2_000 + 2_000 + 5_000) * patience(),
   term: 5_000 * patience(),
@@ -110,7 +113,8 @@ async function collectVerdicts() {
 }
 
 /**
- * Ends the master in the middle of a run, and measures how long it takes until the next replica is master and runs a job.
+ * Ends the master in the middle of a run, and measures how long it takes until the next replica
+ * is master and runs a job.
  *
  * @param {'SIGKILL' | 'SIGTERM'} signal
  * @param {number} withinMs

@@ -16,8 +16,8 @@ const SHOWN = 20;
  *
  * @param {{ write(text: string): void }} out
  * @param {import('./audit.mjs').Audit} audit
- * @param {{ killed: Failover, drained: Failover, exits: Array<{ replica: string, exit: Failover['exit'] }>, fromMs: number, toMs: number,
- *   verdicts: Record<string, import('./replica.mjs').Verdict[]> }} seen
+ * @param {{ killed: Failover, drained: Failover, exits: Array<{ replica: string, exit: Failover['exit'] }>,
+ *   fromMs: number, toMs: number, verdicts: Record<string, import('./replica.mjs').Verdict[]> }} seen
  * @param {{ kill: number, term: number }} boundsMs
  * @returns {number} the exit code: 1 when something is not as promised
  */
@@ -62,7 +62,13 @@ export function report(out, audit, { killed, drained, exits, fromMs, toMs, verdi
   return checks.every(([good]) => good) ? 0 : 1;
 }
 
-/** Before the signal nobody else may have been master. @param {number} low @param {number} value @param {number} high */
+/**
+ * Before the signal nobody else may have been master.
+ *
+ * @param {number} low
+ * @param {number} value
+ * @param {number} high
+ */
 function isBetween(low, value, high) {
   return low <= value && value <= high;
 }

@@ -37,7 +37,11 @@ export class Screen {
     else this.out.write(`${line}\n`);
   }
 
-  /** What happens so often that only a log wants to have it; a terminal shows it in the picture. @param {string} message */
+  /**
+   * What happens so often that only a log wants to have it; a terminal shows it in the picture.
+   *
+   * @param {string} message
+   */
   note(message) {
     if (!this.isTerminal) this.tell(message);
   }

@@ -10,7 +10,8 @@ let pipe;
 let lastId = 0;
 
 /**
- * Hands something to the guardian, which ends or undoes it should this process end, by whatever cause, before it is released.
+ * Hands something to the guardian, which ends or undoes it should this process end, by whatever
+ * cause, before it is released.
  *
  * @param {{ pid: number, started: string | undefined } | { directory: string } | { command: readonly string[] }} what
  * @returns {() => void} release: from now on it is nobody's
@@ -32,7 +33,8 @@ function startGuardian() {
     env: { PATH: process.env.PATH },
   });
   child.unref();
-  // Whoever wants to wait until all is cleaned up names a directory, in which each guardian has a file as long as it is at work.
+  // Whoever wants to wait until all is cleaned up names a directory, in which each guardian has a file
+  // as long as it is at work.
   const directory = process.env.CLUSTER_CRON_GUARDIANS;
   if (directory !== undefined && child.pid !== undefined) {
     const file = join(directory, String(child.pid));
@@ -46,8 +48,8 @@ function startGuardian() {
 }
 
 /**
- * Starts a program that ends with this process, even when this one is killed. It leads its own process group: Ctrl-C reaches
- * this process only, which decides about its children.
+ * Starts a program that ends with this process, even when this one is killed. It leads its own process group: Ctrl-C
+ * reaches this process only, which decides about its children.
  *
  * @param {string} command
  * @param {readonly string[]} args

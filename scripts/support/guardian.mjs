@@ -1,5 +1,6 @@
-// A process of its own that cleans up after its parent, however the parent ends: it reads from a pipe what the parent holds
-// (processes, directories, commands that undo something) and, at the end of the pipe, ends or undoes all that is still held.
+// A process of its own that cleans up after its parent, however the parent ends: it reads from a pipe what the
+// parent holds (processes, directories, commands that undo something) and, at the end of the pipe, ends or
+// undoes all that is still held.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';

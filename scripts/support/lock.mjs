@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * Runs `work` while no other process on this machine runs work under the same name. The lock is a listening socket, which the
- * kernel frees with its process, so a killed holder leaves no stale lock behind.
+ * Runs `work` while no other process on this machine runs work under the same name. The lock is a listening socket,
+ * which the kernel frees with its process, so a killed holder leaves no stale lock behind.
  *
  * @template T
  * @param {string} name
@@ -17,7 +17,8 @@ import { setTimeout as wait } from 'node:timers/promises';
  */
 export async function withLock(name, onWait, work) {
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 32);
-  // Linux has socket names that are not files (unix(7), "abstract"); elsewhere a file, taken out when nobody answers on it.
+  // Linux has socket names that are not files (unix(7), "abstract"); elsewhere a file, taken out
+  // when nobody answers on it.
   const abstract = process.platform === 'linux';
   const path = abstract ? `\0cluster-cron-${hash}` : join(tmpdir(), `cluster-cron-${hash}.lock`);
   let waited = false;

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { removeAtEnd } from './guard.mjs';
 import { startOfProcess } from './process-start.mjs';
 
-// Below the range from which Linux takes the ports of outgoing connections (32768 and up, ip(7)): a stopped server finds its port
-// free when it comes back, and nobody can connect to himself by trying the port of a server that is down.
+// Below the range from which Linux takes the ports of outgoing connections (32768 and up, ip(7)): a
+// stopped server finds its port free when it comes back, and nobody can connect to himself by trying the
+// port of a server that is down.
 const LOWEST = 20_000;
 const HIGHEST = 32_000;
 

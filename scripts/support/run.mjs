@@ -4,7 +4,8 @@ import { spawnGuarded } from './guard.mjs';
  * Runs a Node script to its end; the child ends with this process.
  *
  * @param {readonly string[]} args script and arguments
- * @param {{ cwd: string, env?: NodeJS.ProcessEnv, inherit?: boolean }} options `inherit`: its output is ours; else it is answered
+ * @param {{ cwd: string, env?: NodeJS.ProcessEnv, inherit?: boolean }} options `inherit`: its output is
+ * ours; else it is answered
  * @returns {Promise<{ code: number | null, output: string }>}
  */
 export function runNode(args, { cwd, env = process.env, inherit = false }) {

@@ -9,9 +9,9 @@ import { serving, ZooKeeperServer } from './server.mjs';
  *   peerHosts?: readonly string[],
  *   namespaces?: readonly string[],
  *   memberJvm?: readonly (readonly string[])[],
- * }} EnsembleOptions as a server's; in the order of the members: `hosts`, where clients reach them; `peerHosts`, where they reach one
- *   another (default: the same); `namespaces`, the network namespaces they run in;
- *   `memberJvm`, flags for the JVM of each alone
+ * }} EnsembleOptions as a server's; in the order of the members: `hosts`, where clients reach them; `peerHosts`, where
+ *   they reach one another (default: the same); `namespaces`, the network namespaces they run in; `memberJvm`, flags
+ *   for the JVM of each alone
  */
 
 /** The servers of one ensemble, in the order of their ids (1, 2, …). */

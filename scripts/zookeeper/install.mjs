@@ -7,13 +7,15 @@ import { withLock } from '../support/lock.mjs';
 /**
  * A ZooKeeper that can be started: by a local Java and a class path, or from an image by docker.
  *
- * @typedef {{ kind: 'java', java: string, classPath: string[], where: string } | { kind: 'docker', image: string, where: string }} Installation
+ * @typedef {{ kind: 'java', java: string, classPath: string[], where: string }
+ *   | { kind: 'docker', image: string, where: string }} Installation
  */
 
 /**
  * @typedef {object} ProvisionOptions
  * @property {boolean} [yes] never ask before installing packages
- * @property {boolean} [preferPackages] install Debian's packages rather than use docker (the tests pause and cut off single processes)
+ * @property {boolean} [preferPackages] install Debian's packages rather than use docker (the tests pause and
+ * cut off single processes)
  * @property {readonly string[]} [alongside] packages to install in the same go, if any have to be
  * @property {(line: string) => void} [report]
  */
@@ -22,7 +24,10 @@ import { withLock } from '../support/lock.mjs';
 const IMAGE = 'zookeeper:3.9';
 const DEBIAN_JARS = '/usr/share/java';
 
-/** What Debian's zookeeper.jar does not name in its manifest but needs: a logger, and Netty's codecs once a TLS port is opened. */
+/**
+ * What Debian's zookeeper.jar does not name in its manifest but needs: a logger, and Netty's codecs
+ * once a TLS port is opened.
+ */
 const DEBIAN_EXTRA_JARS = ['slf4j-simple', 'netty-codec', 'netty-resolver', 'netty-transport-native-unix-common'];
 
 /** Curator's jars and what they need besides ZooKeeper's, as Debian's `libcurator-recipes-java` has them. */
@@ -34,8 +39,8 @@ export const CURATOR_JARS = ['curator-recipes', 'curator-framework', 'curator-cl
 const DEBIAN_PACKAGES = ['libzookeeper-java', 'default-jre-headless'];
 
 /**
- * Finds a ZooKeeper on this machine, or installs one: a local install (`ZOOKEEPER_HOME`, else Debian's jars), else docker if its
- * engine answers, else Debian's package. Two commands at once wait for each other.
+ * Finds a ZooKeeper on this machine, or installs one: a local install (`ZOOKEEPER_HOME`, else Debian's jars), else
+ * docker if its engine answers, else Debian's package. Two commands at once wait for each other.
  *
  * @param {ProvisionOptions} [options]
  * @returns {Promise<Installation>}
@@ -61,8 +66,8 @@ export async function provisionZooKeeper(options = {}) {
 }
 
 /**
- * Whether `provisionZooKeeper` would find one here, or install one without asking anybody anything: as root, or by sudo where that was allowed
- * beforehand (`yes`, or `CI=true`).
+ * Whether `provisionZooKeeper` would find one here, or install one without asking anybody anything: as root, or by sudo
+ * where that was allowed beforehand (`yes`, or `CI=true`).
  *
  * @param {ProvisionOptions} [options]
  * @returns {boolean}
@@ -74,8 +79,8 @@ export function canProvisionUnasked(options = {}) {
 }
 
 /**
- * Installs Debian packages that are not there yet: as root directly, else by sudo. On a terminal `sudo` is asked about first, unless
- * `yes` or `CI=true`.
+ * Installs Debian packages that are not there yet: as root directly, else by sudo. On a terminal `sudo` is asked about
+ * first, unless `yes` or `CI=true`.
  *
  * @param {readonly string[]} packages
  * @param {() => boolean} isThere

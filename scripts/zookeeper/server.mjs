@@ -12,7 +12,8 @@ import { provisionZooKeeper } from './install.mjs';
  * @typedef {object} ServerOptions
  * @property {import('./install.mjs').Installation} [installation] default: whatever `provisionZooKeeper()` finds
  * @property {number} [tickTimeMs] ZooKeeper's unit of time; sessions last between 2 and 20 of them. Default 500
- * @property {Record<string, string | number | boolean | null>} [cfg] more lines of zoo.cfg; null takes a default one out
+ * @property {Record<string, string | number | boolean | null>} [cfg] more lines of zoo.cfg;
+ * null takes a default one out
  * @property {readonly string[]} [jvm] more flags for the JVM
  * @property {readonly string[]} [classPath] put in front of the installation's
  * @property {Record<string, string>} [env] more environment
@@ -33,7 +34,10 @@ import { provisionZooKeeper } from './install.mjs';
 /** Small and quick to start; a class-data archive is used where there is one. */
 const JVM = ['-Xshare:auto', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-Xms16m', '-Xmx192m'];
 
-/** A ZooKeeper server: one process that can be stopped, killed, paused, wiped and started again on the same port with the same data. */
+/**
+ * A ZooKeeper server: one process that can be stopped, killed, paused, wiped and started again on the same
+ * port with the same data.
+ */
 export class ZooKeeperServer {
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #child;
@@ -234,7 +238,8 @@ export class ZooKeeperServer {
   /** @returns {string[]} */
   #command() {
     const { classPath = [], jvm = [], netns } = this.#options;
-    // No fsync: a killed process loses nothing that way, only a machine that loses its power. The log's files are made small (KiB).
+    // No fsync: a killed process loses nothing that way, only a machine that loses its power. The log's
+    // files are made small (KiB).
     const flags = [...JVM, '-Dzookeeper.forceSync=no', '-Dzookeeper.preAllocSize=1024', ...jvm];
     const main = ['org.apache.zookeeper.server.quorum.QuorumPeerMain', join(this.directory, 'zoo.cfg')];
     if (this.#installation.kind === 'java') {

@@ -6,7 +6,10 @@ import { OPCODES } from '../support/frames.js';
 const CONTAINER_MODE = 4;
 const ALL_RIGHTS = 31;
 
-/** Makes a container node. Neither the library nor its client package can, so this speaks the protocol (zookeeper.jute) itself. */
+/**
+ * Makes a container node. Neither the library nor its client package can, so this speaks the protocol
+ * (zookeeper.jute) itself.
+ */
 export async function createContainer(server: { readonly host: string; readonly port: number }, path: string): Promise<void> {
   const socket = connect(server.port, server.host);
   try {

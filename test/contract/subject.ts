@@ -7,7 +7,10 @@ export interface Client {
   cut(): Promise<void>;
   /** Lets it connect again. Resolves when it is attached and its watches are set again. */
   mend(): Promise<void>;
-  /** Runs `write`, and breaks the connection between its execution and its answer. Resolves when both the client has noticed and the write is done. */
+  /**
+   * Runs `write`, and breaks the connection between its execution and its answer. Resolves when both the client has
+   * noticed and the write is done.
+   */
   loseAnswerTo(write: () => Promise<unknown>): Promise<unknown>;
   /** Ends the session on the server without the client's doing. Resolves when its ephemeral nodes are gone. */
   kill(): Promise<void>;

@@ -24,7 +24,8 @@ export function pages(): readonly string[] {
 }
 
 /**
- * The application of the README: the blocks that name their file. A file that the README shows twice is shown as it is without ZooKeeper, and then with it.
+ * The application of the README: the blocks that name their file. A file that the README shows twice is shown as it is
+ * without ZooKeeper, and then with it.
  */
 export function quickStart(variant: 'standalone' | 'with ZooKeeper'): readonly CodeBlock[] {
   const named = codeBlocks('README.md').filter((block) => !block.file.startsWith('README'));

@@ -80,8 +80,8 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Each kind of change once, however many zones and years have it: the same clocks, moved by as much at the same local time. With `SUMMER_TIME=all`, each change
- * of the three years by itself; and how many zones have changes.
+ * Each kind of change once, however many zones and years have it: the same clocks, moved by as much at the same local
+ * time. With `SUMMER_TIME=all`, each change of the three years by itself; and how many zones have changes.
  */
 function allChanges(): { readonly changes: readonly Change[]; readonly zones: number } {
   const found = new Map<string, Change>();

@@ -10,7 +10,10 @@ import { ROOT, startNode, type TestProcess } from '../support/process.js';
 import { Chance, seedFrom } from '../support/random.js';
 import { startServer, type ZooKeeperServer } from '../support/zookeeper.js';
 
-/** How often the working replica is killed: `BACKUP_KILLS=100 npm test -- test/e2e/backup.spec.ts` for a long time; `BACKUP_SEED` chooses as an earlier run did. */
+/**
+ * How often the working replica is killed: `BACKUP_KILLS=100 npm test -- test/e2e/backup.spec.ts` for a long time;
+ * `BACKUP_SEED` chooses as an earlier run did.
+ */
 const KILLS = Number(process.env['BACKUP_KILLS'] ?? 6);
 const SEED = seedFrom('BACKUP_SEED');
 const STEP_BYTES = 1_024;

@@ -37,8 +37,8 @@ function expectMore(count: number, wanted: number): void {
 }
 
 /**
- * A claim is on its way when somebody who knows only the election node takes that node. Answers how often a tick was claimed in the job's
- * record after that: it must not be. (A run that was claimed before may write down its end.)
+ * A claim is on its way when somebody who knows only the election node takes that node. Answers how often a tick was
+ * claimed in the job's record after that: it must not be. (A run that was claimed before may write down its end.)
  */
 export async function foreignParticipant(place: Place): Promise<number> {
   const root = `${place.root ?? ''}/foreign`;
@@ -74,7 +74,10 @@ export async function foreignParticipant(place: Place): Promise<number> {
   return Math.max(0, (await version()) - before - others);
 }
 
-/** A write of a job's record (jobs/record/record-codec.ts) in which a run stands. The write that ends a run takes it out. */
+/**
+ * A write of a job's record (jobs/record/record-codec.ts) in which a run stands. The write that
+ * ends a run takes it out.
+ */
 export function isClaim(request: string): boolean {
   const record = /\[1,\[.*\]/s.exec(request)?.[0];
   try {
@@ -102,7 +105,10 @@ export async function stalled(place: Place): Promise<readonly string[]> {
   return ledger.gaps();
 }
 
-/** The only replica's clock is a year ahead. Answers how many runs it started until it said so, or some: it must not start any. */
+/**
+ * The only replica's clock is a year ahead. Answers how many runs it started until it said so, or
+ * some: it must not start any.
+ */
 export async function yearAhead(place: Place): Promise<number> {
   await using fleet = fleetAt(place, '/year-ahead');
   const replica = await fleet.add({ clock: [{ atMs: 0, skewMs: YEAR_MS }] });

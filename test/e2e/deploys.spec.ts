@@ -5,14 +5,20 @@ import { JobFleet, type JobReplica } from '../support/job-replica/job-replica.js
 import { runsOf, violations } from '../support/job-replica/runs.js';
 import { startServer, type ZooKeeperServer } from '../support/zookeeper.js';
 
-/** How many days the service is deployed at its tick, for each scope of the election: `DEPLOYS=50 npm test -- test/e2e/deploys.spec.ts` for a long time. */
+/**
+ * How many days the service is deployed at its tick, for each scope of the election:
+ * `DEPLOYS=50 npm test -- test/e2e/deploys.spec.ts` for a long time.
+ */
 const DEPLOYS = Number(process.env['DEPLOYS'] ?? 4);
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 /** How long before the tick the clocks are set to: about as long as a replica needs to start. */
 const LEAD_MS = 3_000;
 const SIZE = 3;
-/** The first tick is due some hours after the test begins: no other comes before it, and nothing depends on the time of day. */
+/**
+ * The first tick is due some hours after the test begins: no other comes before it, and nothing
+ * depends on the time of day.
+ */
 const FIRST_MS = (Math.floor(Date.now() / HOUR_MS) + 3) * HOUR_MS;
 
 let server: ZooKeeperServer;
@@ -23,7 +29,10 @@ beforeAll(async () => {
 
 afterAll(() => server.dispose());
 
-/** A service with a daily job, deployed each day at the job's tick. The clocks of all, the ensemble's too, are set from day to day. */
+/**
+ * A service with a daily job, deployed each day at the job's tick. The clocks of all, the ensemble's too,
+ * are set from day to day.
+ */
 class Deployment implements AsyncDisposable {
   readonly fleet: JobFleet;
   private day = -1;
@@ -46,7 +55,10 @@ class Deployment implements AsyncDisposable {
     await this.fleet.master();
   }
 
-  /** Goes on to the job's hour of the next day, and replaces the replicas one by one by those of a new version; the master is told to end when the tick is due. */
+  /**
+   * Goes on to the job's hour of the next day, and replaces the replicas one by one by those of a new version; the
+   * master is told to end when the tick is due.
+   */
   async deploy(options: { readonly anHourLater?: boolean; readonly runs?: boolean; readonly sameDay?: boolean } = {}): Promise<void> {
     this.day += options.sameDay === true ? 0 : 1;
     this.version += 1;

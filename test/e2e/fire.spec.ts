@@ -5,7 +5,10 @@ import { Chance, seedFrom } from '../support/random.js';
 import { startEnsemble } from '../support/zookeeper.js';
 import { Fire, HANGING_JOBS, NEWER, RERUN_JOBS, RERUNS } from './fire.js';
 
-/** `FIRE_SECONDS=600 npm test -- test/e2e/fire.spec.ts` makes it last ten minutes, `FIRE_SEED` makes it choose as an earlier one did. */
+/**
+ * `FIRE_SECONDS=600 npm test -- test/e2e/fire.spec.ts` makes it last ten minutes, `FIRE_SEED` makes it
+ * choose as an earlier one did.
+ */
 const SECONDS = Number(process.env['FIRE_SECONDS'] ?? 45);
 const SEED = seedFrom('FIRE_SEED');
 

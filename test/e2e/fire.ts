@@ -24,8 +24,9 @@ const OLDER = 'v2';
 export const RERUNS = 2;
 
 /**
- * A master that is able to work begins each of its jobs within so long. Late runs begin four in five seconds, which makes 15 s for all of them; a run of another
- * version's master is taken over 22 s after its end, and its session lasts up to 9 s. A master that gives up needs up to 12 s, in which nothing starts.
+ * A master that is able to work begins each of its jobs within so long. Late runs begin four in five seconds, which
+ * makes 15 s for all of them; a run of another version's master is taken over 22 s after its end, and its session lasts
+ * up to 9 s. A master that gives up needs up to 12 s, in which nothing starts.
  */
 const STARVED_MS = 90_000;
 
@@ -46,8 +47,9 @@ function periodMs(job: string): number {
 const HALTED: JobSpec = { name: 'halted', cronTime: '* * * * * *', ms: 7_000, options: { onInterrupted: { rerun: RERUNS } } };
 
 /**
- * Jobs that only the replicas of one version have. Those that hang come first, and more of them without a limit of time than may catch up at once: late at each
- * election, they must not keep the others from starting. Whoever is master of that version and does nothing is seen by the ticks of those.
+ * Jobs that only the replicas of one version have. Those that hang come first, and more of them without a limit of time
+ * than may catch up at once: late at each election, they must not keep the others from starting. Whoever is master of
+ * that version and does nothing is seen by the ticks of those.
  */
 function jobsOfOne(version: string): readonly JobSpec[] {
   const job = (name: string, spec: Partial<JobSpec>): JobSpec => ({ name: `${name}-${version}`, cronTime: '* * * * * *', ...spec });
@@ -121,7 +123,10 @@ function start(fleet: JobFleet, links: MemberLinks, { version, skewMs, sessionTi
   return fleet.add({ version, connectString, clock: [{ atMs: 0, skewMs }], jobs: jobsOf(version), module: { sessionTimeoutMs } });
 }
 
-/** Five replicas of two versions, one of a third that comes and goes, one who only looks, an ensemble, and all that can go wrong with them. */
+/**
+ * Five replicas of two versions, one of a third that comes and goes, one who only looks, an ensemble, and all
+ * that can go wrong with them.
+ */
 export class Fire implements AsyncDisposable {
   readonly log: string[] = [];
   /** What is known of the verdicts of each job. */
@@ -167,8 +172,8 @@ export class Fire implements AsyncDisposable {
   }
 
   /**
-   * All faults, for so long, or longer on a slow machine, until there were some masters; the verdicts are read every few seconds, since only
-   * the last hundred are kept.
+   * All faults, for so long, or longer on a slow machine, until there were some masters; the verdicts are read every
+   * few seconds, since only the last hundred are kept.
    */
   async burn(ms: number): Promise<void> {
     const untilMs = performance.now() + ms;
@@ -187,8 +192,9 @@ export class Fire implements AsyncDisposable {
   }
 
   /**
-   * Waits until both versions have a master, each job has decided about a tick that was not due before (the prompt ones: has run it), and no tick before has been
-   * without a verdict at that time. Each job by itself: on a slow machine there may be no moment at which all of them are up to date.
+   * Waits until both versions have a master, each job has decided about a tick that was not due before (the prompt
+   * ones: has run it), and no tick before has been without a verdict at that time. Each job by itself: on a slow
+   * machine there may be no moment at which all of them are up to date.
    */
   async settled(): Promise<void> {
     await this.ensemble.start();
@@ -244,15 +250,17 @@ export class Fire implements AsyncDisposable {
   }
 
   /**
-   * Ticks that have none, neither read nor told on any replica: a list may have gone on by more than it keeps before it could be read again. A run that goes on has
-   * none yet. A job that a newer version has disabled is not left out: the older version runs it beside, and tells what it has missed when it is back.
+   * Ticks that have none, neither read nor told on any replica: a list may have gone on by more than it keeps before it
+   * could be read again. A run that goes on has none yet. A job that a newer version has disabled is not left out: the
+   * older version runs it beside, and tells what it has missed when it is back.
    */
   private withoutVerdict(job: string, ledger: Ledger): string[] {
     const isGoingOn = ({ replica, endedUs }: Run): boolean => replica.lives && endedUs === undefined;
     const missing = ledger.gaps();
     if (missing.length === 0) return missing;
     const going = new Set(runsOf(this.fleet).flatMap((run) => (run.job === job && isGoingOn(run) ? [run.tickMs] : [])));
-    // The runs that make up for the past hang until something aborts them; a tick that waits for its rerun behind one of them waits as long.
+    // The runs that make up for the past hang until something aborts them; a tick that waits for its rerun behind
+    // one of them waits as long.
     if (going.size > 0 && HANGING_JOBS.includes(job) && RERUN_JOBS.includes(job)) return [];
     const gaps = missing.filter((tick) => !going.has(Date.parse(tick)));
     const told = new Ledger(periodMs(job));
@@ -295,8 +303,8 @@ export class Fire implements AsyncDisposable {
   }
 
   /**
-   * The newer version comes, and goes again, so that the older one is back. In between no replica of the older one may live, for long enough that the newer one
-   * decides about a run that it has cut short.
+   * The newer version comes, and goes again, so that the older one is back. In between no replica of the older one may
+   * live, for long enough that the newer one decides about a run that it has cut short.
    */
   private async deploy(): Promise<string> {
     const older = this.seats.filter(({ place }) => place.version === OLDER);
@@ -407,7 +415,10 @@ export class Fire implements AsyncDisposable {
     },
   ];
 
-  /** An operator changes his mind: at once, during the drain, or when it may be too late; sometimes after a second thought. */
+  /**
+   * An operator changes his mind: at once, during the drain, or when it may be too late;
+   * sometimes after a second thought.
+   */
   private async editAndTakeBack(node: string): Promise<void> {
     const before = await this.admin.read(node);
     if (before === undefined) return;

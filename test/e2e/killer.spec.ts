@@ -22,7 +22,8 @@ it('gives up a job that kills its process after as many replicas as its option s
   await using fleet = await startJobFleet(5, { connectString: server.connectString, jobs: JOBS, module: { sessionTimeoutMs: 3_000 } });
   const observer = await fleet.add({ name: 'observer', module: { sessionTimeoutMs: 10_000, candidate: false } });
   await observer.connected();
-  // Daily from soon on. Where the order is not carried out before that, on a slow machine, it is given again, with more time.
+  // Daily from soon on. Where the order is not carried out before that, on a slow machine, it is
+  // given again, with more time.
   let due = new Date(0);
   for (let leadMs = 8_000; Date.now() >= due.getTime(); leadMs *= 4) {
     if (runsOf(fleet).some((run) => run.job === 'killer')) break;

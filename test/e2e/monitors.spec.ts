@@ -8,7 +8,8 @@ import { eventually } from '../support/eventually.js';
 import { startServer } from '../support/zookeeper.js';
 import { succeeded, Tarball } from './package/scratch-app.js';
 
-// What @nestjs/observe, @sentry/nestjs and OpenTelemetry (nestjs-otel) see of jobs, from the registry and in both versions of Nest; their collectors are on loopback.
+// What @nestjs/observe, @sentry/nestjs and OpenTelemetry (nestjs-otel) see of jobs, from the registry and in both
+// versions of Nest; their collectors are on loopback.
 
 /** Against hangs: a registry may be slow, and so may this machine. */
 const PREPARED_WITHIN_MS = 900_000;

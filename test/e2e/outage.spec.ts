@@ -5,7 +5,10 @@ import { runsOf } from '../support/job-replica/runs.js';
 import { startEnsemble, type Ensemble } from '../support/zookeeper.js';
 import { JOBS, outage, Watch } from './outage.js';
 
-/** How long the replicas, and the ensemble, are away: `OUTAGE_SECONDS=90 npm test -- test/e2e/outage.spec.ts` for a long time. */
+/**
+ * How long the replicas, and the ensemble, are away:
+ * `OUTAGE_SECONDS=90 npm test -- test/e2e/outage.spec.ts` for a long time.
+ */
 const SECONDS = Number(process.env['OUTAGE_SECONDS'] ?? 10);
 const STALL_MS = 5_000;
 const YEAR_MS = 365 * 86_400_000;

@@ -7,7 +7,10 @@ import { Ledger } from '../support/job-replica/verdicts.js';
 
 const LATEST_PERIOD_MS = 5_000;
 
-/** One job for each way to make up for what was missed. `latest` is due so seldom that a tick is rarely on time when somebody can run it again. */
+/**
+ * One job for each way to make up for what was missed. `latest` is due so seldom that a tick is rarely on time when
+ * somebody can run it again.
+ */
 export const JOBS: readonly JobSpec[] = [
   { name: 'all', cronTime: '* * * * * *', options: { misfire: 'run-all' } },
   { name: 'latest', cronTime: '*/5 * * * * *', options: { misfire: 'run-latest' } },
@@ -32,7 +35,9 @@ export class Watch {
 
   constructor(private readonly fleet: JobFleet) {}
 
-  /** Waits until every job has run on time for a tick later than `sinceMs`, and no tick before it is without a verdict. */
+  /**
+   * Waits until every job has run on time for a tick later than `sinceMs`, and no tick before it is without a verdict.
+   */
   async settled(sinceMs = Date.now()): Promise<void> {
     const look = async (): Promise<void> => {
       for (const [job, ledger] of Object.entries(this.ledgers)) {

@@ -197,7 +197,10 @@ export class Cluster {
     return `10.0.0.${this.options.sameAddress === true ? 1 : index + 1}:8080`;
   }
 
-  /** Who holds its election's node, by what the ensemble has committed. With several elections there may be several; this is the first. */
+  /**
+   * Who holds its election's node, by what the ensemble has committed. With several elections there may be
+   * several; this is the first.
+   */
   get holder(): Replica | undefined {
     return this.replicas.find((replica) => this.holds(replica));
   }

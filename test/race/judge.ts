@@ -13,7 +13,9 @@ interface Handed {
   told: boolean;
 }
 
-/** A listener hears in the first turn of the loop after the deadline; a timer of the simulation is at most this late. */
+/**
+ * A listener hears in the first turn of the loop after the deadline; a timer of the simulation is at most this late.
+ */
 const TOLD_WITHIN_MS = 60;
 
 /** Far more than three replicas need in the worst second: more is a loop that never waits. */
@@ -23,8 +25,8 @@ export interface JudgeOptions {
   /** Asks a replica whether it is master, as an application does. */
   readonly isMaster: (replica: Replica) => boolean;
   /**
-   * Tokens grow even across a restore. That can hold only if a replica that has seen them takes part again before the next tenure
-   * begins; in general a replica knows its own tokens at least.
+   * Tokens grow even across a restore. That can hold only if a replica that has seen them takes part again before the
+   * next tenure begins; in general a replica knows its own tokens at least.
    */
   readonly tokensOutliveRestore: boolean;
 }
@@ -103,8 +105,8 @@ export class Judge {
   }
 
   /**
-   * An older state can show a resignation that has been overtaken. No replica can know better until the leases of the lost
-   * time have run out.
+   * An older state can show a resignation that has been overtaken. No replica can know better until the leases of
+   * the lost time have run out.
    */
   private inRestore(): boolean {
     const { restored, world, sessionTimeoutMs } = this.cluster;
@@ -124,7 +126,8 @@ export class Judge {
 
   private judgeInvalid(handed: Handed): void {
     const { world } = this.cluster;
-    // Timers know the monotonic clock alone; when the wall clock ends a lease, asking tells at once, listeners hear at the next renewal.
+    // Timers know the monotonic clock alone; when the wall clock ends a lease, asking tells at once, listeners
+    // hear at the next renewal.
     if (!handed.replica.process.running || handed.replica.process.clocksDisagreed) handed.invalidSinceMs = undefined;
     else handed.invalidSinceMs ??= world.nowMs;
     if (handed.invalidSinceMs !== undefined && world.nowMs - handed.invalidSinceMs > TOLD_WITHIN_MS) {

@@ -45,7 +45,9 @@ export function takesAddressForOwner(session: Session, address: string): Session
   }));
 }
 
-/** Plants a bug: a winner that knows nothing of its predecessor takes the predecessor's lease to be as long as its own. */
+/**
+ * Plants a bug: a winner that knows nothing of its predecessor takes the predecessor's lease to be as long as its own.
+ */
 export function takesUnknownForAlike(session: Session): Session {
   const leaseMs = leaseMsOf(session.timeoutMs);
   return rereading(session, ZNODES.record, ({ data, stat }) => ({

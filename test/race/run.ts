@@ -4,7 +4,9 @@ import { play, scenarios, type Scenario, type SearchOptions } from './search.js'
 /** How many scenarios each search plays. `RACE_RUNS=20000` for a long search. */
 export const RUNS = Number(process.env['RACE_RUNS'] ?? 400);
 
-/** Against hangs only, so it grows with the search: a second for each scenario is ten times what a busy machine needs. */
+/**
+ * Against hangs only, so it grows with the search: a second for each scenario is ten times what a busy machine needs.
+ */
 export const SEARCH_TIMEOUT_MS = Math.max(900_000, RUNS * 1_000);
 
 /** The same scenarios on every machine, unless `RACE_SEED` is a number, or `any` for others each time. */
@@ -17,7 +19,10 @@ function propertyOf(options: SearchOptions): fc.IAsyncPropertyWithHooks<[Scenari
   return fc.asyncProperty(scenarios(options), (scenario) => play(scenario, options));
 }
 
-/** Fails with the smallest scenario found that breaks an invariant, what happened in it, and the command that plays it again. */
+/**
+ * Fails with the smallest scenario found that breaks an invariant, what happened in it, and the
+ * command that plays it again.
+ */
 export function search(test: string, options: SearchOptions): Promise<void> {
   return searchWith(test, propertyOf(options));
 }
@@ -41,7 +46,9 @@ export async function searchWith<T>(test: string, property: fc.IAsyncPropertyWit
   );
 }
 
-/** The first line of what a search finds within its budget; undefined when it finds nothing. Always the same scenarios. */
+/**
+ * The first line of what a search finds within its budget; undefined when it finds nothing. Always the same scenarios.
+ */
 export function counterexampleOf(options: SearchOptions, budget: number): Promise<string | undefined> {
   return counterexampleWith(propertyOf(options), budget);
 }

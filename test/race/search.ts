@@ -26,11 +26,17 @@ export interface SearchOptions extends FaultMix, KindMix, Omit<ClusterOptions, '
 export interface KindMix {
   readonly timeouts?: boolean;
   readonly versions?: boolean;
-  /** A deploy that changes `electionScope`. Without operators that wipe then: the check for mixed scopes goes by the members' nodes. */
+  /**
+   * A deploy that changes `electionScope`. Without operators that wipe then: the check for mixed scopes
+   * goes by the members' nodes.
+   */
   readonly scopes?: boolean;
 }
 
-/** I6 for a predecessor that nothing is known of, and what the simulation's own delays add. With mixed scopes the other scope is waited for first. */
+/**
+ * I6 for a predecessor that nothing is known of, and what the simulation's own delays add. With mixed scopes the other
+ * scope is waited for first.
+ */
 export function healedWithinMs(cluster: Cluster): number {
   return cluster.sessionTimeoutMs + waitMsFor(MAX_LEASE_MS) * (cluster.mixesScopes ? 2 : 1) + 1.5 * TICK_MS + 2_000 + 500;
 }
@@ -119,7 +125,8 @@ async function playIn(world: World, scenario: Scenario, options: SearchOptions):
 
 /** Goes on to `endMs`, and lets the judge look as often as anything can have changed. */
 export async function until(world: World, judge: { look(): void }, endMs: number): Promise<void> {
-  // A replica that is asked may send something: what happens next is another thing then, and its promises have begun outside of a step.
+  // A replica that is asked may send something: what happens next is another thing then, and its promises have
+  // begun outside of a step.
   const look = (): void => {
     const wasNextMs = world.nextMs;
     judge.look();

@@ -63,9 +63,10 @@ export interface NodeInfo {
 }
 
 /**
- * An operator at the ensemble, independent of the library under test: plain `node-zookeeper-client` with a session of its own. Any
- * operation that gets no answer fails after a while; one that may be repeated is, when a slow machine has lost the connection meanwhile.
- * A session that the server has ended, as it does when this process stood still for too long, is followed by another one.
+ * An operator at the ensemble, independent of the library under test: plain `node-zookeeper-client` with a session of
+ * its own. Any operation that gets no answer fails after a while; one that may be repeated is, when a slow machine has
+ * lost the connection meanwhile. A session that the server has ended, as it does when this process stood still for too
+ * long, is followed by another one.
  */
 export class Admin {
   #client: RawClient;
@@ -136,7 +137,9 @@ export class Admin {
     return gone === true;
   }
 
-  /** What everybody may do with a node and its children from now on; `'read'` leaves everybody the right to give more. */
+  /**
+   * What everybody may do with a node and its children from now on; `'read'` leaves everybody the right to give more.
+   */
   async setRights(path: string, rights: 'read' | 'all'): Promise<void> {
     const { ACL, Id, Permission } = zookeeper;
     const ADMIN = 16;
@@ -184,8 +187,9 @@ export class Admin {
   }
 
   /**
-   * Ends another client's session from outside, as an operator could: by taking it over with its password and closing it. Resolves when
-   * the session is over: its client may win it back before the order to close it arrives, and is then overruled again.
+   * Ends another client's session from outside, as an operator could: by taking it over with its password and
+   * closing it. Resolves when the session is over: its client may win it back before the order to close it arrives,
+   * and is then overruled again.
    */
   async endSession(sessionId: bigint, password: Buffer): Promise<void> {
     for (;;) {
@@ -201,8 +205,8 @@ export class Admin {
   }
 
   /**
-   * Takes another client's session over with its password, and keeps it alive until `end` closes it: so a session can outlive its process
-   * for as long as a test needs it, however slow the machine is.
+   * Takes another client's session over with its password, and keeps it alive until `end` closes it: so a session can
+   * outlive its process for as long as a test needs it, however slow the machine is.
    */
   async keepSession(sessionId: bigint, password: Buffer): Promise<{ end(): void }> {
     const other = this.#clientOf(sessionId, password);

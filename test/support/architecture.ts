@@ -90,7 +90,10 @@ function roomOf(path: string): string {
   return /^src\/zookeeper\/[^/]+\/([^/]+)\//.exec(path)?.[1] ?? '';
 }
 
-/** Rooms whose order is not that of the alphabet: a campaign comes before the tenure that it leads to, and both know the election. */
+/**
+ * Rooms whose order is not that of the alphabet: a campaign comes before the tenure that it leads to,
+ * and both know the election.
+ */
 const ROOM_ORDER: Readonly<Record<string, readonly string[]>> = { mastership: ['campaign', 'tenure', 'election'] };
 
 function isBelow(stage: string, room: string, other: string): boolean {
@@ -131,8 +134,9 @@ const appStaysOutside: Rule = (file) => {
 const OF_THE_LIBRARY = ['src/zookeeper/support/', 'src/zookeeper/wire/errors', 'src/zookeeper/wire/operations'];
 
 /**
- * The test ZooKeeper is no part of the library: it could be a package of its own. Its rooms stand in this order, each importing from those
- * after it: the doors (beside the rooms), `server`, `protocol`, `state`. The state, which the race search shares, knows nothing of Node.
+ * The test ZooKeeper is no part of the library: it could be a package of its own. Its rooms stand in this order, each
+ * importing from those after it: the doors (beside the rooms), `server`, `protocol`, `state`. The state, which the race
+ * search shares, knows nothing of Node.
  */
 const testZookeeperStandsAlone: Rule = (file) => {
   const rooms = ['server', 'protocol', 'state'];
@@ -178,7 +182,9 @@ const rxjsHandsOut: Rule = (file) => {
 
 const TIMERS = /^(setTimeout|setInterval|setImmediate|performance|hrtime)$/;
 
-/** Time comes through `support/clock.ts`, so that a test can own it. The app is a user's code and has time of its own. */
+/**
+ * Time comes through `support/clock.ts`, so that a test can own it. The app is a user's code and has time of its own.
+ */
 const timeIsPassedIn: Rule = (file) => {
   if (!file.is('src/zookeeper/', 'src/index.ts') || file.is('src/zookeeper/support/clock.ts')) return [];
   const imports = file.imports().filter(({ module }) => /^(node:)?(timers(\/promises)?|perf_hooks)$/.test(module));
@@ -198,7 +204,8 @@ function isNameOfOwnMember(node: ts.Identifier): boolean {
 }
 
 const environmentIsReadOnce: Rule = (file) => {
-  // TZ is no setting of this library: where Intl has no name for the zone of the process, nothing else tells what was meant.
+  // TZ is no setting of this library: where Intl has no name for the zone of the process, nothing
+  // else tells what was meant.
   if (file.is('src/app/app.config.ts', 'src/cli.ts', 'src/zookeeper/zookeeper.options.ts', 'src/zookeeper/jobs/schedule/process-zone.ts'))
     return [];
   const reads = file.nodes.filter((node) => {

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * How long an effect may take unless a test says otherwise. It ends a test that would hang, and is never part of what a test shows: no test
- * may depend on how fast the machine is.
+ * How long an effect may take unless a test says otherwise. It ends a test that would hang, and is never part of what a
+ * test shows: no test may depend on how fast the machine is.
  */
 export const WITHIN_MS = 120_000;
 
@@ -15,7 +15,10 @@ export interface EventuallyOptions {
   readonly everyMs?: number;
 }
 
-/** Tries `assertion` until it passes, and answers what it answered. Fails with its last failure, and with what was waited for. */
+/**
+ * Tries `assertion` until it passes, and answers what it answered. Fails with its last failure, and
+ * with what was waited for.
+ */
 export async function eventually<T>(assertion: () => T | Promise<T>, options: EventuallyOptions): Promise<T> {
   const { withinMs = WITHIN_MS, everyMs = 20, what } = options;
   const startedMs = performance.now();

@@ -1,8 +1,9 @@
 import type { ParsedFile } from './architecture.js';
 
 /**
- * Import cycles, each told once, as the files that it goes through. Imports of types count, too: two files that need each other's types are one file in two pieces.
- * Tarjan's strongly connected components (SIAM J. Comput. 1, 1972): what is in one of more than one file imports itself in the end.
+ * Import cycles, each told once, as the files that it goes through. Imports of types count, too: two files that need
+ * each other's types are one file in two pieces. Tarjan's strongly connected components (SIAM J. Comput. 1, 1972): what
+ * is in one of more than one file imports itself in the end.
  */
 export function importCycles(files: readonly ParsedFile[]): string[] {
   const nameOf = (path: string): string => path.replace(/\.[cm]?[jt]s$/, '');

@@ -3,12 +3,16 @@ import { undoAtEnd } from '../../scripts/support/guard.mjs';
 import { startOfProcess } from '../../scripts/support/process-start.mjs';
 import { startEnsemble, type Ensemble, type EnsembleOptions } from './zookeeper.js';
 
-/** What the names of all namespaces made here begin with; the id and the start time of the process that made them follow. */
+/**
+ * What the names of all namespaces made here begin with; the id and the start time of the
+ * process that made them follow.
+ */
 const PREFIX = 'ccron';
 
 /**
- * An ensemble whose members live in network namespaces. Each has two links: one to the test (its client port), and one to a switch
- * that it shares with its peers, and that can be unplugged without anybody being told. Needs root (CAP_NET_ADMIN) and iproute2.
+ * An ensemble whose members live in network namespaces. Each has two links: one to the test (its client port), and one
+ * to a switch that it shares with its peers, and that can be unplugged without anybody being told. Needs root
+ * (CAP_NET_ADMIN) and iproute2.
  *
  * Clients of the test reach an isolated member as before.
  */

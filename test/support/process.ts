@@ -27,8 +27,8 @@ export interface Exit {
 export const ROOT = join(import.meta.dirname, '..', '..');
 
 /**
- * A real process. Lines of JSON objects on its stdout are its messages; `send` writes such lines to its stdin. It leads its own
- * process group and ends when this process ends, even by SIGKILL. A failed test keeps its output.
+ * A real process. Lines of JSON objects on its stdout are its messages; `send` writes such lines to its stdin. It leads
+ * its own process group and ends when this process ends, even by SIGKILL. A failed test keeps its output.
  */
 export class TestProcess {
   readonly messages: Message[] = [];
@@ -152,8 +152,8 @@ export function startProgram(command: string, options: ProcessOptions = {}): Tes
 }
 
 /**
- * Starts `node <script>`. The script is plain JavaScript; `require('nestjs-cluster-cron')` in it gives what was built from src, which is
- * brought up to date first.
+ * Starts `node <script>`. The script is plain JavaScript; `require('nestjs-cluster-cron')` in it gives what was built
+ * from src, which is brought up to date first.
  */
 export async function startNode(
   script: string,

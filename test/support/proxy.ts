@@ -14,13 +14,18 @@ export interface ProxyTarget {
   readonly port: number;
 }
 
-/** `pass`; `hole`: both ends believe the link is up, nothing arrives; `mute`: all is thrown away; `refuse`: new connections are reset. */
+/**
+ * `pass`; `hole`: both ends believe the link is up, nothing arrives; `mute`: all is thrown away; `refuse`:
+ * new connections are reset.
+ */
 export type ProxyMode = 'pass' | 'hole' | 'mute' | 'refuse';
 
 /**
- * A TCP link to a ZooKeeper server that can be broken in the ways real links break, and that sees ZooKeeper's frames pass.
+ * A TCP link to a ZooKeeper server that can be broken in the ways real links break, and that sees
+ * ZooKeeper's frames pass.
  *
- * What meets a hole is kept and arrives when the hole is closed, as TCP would retransmit it; the end of a connection too.
+ * What meets a hole is kept and arrives when the hole is closed, as TCP would retransmit it; the
+ * end of a connection too.
  */
 export class FaultProxy {
   /** Added to each direction. */
@@ -94,7 +99,10 @@ export class FaultProxy {
     for (const link of this.#links) link.reset();
   }
 
-  /** Lets `bytes` more bytes pass in one direction of each present connection, then closes it: most likely in the middle of a frame. */
+  /**
+   * Lets `bytes` more bytes pass in one direction of each present connection, then closes it: most likely
+   * in the middle of a frame.
+   */
   cutAfter(direction: Direction, bytes: number): void {
     for (const link of this.#links) link.cutAfter(direction, bytes);
   }
@@ -106,8 +114,8 @@ export class FaultProxy {
   }
 
   /**
-   * Swallows the reply to the next request with this opcode, so that the server has done what the client will never hear of. Then
-   * resets the connection, unless told not to. Resolves once it has happened.
+   * Swallows the reply to the next request with this opcode, so that the server has done what the client will never
+   * hear of. Then resets the connection, unless told not to. Resolves once it has happened.
    */
   loseReplyTo(op: OpName, options: { readonly thenReset?: boolean; readonly where?: (frame: Frame) => boolean } = {}): Promise<Frame> {
     const { promise, resolve } = deferred<Frame>();
@@ -132,7 +140,9 @@ export class FaultProxy {
     return promise;
   }
 
-  /** Holds back the next frame that `matches`, and what follows it, until `release()`. `held` resolves once it is there. */
+  /**
+   * Holds back the next frame that `matches`, and what follows it, until `release()`. `held` resolves once it is there.
+   */
   hold(matches: (frame: Frame) => boolean): { readonly held: Promise<Frame>; release(verdict?: Verdict): void } {
     const held = deferred<Frame>();
     const released = deferred<Verdict>();

@@ -6,7 +6,10 @@ export class Chance {
     this.state = seed;
   }
 
-  /** At least 0, less than `limit`. A linear congruential generator (constants: Numerical Recipes, 2nd ed., section 7.1). */
+  /**
+   * At least 0, less than `limit`. A linear congruential generator (constants: Numerical
+   * Recipes, 2nd ed., section 7.1).
+   */
   below(limit: number): number {
     this.state = (Math.imul(this.state, 1_664_525) + 1_013_904_223) >>> 0;
     return (this.state / 2 ** 32) * limit;

@@ -6,8 +6,8 @@ import { addWitness, dismissWitness, type Witness } from './evidence.js';
 export type { Ensemble, EnsembleOptions, ServerOptions, ZooKeeperServer };
 
 /**
- * Starts a real ZooKeeper server on a free loopback port and waits until it serves. `await using` it, or `dispose()` it; a failed
- * test keeps its log.
+ * Starts a real ZooKeeper server on a free loopback port and waits until it serves. `await using` it, or `dispose()`
+ * it; a failed test keeps its log.
  */
 export async function startRealServer(options?: ServerOptions): Promise<ZooKeeperServer> {
   const server = await startOne(options);
@@ -15,7 +15,10 @@ export async function startRealServer(options?: ServerOptions): Promise<ZooKeepe
   return server;
 }
 
-/** The same, or with `CLUSTER_CRON_ZOOKEEPER=embedded` the test ZooKeeper, where it can stand in for a server started like this. */
+/**
+ * The same, or with `CLUSTER_CRON_ZOOKEEPER=embedded` the test ZooKeeper, where it can stand in for a
+ * server started like this.
+ */
 export async function startServer(options?: ServerOptions): Promise<ZooKeeperServer> {
   return usesEmbedded && !needsRealServer(options) ? startEmbedded(options) : startRealServer(options);
 }

@@ -65,7 +65,10 @@ interface Documented {
   readonly isAsync: boolean;
 }
 
-/** The name itself, and the members that are declared with it; a constructor's parameter that is a field is told by its class. */
+/**
+ * The name itself, and the members that are declared with it; a constructor's parameter that is a
+ * field is told by its class.
+ */
 function withMembers({ name, symbol, checker }: Exported): Documented[] {
   const about = (named: string, each: ts.Symbol): Documented => ({
     name: named,

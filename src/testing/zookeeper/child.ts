@@ -1,4 +1,5 @@
-// The process of a test ZooKeeper that was started with `childProcess: true`: takes orders from the one that started it, and ends with it.
+// The process of a test ZooKeeper that was started with `childProcess: true`: takes orders from the one that
+// started it, and ends with it.
 import { messageOf } from '../../zookeeper/support/errors.js';
 import type { FromChild, ToChild } from './remote.js';
 import { startTestZookeeper } from './start.js';

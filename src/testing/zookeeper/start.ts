@@ -9,8 +9,9 @@ import { oneOf, TestZookeeperError, type TestZookeeper, type TestZookeeperOption
 const MAX_FRAME_BYTES = 0xfffff;
 
 /**
- * Starts a ZooKeeper for tests and development, in this process or a child of it, and resolves when it serves: no Java, no rights, no
- * container. Speaks ZooKeeper's client protocol to any client. Not for production (see `TestZookeeper`). `await using` it, or `close()` it.
+ * Starts a ZooKeeper for tests and development, in this process or a child of it, and resolves when it serves: no Java,
+ * no rights, no container. Speaks ZooKeeper's client protocol to any client. Not for production (see `TestZookeeper`).
+ * `await using` it, or `close()` it.
  *
  * Rejects with a `TestZookeeperError` for options that cannot be, or a port or directory that is taken.
  */

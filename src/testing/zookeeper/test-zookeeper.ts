@@ -7,8 +7,9 @@ export interface TestZookeeperOptions {
   /** Default 0: a free one. */
   readonly port?: number;
   /**
-   * Where nodes and sessions are kept: by a log that is written before each answer, and snapshots. What was answered is there after the end
-   * of the process, also by SIGKILL; not after a loss of power, as nothing waits for the disk. One server at a time. Default: in memory.
+   * Where nodes and sessions are kept: by a log that is written before each answer, and snapshots. What was answered is
+   * there after the end of the process, also by SIGKILL; not after a loss of power, as nothing waits for the disk. One
+   * server at a time. Default: in memory.
    */
   readonly directory?: string;
   /** ZooKeeper's unit of time: sessions end at the end of a tick. Milliseconds, 1 to 60 000. Default 100. */
@@ -17,20 +18,31 @@ export interface TestZookeeperOptions {
   readonly minSessionTimeoutMs?: number;
   /** The longest session timeout that a client is given. Milliseconds. Default 60 000. */
   readonly maxSessionTimeoutMs?: number;
-  /** The longest request, as ZooKeeper's `jute.maxbuffer`: a client that sends a longer one is disconnected. Bytes. Default 1 048 575. */
+  /**
+   * The longest request, as ZooKeeper's `jute.maxbuffer`: a client that sends a longer one is disconnected.
+   * Bytes. Default 1 048 575.
+   */
   readonly maxFrameBytes?: number;
   /** How many connections at once; more are refused. Default 10 000. */
   readonly maxConnections?: number;
-  /** How often containers that have lost their last child are taken away. Milliseconds. Default 60 000, as in ZooKeeper. */
+  /**
+   * How often containers that have lost their last child are taken away. Milliseconds. Default 60 000, as in ZooKeeper.
+   */
   readonly containerCheckMs?: number;
-  /** `'real'` (default), or `'manual'`: the server's time stands still until `advance` moves it, and no session ends before. */
+  /**
+   * `'real'` (default), or `'manual'`: the server's time stands still until `advance` moves it,
+   * and no session ends before.
+   */
   readonly time?: 'real' | 'manual';
   /**
-   * True: the server is a process of its own, which ends with this one. A test that blocks or stops its own process then leaves the server
-   * alone. Default false.
+   * True: the server is a process of its own, which ends with this one. A test that blocks or stops its own process
+   * then leaves the server alone. Default false.
    */
   readonly childProcess?: boolean;
-  /** Told what happens at the server: a session that ends, a connection that is closed for what it sent. Default: nobody. */
+  /**
+   * Told what happens at the server: a session that ends, a connection that is closed for what
+   * it sent. Default: nobody.
+   */
   readonly log?: (line: string) => void;
 }
 
@@ -50,22 +62,27 @@ export interface TestZookeeperSession {
 export interface CutOptions {
   /** Of this session's client. Default: of every client, those that connect later too. */
   readonly session?: bigint;
-  /** `'to-server'`: nothing that clients send arrives. `'to-client'`: nothing that they are sent does. Default `'both'`. */
+  /**
+   * `'to-server'`: nothing that clients send arrives. `'to-client'`: nothing that they are sent does. Default `'both'`.
+   */
   readonly direction?: 'both' | 'to-server' | 'to-client';
 }
 
-/** What a server goes on with: all that it had; what it had at the last `backup()` (before any: at its start); or nothing. */
+/**
+ * What a server goes on with: all that it had; what it had at the last `backup()` (before any:
+ * at its start); or nothing.
+ */
 export interface RestartOptions {
   /** What it goes on with. */
   readonly keep: 'all' | 'older' | 'nothing';
 }
 
 /**
- * One ZooKeeper server for tests and development, and the faults that can befall it. Not for production: it is one process, hence one point
- * of failure, and there is no second server that could go on.
+ * One ZooKeeper server for tests and development, and the faults that can befall it. Not for production: it is one
+ * process, hence one point of failure, and there is no second server that could go on.
  *
- * Every method resolves when the fault is in force, and rejects with a `TestZookeeperError`. Clients notice when they would notice such a
- * fault of a real server.
+ * Every method resolves when the fault is in force, and rejects with a `TestZookeeperError`. Clients notice when they
+ * would notice such a fault of a real server.
  */
 export interface TestZookeeper extends AsyncDisposable {
   /** Where it listens. */
@@ -84,13 +101,17 @@ export interface TestZookeeper extends AsyncDisposable {
   /** The data of a node; undefined when there is none. */
   read(path: string): Promise<Buffer | undefined>;
 
-  /** Ends a session, as its timeout would: its ephemeral nodes go, its connection is closed, and its client learns of it when it comes back. */
+  /**
+   * Ends a session, as its timeout would: its ephemeral nodes go, its connection is closed, and its client learns
+   * of it when it comes back.
+   */
   expire(session: bigint): Promise<void>;
   /** Resets connections: of one session's client, or of all. Clients notice at once, and may come back. */
   disconnect(session?: bigint): Promise<void>;
   /**
-   * Lets nothing pass any more, while connections stay open: a half-open link. What is sent meanwhile waits, as TCP would send it again; where
-   * nothing arrives from a client, its session ends after its timeout. A second cut of the same connections replaces the first.
+   * Lets nothing pass any more, while connections stay open: a half-open link. What is sent meanwhile waits, as TCP
+   * would send it again; where nothing arrives from a client, its session ends after its timeout. A second cut of the
+   * same connections replaces the first.
    */
   cut(options?: CutOptions): Promise<void>;
   /** Ends all cuts: what waited arrives. */
@@ -102,8 +123,9 @@ export interface TestZookeeper extends AsyncDisposable {
   /** Adds this to the way of each answer and each event, from now on. Milliseconds, 0 to 600 000. The order stays. */
   latency(ms: number): Promise<void>;
   /**
-   * Moves the server's time forward. Sessions that have been heard of by then, because nothing keeps their clients from it, go on; others end if
-   * their time is over. Times of nodes that are written from now on are later by as much. Milliseconds.
+   * Moves the server's time forward. Sessions that have been heard of by then, because nothing keeps their
+   * clients from it, go on; others end if their time is over. Times of nodes that are written from now on are
+   * later by as much. Milliseconds.
    */
   advance(ms: number): Promise<void>;
   /** Notes nodes and sessions as they are now, for `restart({ keep: 'older' })`. Costs as much as there are nodes. */

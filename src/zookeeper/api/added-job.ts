@@ -6,16 +6,22 @@ import { JOB_OPTIONS, jobOptionProblem, rulesOf } from '../jobs/run/job-options.
 import { parseSchedule, scheduleSpecOf } from '../jobs/schedule/parse.js';
 import type { MasterOnlyOptions } from '../decorators/guarded.js';
 
-/** A job that is made at run time: a name, a schedule, and the options of `@MasterOnly`; its ticks are always claimed. */
+/**
+ * A job that is made at run time: a name, a schedule, and the options of `@MasterOnly`; its ticks are always claimed.
+ */
 export interface AddedJobOptions extends MasterOnlyOptions {
   /** Its name everywhere; the same on every replica that adds it. */
   readonly name: string;
   /**
-   * A cron expression of 5 or 6 fields, or an instant (a Date, or ISO 8601 in UTC) for a job that is due once. Adding it again after that instant is harmless, and makes
-   * up for it where nobody could run it; a job that the cluster has first heard of after its instant never runs.
+   * A cron expression of 5 or 6 fields, or an instant (a Date, or ISO 8601 in UTC) for a job that is due once. Adding
+   * it again after that instant is harmless, and makes up for it where nobody could run it; a job that the cluster has
+   * first heard of after its instant never runs.
    */
   readonly cronTime: string | Date;
-  /** An IANA zone, or `UTC+05:30`. Default: the `timeZone` of ZookeeperModule's options, without it the zone of the process. */
+  /**
+   * An IANA zone, or `UTC+05:30`. Default: the `timeZone` of ZookeeperModule's options, without it
+   * the zone of the process.
+   */
   readonly timeZone?: string | undefined;
 }
 

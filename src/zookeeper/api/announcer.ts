@@ -6,8 +6,8 @@ const EVERY_MS = 100;
 type State = 'idle' | 'about to tell' | 'just told' | 'to tell again';
 
 /**
- * Tells others of something that has changed: soon after the first change, and at most every `EVERY_MS` while it goes on changing. What is told is the whole, so
- * telling of each of many changes would cost the square of their number.
+ * Tells others of something that has changed: soon after the first change, and at most every `EVERY_MS` while it goes
+ * on changing. What is told is the whole, so telling of each of many changes would cost the square of their number.
  */
 export class Announcer {
   private state: State = 'idle';

@@ -3,8 +3,9 @@ import { BaseExceptionFilter } from '@nestjs/core';
 import { ClusterCronError } from '../support/errors.js';
 
 /**
- * Answers HTTP requests with the status that fits an error of this library (`httpStatus`), and a body of `statusCode`, `code` and `message`; without it Nest answers
- * 500 for each. An error of 500 keeps its message to itself, as Nest does. Other transports get the error as it is. `@UseFilters(ClusterCronExceptionFilter)`, or
+ * Answers HTTP requests with the status that fits an error of this library (`httpStatus`), and a body of `statusCode`,
+ * `code` and `message`; without it Nest answers 500 for each. An error of 500 keeps its message to itself, as Nest
+ * does. Other transports get the error as it is. `@UseFilters(ClusterCronExceptionFilter)`, or
  * `app.useGlobalFilters(new ClusterCronExceptionFilter(app.getHttpAdapter()))`.
  */
 @Catch(ClusterCronError)

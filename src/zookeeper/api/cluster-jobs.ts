@@ -38,25 +38,29 @@ interface Settings {
 const DEFAULT_EVERY_MS = 5_000;
 
 /**
- * The jobs of the service: what the cluster has decided about them, and orders to all of its replicas. Every method works on every replica, also with
- * `candidate: false`, and also when no master is there; orders are kept in ZooKeeper, survive restarts and deploys, and are noted with who gave them and when
- * (`history`). The replica that was asked logs each order that has changed something (`job.ordered`).
+ * The jobs of the service: what the cluster has decided about them, and orders to all of its replicas. Every method
+ * works on every replica, also with `candidate: false`, and also when no master is there; orders are kept in ZooKeeper,
+ * survive restarts and deploys, and are noted with who gave them and when (`history`). The replica that was asked logs
+ * each order that has changed something (`job.ordered`).
  *
- * Arguments are looked at before anything is sent: what a method cannot take, also an option that it does not know, is a `BadOrderError` that lists every
- * problem. Methods that answer a promise reject with it; `alarms$` and `jobs$` throw it.
+ * Arguments are looked at before anything is sent: what a method cannot take, also an option that it does not
+ * know, is a `BadOrderError` that lists every problem. Methods that answer a promise reject with it;
+ * `alarms$` and `jobs$` throw it.
  *
- * While there is no session with ZooKeeper the methods that answer a promise wait for one, for up to `timeoutMs`; so they may be called as soon as the application
- * has started (`ready` waits for that alone). Do not await them in a lifecycle hook: the session is begun after the last of these.
+ * While there is no session with ZooKeeper the methods that answer a promise wait for one, for up to `timeoutMs`; so
+ * they may be called as soon as the application has started (`ready` waits for that alone). Do not await them in a
+ * lifecycle hook: the session is begun after the last of these.
  *
- * A method rejects with `UnknownJobError` for a name that no replica has ever declared, with `UnreadableJobError` when the job's record is damaged, and as
- * ZooKeeper does while it cannot be reached. Under `ZookeeperTestingModule`, where nothing is kept, everything but `verdicts$`, `add` and `ready` throws
- * `NoJobStoreError`.
+ * A method rejects with `UnknownJobError` for a name that no replica has ever declared, with `UnreadableJobError` when
+ * the job's record is damaged, and as ZooKeeper does while it cannot be reached. Under `ZookeeperTestingModule`, where
+ * nothing is kept, everything but `verdicts$`, `add` and `ready` throws `NoJobStoreError`.
  */
 @Injectable()
 export class ClusterJobs {
   /**
-   * The verdicts that this replica decides, as they are written; those of other replicas are in `verdicts`. Ticks that a clock that is off keeps this replica
-   * from deciding are told as `skipped (clock)`, and stay due. Never errs, never completes.
+   * The verdicts that this replica decides, as they are written; those of other replicas are in `verdicts`.
+   * Ticks that a clock that is off keeps this replica from deciding are told as `skipped (clock)`, and stay due.
+   * Never errs, never completes.
    */
   readonly verdicts$: Observable<JobVerdict>;
   private readonly added = new Map<string, JobIdentity>();
@@ -79,8 +83,9 @@ export class ClusterJobs {
   }
 
   /**
-   * Resolves when this replica has a session with ZooKeeper and the cluster knows the jobs of its code, so that orders are carried out and questions answered without
-   * a wait. `timeoutMs` is 30 000 by default. Says nothing about who is master. With `standalone`, and under the testing kit: at once.
+   * Resolves when this replica has a session with ZooKeeper and the cluster knows the jobs of its code, so that orders
+   * are carried out and questions answered without a wait. `timeoutMs` is 30 000 by default. Says nothing about who is
+   * master. With `standalone`, and under the testing kit: at once.
    * @throws `ZK_NOT_CONNECTED` when there is no session in time. The reason of `signal`.
    */
   async ready(options?: WaitOptions): Promise<void> {
@@ -90,7 +95,8 @@ export class ClusterJobs {
 
   /**
    * Every job that the cluster knows, by name, also orphaned and damaged ones. Reads two to four nodes for each.
-   * @throws {NotConnectedError} when there is no session in time; nothing was asked. {ZooKeeperError} when it is lost meanwhile. The reason of `signal`.
+   * @throws {NotConnectedError} when there is no session in time; nothing was asked. {ZooKeeperError} when it is lost
+   * meanwhile. The reason of `signal`.
    */
   async list(options?: WaitOptions): Promise<JobStatus[]> {
     checkOrder('list', { options });
@@ -98,14 +104,17 @@ export class ClusterJobs {
   }
 
   /**
-   * Asks the master of a job for a run, also while the job is paused. Resolves when the run was started, with `wait: 'done'` when it has ended; a run that
-   * fails is an answer, too: its verdict. What one that ran has returned is the `result` (JSON, at most 64 KiB). `timeoutMs`: 1 to 86 400 000 (a day); the wait for ZooKeeper counts.
+   * Asks the master of a job for a run, also while the job is paused. Resolves when the run was started, with
+   * `wait: 'done'` when it has ended; a run that fails is an answer, too: its verdict. What one that ran has returned
+   * is the `result` (JSON, at most 64 KiB). `timeoutMs`: 1 to 86 400 000 (a day); the wait for ZooKeeper counts.
    * @throws `ZK_NOT_CONNECTED` when ZooKeeper could not be reached in that time: it was not even asked for.
-   * @throws {TriggerNotAcceptedError} when no master started it within `timeoutMs` (30 000), or `signal` aborted before: it will not run.
+   * @throws {TriggerNotAcceptedError} when no master started it within `timeoutMs` (30 000), or `signal` aborted
+   * before: it will not run.
    * @throws {TriggerRefusedError} when the job was running, with `overlap: 'skip'`: it will not run.
    * @throws {TooManyTriggersError} {BadTriggerError} {TriggerInputError} when it was not even asked for.
    * @throws {TriggerUncertainError} when ZooKeeper could not be reached to take it back: it may still run.
-   * @throws {TriggerLostError} when the job was removed meanwhile, or its record was edited or made anew and does not name the trigger any more.
+   * @throws {TriggerLostError} when the job was removed meanwhile, or its record was edited or made anew and does not
+   * name the trigger any more.
    */
   async trigger(job: string, options?: TriggerOptions): Promise<Triggered> {
     checkOrder('trigger', { job, options });
@@ -113,10 +122,11 @@ export class ClusterJobs {
   }
 
   /**
-   * Keeps a job from starting by its schedule until `resume`; what runs goes on, and triggers still run. Ticks that fall due get the verdict skipped
-   * (paused). False: it was paused already, and nothing was changed. Safe to repeat.
-   * @throws {UnknownJobError} {UnreadableJobError}. {NotConnectedError} and {OrderNotSentError} when nothing was sent in time. {JobContendedError} when the record
-   * has moved each time. {ZooKeeperError} and the reason of `signal`: it may have been carried out.
+   * Keeps a job from starting by its schedule until `resume`; what runs goes on, and triggers still run. Ticks that
+   * fall due get the verdict skipped (paused). False: it was paused already, and nothing was changed. Safe to repeat.
+   * @throws {UnknownJobError} {UnreadableJobError}. {NotConnectedError} and {OrderNotSentError} when nothing was sent
+   * in time. {JobContendedError} when the record has moved each time. {ZooKeeperError} and the reason of `signal`: it
+   * may have been carried out.
    */
   async pause(job: string, options?: OrderOptions): Promise<boolean> {
     checkOrder('pause', { job, options });
@@ -133,9 +143,11 @@ export class ClusterJobs {
   }
 
   /**
-   * Puts another schedule in force on every replica, whatever the code of any version says, until the next order. `null`: that of the code again. Ticks
-   * count from now; what was due before and undecided is missed. False: nothing had to be changed.
-   * @throws {BadScheduleError} for an expression or a time zone that cannot be used, and for an instant in the past. Nothing was changed.
+   * Puts another schedule in force on every replica, whatever the code of any version says, until the next order.
+   * `null`: that of the code again. Ticks count from now; what was due before and undecided is missed. False:
+   * nothing had to be changed.
+   * @throws {BadScheduleError} for an expression or a time zone that cannot be used, and for an instant in the
+   * past. Nothing was changed.
    * @throws {NoSlotsError} for `@Interval`, `@Timeout` and `claim: 'none'`.
    * @throws {NoCodeScheduleError} for `null`, when no known version has a schedule for the job.
    */
@@ -145,8 +157,8 @@ export class ClusterJobs {
   }
 
   /**
-   * What became of the latest ticks and triggers, in the whole cluster, oldest first: at most 100 kept ones, and the present
-   * pause as one entry at the end; or the newest `limit` of these.
+   * What became of the latest ticks and triggers, in the whole cluster, oldest first: at most 100 kept ones, and the
+   * present pause as one entry at the end; or the newest `limit` of these.
    * @throws {UnknownJobError} {UnreadableJobError}, and as `list`.
    */
   async verdicts(job: string, options?: VerdictsOptions): Promise<JobVerdict[]> {
@@ -155,11 +167,14 @@ export class ClusterJobs {
   }
 
   /**
-   * Why the job did, or did not, run at this instant (or: will not), in words for a person. There is an answer also for unknown jobs and odd instants.
+   * Why the job did, or did not, run at this instant (or: will not), in words for a person. There is an answer also for
+   * unknown jobs and odd instants.
    *
-   * `tick`: a Date; milliseconds since 1970, as a number or as text; or ISO 8601. Where the text names no zone (`2026-11-21T02:00`, `2026-11-21`) it is the time
-   * of day in the zone of the job's schedule; one that comes twice there, at the end of summer time, is the first of both.
-   * @throws {NotConnectedError} when there is no session in time; nothing was asked. {ZooKeeperError} when it is lost meanwhile. The reason of `signal`.
+   * `tick`: a Date; milliseconds since 1970, as a number or as text; or ISO 8601. Where the text names no zone
+   * (`2026-11-21T02:00`, `2026-11-21`) it is the time of day in the zone of the job's schedule; one that comes twice
+   * there, at the end of summer time, is the first of both.
+   * @throws {NotConnectedError} when there is no session in time; nothing was asked. {ZooKeeperError} when it is lost
+   * meanwhile. The reason of `signal`.
    */
   async why(job: string, tick: Date | string | number, options?: WaitOptions): Promise<string> {
     checkOrder('why', { job, tick, options });
@@ -175,8 +190,9 @@ export class ClusterJobs {
   }
 
   /**
-   * Who has changed the job by `pause`, `resume`, `reschedule` and `resetClaim`, when, and to what, and which deploys have put another schedule in force; the
-   * newest 50. With them the newest 50 triggers that are kept, and who asked for them. Oldest first.
+   * Who has changed the job by `pause`, `resume`, `reschedule` and `resetClaim`, when, and to what, and which
+   * deploys have put another schedule in force; the newest 50. With them the newest 50 triggers that are kept, and
+   * who asked for them. Oldest first.
    * @throws {UnknownJobError} {UnreadableJobError}, and as `list`.
    */
   async history(job: string, options?: WaitOptions): Promise<JobChange[]> {
@@ -185,8 +201,9 @@ export class ClusterJobs {
   }
 
   /**
-   * Repair: forgets what the job is said to run, what is due and which triggers wait; all of it gets a verdict with the reason `reset`. A damaged record is made
-   * anew, with the schedule of the code, and still paused if it was. What really runs is not stopped, and may be overlapped: look first.
+   * Repair: forgets what the job is said to run, what is due and which triggers wait; all of it gets a verdict with the
+   * reason `reset`. A damaged record is made anew, with the schedule of the code, and still paused if it was. What
+   * really runs is not stopped, and may be overlapped: look first.
    * @throws as `pause`, but never for a record that cannot be read.
    */
   async resetClaim(job: string, options?: OrderOptions): Promise<void> {
@@ -195,15 +212,18 @@ export class ClusterJobs {
   }
 
   /**
-   * Alarms about all jobs of the service, on any replica: a job has not succeeded for longer than its `maxSilenceMs`, once when that begins, once when it is
-   * over. Looks for itself, and only while subscribed. A look that fails is repeated; never errs, never completes.
+   * Alarms about all jobs of the service, on any replica: a job has not succeeded for longer than its `maxSilenceMs`,
+   * once when that begins, once when it is over. Looks for itself, and only while subscribed. A look that fails is
+   * repeated; never errs, never completes.
    */
   alarms$(options?: MonitorOptions): Observable<SilenceAlarm> {
     const parts = this.monitorParts('alarms$', options);
     return new Observable((subscriber) => watchAlarms(parts, (alarm) => subscriber.next(alarm)));
   }
 
-  /** What `list` answers, at once and whenever it has changed. Looks only while subscribed. A look that fails is repeated; never errs, never completes. */
+  /**
+   * What `list` answers, at once and at each change. Reads while subscribed, again on failure; never errs or completes.
+   */
   jobs$(options?: MonitorOptions): Observable<readonly JobStatus[]> {
     const parts = this.monitorParts('jobs$', options);
     return new Observable((subscriber) =>
@@ -216,8 +236,9 @@ export class ClusterJobs {
   }
 
   /**
-   * Adds a job to this replica while it runs, with the options of `@MasterOnly`. Add it on every replica that may run it, at each start: the cluster keeps its
-   * record, not its code. Safe to call before the application has started. Under `ZookeeperTestingModule` it is listed and never fires.
+   * Adds a job to this replica while it runs, with the options of `@MasterOnly`. Add it on every replica that may run
+   * it, at each start: the cluster keeps its record, not its code. Safe to call before the application has started.
+   * Under `ZookeeperTestingModule` it is listed and never fires.
    * @throws {JobExistsError} when this application has a job of that name.
    * @throws {JobSetupError} that lists what is wrong with the options.
    * @throws {BadScheduleError} for an expression or a time zone that cannot be used.
@@ -232,9 +253,11 @@ export class ClusterJobs {
   }
 
   /**
-   * Takes a job out that `add` has made on this replica; what runs goes on. Its record, with verdicts and checkpoint, goes when no other living replica has the
-   * job; so on the last replica that calls this, or for an orphaned job on any.
-   * @throws {JobInUseError} for a job that is in the code of living replicas, or that was added on others and not here: remove it there, too.
+   * Takes a job out that `add` has made on this replica; what runs goes on. Its record, with verdicts and
+   * checkpoint, goes when no other living replica has the job; so on the last replica that calls this, or
+   * for an orphaned job on any.
+   * @throws {JobInUseError} for a job that is in the code of living replicas, or that was added on others and not
+   * here: remove it there, too.
    */
   async remove(name: string, options?: WaitOptions): Promise<void> {
     checkOrder('remove', { job: name, options });
@@ -244,7 +267,7 @@ export class ClusterJobs {
     const identity = this.added.get(name);
     if (identity !== undefined) {
       this.added.delete(name);
-      // What is under way must not bring the record back; and whoever removes it after this replica must not take it for one that still has the job.
+      // What is under way must not bring the record back, and whoever removes it next must not find the job here.
       await unlessAborted(Promise.all([this.gate.forget(identity), this.announcer.changed()]), options?.signal);
     }
     const isAdded = identity !== undefined;

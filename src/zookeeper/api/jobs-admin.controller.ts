@@ -54,8 +54,8 @@ export class ClusterJobsAdmin implements OnModuleInit {
   }
 
   /**
-   * With `wait: 'done'` the wait for the end of the run is over when the client is gone; the run goes on. So it is asked for first, and only then waited for: to give
-   * up before it has started would take it back.
+   * With `wait: 'done'` the wait for the end of the run is over when the client is gone; the run goes on. So it is
+   * asked for first, and only then waited for: to give up before it has started would take it back.
    */
   @Post('jobs/:job/trigger')
   @HttpCode(200)
@@ -122,8 +122,8 @@ export class ClusterJobsAdmin implements OnModuleInit {
 }
 
 /**
- * The fields of a body that an order takes. Looked at here, and not by classes: pipes of the application, which may strip from a class what they do not know, leave such
- * a body alone. Who gives the order is not for the body to say.
+ * The fields of a body that an order takes. Looked at here, and not by classes: pipes of the application, which may
+ * strip from a class what they do not know, leave such a body alone. Who gives the order is not for the body to say.
  * @throws {BadOrderError}
  */
 function orderOf<T extends object>(method: string, body: unknown, known: readonly (keyof T & string)[]): Partial<T> {

@@ -1,6 +1,7 @@
 /**
- * What the routes of `ClusterJobsAdminModule` take and answer, as classes, so that a tool for OpenAPI finds them. `_OPENAPI_METADATA_FACTORY` is what the plugin of
- * @nestjs/swagger would add when it compiles a class; it is called by that package alone, where an application has it.
+ * What the routes of `ClusterJobsAdminModule` take and answer, as classes, so that a tool for OpenAPI finds them.
+ * `_OPENAPI_METADATA_FACTORY` is what the plugin of @nestjs/swagger would add when it compiles a class; it is called by
+ * that package alone, where an application has it.
  */
 type OpenApi = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 

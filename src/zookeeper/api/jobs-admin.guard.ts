@@ -1,7 +1,10 @@
 import { type CanActivate, type ExecutionContext, ForbiddenException, Inject, Injectable } from '@nestjs/common';
 import { ADMIN_OPTIONS, type ClusterJobsAdminOptions } from './jobs-admin.options.js';
 
-/** Lets a request through only if `access` says so, in one of the words that it has: anything else that it answers refuses, `true` too. */
+/**
+ * Lets a request through only if `access` says so, in one of the words that it has: anything else that it
+ * answers refuses, `true` too.
+ */
 @Injectable()
 export class AdminGuard implements CanActivate {
   constructor(@Inject(ADMIN_OPTIONS) private readonly options: ClusterJobsAdminOptions) {}

@@ -9,13 +9,16 @@ export interface ClusterJobsAdminOptions {
   /** Where the routes are, below the global prefix of the application. Default `cluster-jobs`. */
   readonly path?: string | undefined;
   /**
-   * Who may do what: called with each request of the HTTP platform, after the global guards, so it may go by what these have put there (`request.user`). What it throws is
-   * answered. Default: everybody is refused.
+   * Who may do what: called with each request of the HTTP platform, after the global guards, so it may go by what these
+   * have put there (`request.user`). What it throws is answered. Default: everybody is refused.
    */
   // The request is of Express, Fastify, or another platform.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly access?: ((request: any) => AdminAccess | Promise<AdminAccess>) | undefined;
-  /** Who gives the order, for the history and the verdicts; cut to 100 characters. Default: only the address of the replica that was asked. */
+  /**
+   * Who gives the order, for the history and the verdicts; cut to 100 characters. Default: only the address of
+   * the replica that was asked.
+   */
   // The same request: its type is the platform's.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly by?: ((request: any) => string | undefined | Promise<string | undefined>) | undefined;

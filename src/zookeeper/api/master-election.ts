@@ -8,8 +8,9 @@ import { ClusterCronError, jsonFacts } from '../support/errors.js';
 import { ELECTIONS } from '../decorators/inject.js';
 
 /**
- * Who is master, for applications. Every method takes the name of an election; without one it means the service's own. An election that
- * nobody has named yet comes into being when it is first named here, and this replica takes part in it.
+ * Who is master, for applications. Every method takes the name of an election; without one it means the
+ * service's own. An election that nobody has named yet comes into being when it is first named here, and this
+ * replica takes part in it.
  */
 @Injectable()
 export class MasterElection {
@@ -18,7 +19,8 @@ export class MasterElection {
   constructor(@Inject(ELECTIONS) private readonly elections: Elections) {}
 
   /**
-   * True if and only if this replica is master at this instant (also while it drains). No I/O; safe to ask at every moment.
+   * True if and only if this replica is master at this instant (also while it drains). No I/O;
+   * safe to ask at every moment.
    * @throws {ClusterCronError} `ZK_BAD_ELECTION_NAME` for a name that cannot be used, as every method here.
    */
   isMaster(election?: string): boolean {
@@ -26,8 +28,8 @@ export class MasterElection {
   }
 
   /**
-   * The state of the election as this replica knows it, as one value. No I/O. Can be sent as JSON in every state: `JSON.stringify` writes the tenure's token and
-   * czxid, which are bigints, as text.
+   * The state of the election as this replica knows it, as one value. No I/O. Can be sent as JSON in every state:
+   * `JSON.stringify` writes the tenure's token and czxid, which are bigints, as text.
    */
   mastership(election?: string): Mastership {
     return presentable(this.find(election).state());
@@ -44,10 +46,12 @@ export class MasterElection {
   }
 
   /**
-   * Asks the ensemble which replicas of the service live, the oldest first: address, version, what each holds, its rank in the line of the election.
-   * Some reads for each replica: for people, not for a loop. Without ZooKeeper (`standalone`, testing kit): this process.
+   * Asks the ensemble which replicas of the service live, the oldest first: address, version, what each holds, its rank
+   * in the line of the election. Some reads for each replica: for people, not for a loop. Without ZooKeeper
+   * (`standalone`, testing kit): this process.
    * @throws {NotConnectedError} while there is no session.
-   * @throws {ZooKeeperError} when the connection is lost meanwhile. The reason of `signal`, which gives up the question.
+   * @throws {ZooKeeperError} when the connection is lost meanwhile. The reason of `signal`,
+   * which gives up the question.
    */
   async members(election?: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly ClusterMember[]> {
     this.find(election);
@@ -55,10 +59,11 @@ export class MasterElection {
   }
 
   /**
-   * Asks the ensemble who is master: its `host:port`, and whether it is this replica. Undefined: nobody at this moment. Old as soon as it is read;
-   * whether this replica may act is asked with `isMaster`.
+   * Asks the ensemble who is master: its `host:port`, and whether it is this replica. Undefined: nobody at this moment.
+   * Old as soon as it is read; whether this replica may act is asked with `isMaster`.
    * @throws {NotConnectedError} while there is no session.
-   * @throws {ZooKeeperError} when the connection is lost meanwhile. The reason of `signal`, which gives up the question.
+   * @throws {ZooKeeperError} when the connection is lost meanwhile. The reason of `signal`,
+   * which gives up the question.
    */
   async master(
     election?: string,
@@ -68,8 +73,8 @@ export class MasterElection {
   }
 
   /**
-   * Drains, gives the mastership up and stands in line again. Resolves when it is given up: at the latest some seconds after `drainTimeoutMs`, as long as
-   * ZooKeeper can be reached.
+   * Drains, gives the mastership up and stands in line again. Resolves when it is given up: at the latest some seconds
+   * after `drainTimeoutMs`, as long as ZooKeeper can be reached.
    * @throws {NotMasterError} elsewhere than on the master.
    * @throws {RunIgnoresAbortError} when a run goes on after its abort; this replica is then still master.
    * @throws the reason of `signal`, which stops waiting: the mastership is given up all the same.
@@ -79,11 +84,13 @@ export class MasterElection {
   }
 
   /**
-   * Names the replica with this address, exactly as it advertises it, as the next master. Resolves when that is written; the present master then drains
-   * (aborts its runs after `drainTimeoutMs`) and hands over. From any replica; does nothing where that replica is master already.
+   * Names the replica with this address, exactly as it advertises it, as the next master. Resolves when that is
+   * written; the present master then drains (aborts its runs after `drainTimeoutMs`) and hands over. From any replica;
+   * does nothing where that replica is master already.
    * @throws {UnknownReplicaError} when no replica of that address stands in line; it lists those that do.
    * @throws {NotConnectedError} while there is no session.
-   * @throws {ZooKeeperError} when the connection is lost meanwhile, or somebody else was first (`reason` `bad-version`), or nobody is master (`no-node`).
+   * @throws {ZooKeeperError} when the connection is lost meanwhile, or somebody else was first (`reason`
+   * `bad-version`), or nobody is master (`no-node`).
    * @throws the reason of `signal`, which stops waiting: what was sent may still be carried out.
    */
   async transferTo(address: string, election?: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {

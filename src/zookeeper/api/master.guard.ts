@@ -21,8 +21,9 @@ export interface MasterGuardOptions {
 }
 
 /**
- * Lets requests through only on the master. Elsewhere HTTP callers get 421 Misdirected Request with the code `ZK_NOT_MASTER`, callers by
- * a transport of `@nestjs/microservices` an `RpcException` with it. `@UseGuards(MasterGuard)`, or `MasterGuard.with(options)`.
+ * Lets requests through only on the master. Elsewhere HTTP callers get 421 Misdirected Request with the code
+ * `ZK_NOT_MASTER`, callers by a transport of `@nestjs/microservices` an `RpcException` with it.
+ * `@UseGuards(MasterGuard)`, or `MasterGuard.with(options)`.
  */
 @Injectable()
 export class MasterGuard implements CanActivate, OnModuleInit {
@@ -67,8 +68,8 @@ export class MasterGuard implements CanActivate, OnModuleInit {
 }
 
 /**
- * An optional peer: a context of type "rpc" exists only where it is installed. By `require` where there is one, because Jest refuses `import()`
- * in CommonJS (ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG).
+ * An optional peer: a context of type "rpc" exists only where it is installed. By `require` where there is one, because
+ * Jest refuses `import()` in CommonJS (ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG).
  */
 async function loadMicroservices(): Promise<typeof import('@nestjs/microservices')> {
   if (typeof require === 'function') return require('@nestjs/microservices') as typeof import('@nestjs/microservices');

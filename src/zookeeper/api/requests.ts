@@ -44,7 +44,10 @@ export class Requests {
     return reach(parts, job, waiting(options), () => unlessAborted(work(parts), options?.signal));
   }
 
-  /** Asks for something. `job`: where the answer depends on whether the cluster knows the job, which this replica may be about to declare. */
+  /**
+   * Asks for something. `job`: where the answer depends on whether the cluster knows the job, which this replica
+   * may be about to declare.
+   */
   ask<T>(method: string, options: WaitOptions | undefined, work: (store: JobStore) => Promise<T>, job?: string): Promise<T> {
     const { store, clock, declared } = this.partsFor(method);
     const parts = { store, clock, ...(job !== undefined && { declared }) };

@@ -39,13 +39,15 @@ export class Explorer implements OnModuleInit {
     @Inject(SETTINGS) private readonly settings: ExplorerSettings,
     @Inject(OBSERVER) private readonly observer: Observer,
   ) {
-    // Nest calls hooks by falling distance, and global modules have the largest number there is: this one comes before them.
+    // Nest calls hooks by falling distance, and global modules have the largest number there is:
+    // this one comes before them.
     for (const module of modules.values()) if (module.providers.has(Explorer)) module.distance = Infinity;
   }
 
   /**
-   * Before the `onModuleInit` of any other module, so before any ScheduleExplorer has looked for schedules: from here on every instance is bound, and what ScheduleModule
-   * registers comes to the gate. Tells the other replicas which jobs there are here.
+   * Before the `onModuleInit` of any other module, so before any ScheduleExplorer has looked for schedules: from
+   * here on every instance is bound, and what ScheduleModule registers comes to the gate. Tells the other replicas
+   * which jobs there are here.
    */
   onModuleInit(): void {
     const problems = this.bindAll();
@@ -151,7 +153,10 @@ export class Explorer implements OnModuleInit {
     return problems;
   }
 
-  /** Once for each handle of a job: whoever uses one in a loop has been told. Not while the application closes, when ScheduleModule stops what it has made. */
+  /**
+   * Once for each handle of a job: whoever uses one in a loop has been told. Not while the application closes, when
+   * ScheduleModule stops what it has made.
+   */
   private tellHandle({ identity }: GatedJob, handle: string, instead: string): void {
     const key = `${identity.name} ${handle}`;
     if (this.gate.isClosed || this.told.has(key)) return;

@@ -95,7 +95,8 @@ function parameterProblems(instance: object, { key, original }: Guarded): string
   const [type] = (Reflect.getMetadata('design:paramtypes', instance, key as string) as readonly unknown[] | undefined) ?? [];
   const advice =
     'A schedule gives the method its JobRun there, and nothing else. Make the first parameter a JobRun, or take it away and read JobRun.current()';
-  // TypeScript writes Object for an interface or a union, and Function for a class of which only the type is imported, as JobRun most often is.
+  // TypeScript writes Object for an interface or a union, and Function for a class of which only the type is imported,
+  // as JobRun most often is.
   if (typeof type === 'function' && type !== Object && type !== Function && type !== JobRun && type.name !== 'JobRun')
     return [
       `takes ${type.name === '' ? 'something else' : `a ${type.name}`} as its first parameter. ${advice}; for a parameter of your own, add a method that calls this one.`,

@@ -7,11 +7,14 @@ import type { JobRun } from '../jobs/run/job-run.js';
 import { imitate } from '../decorators/master-only.js';
 import { markAsCron } from '../decorators/schedule-metadata.js';
 
-// What ScheduleModule of @nestjs/schedule 6 and 12 consists of, as far as it is used here. It exports none of this; test/integration/nest/ground.spec.ts pins it.
+// What ScheduleModule of @nestjs/schedule 6 and 12 consists of, as far as it is used here. It exports none of this;
+// test/integration/nest/ground.spec.ts pins it.
 
 interface ScheduleExplorer {
   lookupSchedulers(instance: object, key: string): unknown;
-  /** Makes of a method the function that is registered: it logs what is thrown, and throws nothing. Monitors patch this. */
+  /**
+   * Makes of a method the function that is registered: it logs what is thrown, and throws nothing. Monitors patch it.
+   */
   wrapFunctionInTryCatchBlocks(method: Method, instance: unknown): Method;
   readonly logger: { error(thrown: unknown): void };
   readonly schedulerOrchestrator: SchedulerOrchestrator;
@@ -61,9 +64,10 @@ export interface ScheduleModuleParts {
 }
 
 /**
- * Stands between ScheduleModule's timers and the functions that it registers for `@MasterOnly` methods. A timer never calls such a function: it asks the gate. A run does, wherever it
- * comes from (a claimed tick, a trigger, a timer on the master), so that whoever has wrapped the function (monitors do) is called once for each run in the whole cluster, on the
- * replica that runs it, with the duration of the run, its error and its async context.
+ * Stands between ScheduleModule's timers and the functions that it registers for `@MasterOnly` methods. A timer never
+ * calls such a function: it asks the gate. A run does, wherever it comes from (a claimed tick, a trigger, a timer on
+ * the master), so that whoever has wrapped the function (monitors do) is called once for each run in the whole cluster,
+ * on the replica that runs it, with the duration of the run, its error and its async context.
  *
  * The `CronJob` of a job with claims is never started: its ticks are due by the record, and the gate has its own timer.
  */
@@ -92,7 +96,9 @@ export class ScheduleModuleHooks {
     return this.foundTwice;
   }
 
-  /** To be called before any ScheduleExplorer looks for schedules. False: this version of @nestjs/schedule is not known here. */
+  /**
+   * To be called before any ScheduleExplorer looks for schedules. False: this version of ScheduleModule is not known.
+   */
   attach(): boolean {
     if (!this.explorers.every(isKnown)) return false;
     for (const explorer of this.explorers) this.attachTo(explorer);
@@ -108,7 +114,9 @@ export class ScheduleModuleHooks {
     }
   }
 
-  /** What the schedule would call for a job that is added at run time: as for a method, so that monitors see its runs, too. */
+  /**
+   * What the schedule would call for a job that is added at run time: as for a method, so monitors see its runs, too.
+   */
   register({ name, schedule }: JobIdentity, method: Method): Method {
     if (this.wrapFunction === undefined) return method;
     markAsCron(method, { name, ...schedule });
@@ -178,7 +186,10 @@ export class ScheduleModuleHooks {
     job.bind({ instance, through: (run) => this.callCron(job, entry, target, run) });
   }
 
-  /** Through the CronJob's callbacks: also those that wrap the CronJob, or that the application has added to it, are called once for each tick. */
+  /**
+   * Through the CronJob's callbacks: also those that wrap the CronJob, or that the application has added to it, are
+   * called once for each tick.
+   */
   private callCron(job: GatedJob, { ref }: CronEntry, target: Method, run: JobRun): unknown {
     // oxlint-disable-next-line no-underscore-dangle -- cron has no public way to its callbacks that would wait for them
     const callbacks = ref?._callbacks;
@@ -226,7 +237,10 @@ export class ScheduleModuleHooks {
     };
   }
 
-  /** An explorer whose log leaves out what runs tell of themselves. What has kept a run from reaching its method, the run gets to know here. */
+  /**
+   * An explorer whose log leaves out what runs tell of themselves. What has kept a run from reaching its method,
+   * the run gets to know here.
+   */
   private quiet(explorer: ScheduleExplorer): ScheduleExplorer {
     const error = (thrown: unknown): void => {
       outerRun()?.passage?.caught(thrown);
@@ -253,7 +267,7 @@ export class ScheduleModuleHooks {
   }
 }
 
-/** A method of this object, also where the object is handed out as a proxy whose methods choose their own `this`, as @nestjs/observe does. */
+/** A method of this object, also where that is a proxy whose methods choose their own `this` (@nestjs/observe). */
 function bare<T extends object, K extends keyof T>(target: T, key: K): T[K] {
   const own = Object.getOwnPropertyDescriptor(target, key)?.value as T[K] | undefined;
   return own ?? (Object.getPrototypeOf(target) as T)[key];

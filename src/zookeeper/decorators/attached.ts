@@ -14,7 +14,10 @@ export class Attached<T> {
     return this.byPrototype.get(prototype)?.get(key);
   }
 
-  /** Everything in the prototype chain of `instance`, the most derived class first. `overridden`: a more derived class has its own method of that name. */
+  /**
+   * Everything in the prototype chain of `instance`, the most derived class first. `overridden`: a more derived class
+   * has its own method of that name.
+   */
   *of(
     instance: object,
   ): Generator<{ readonly key: PropertyKey; readonly what: T; readonly prototype: object; readonly overridden: boolean }> {

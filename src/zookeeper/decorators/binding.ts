@@ -16,8 +16,8 @@ interface Bindable {
 }
 
 /**
- * Makes the class behind `prototype` bindable in two ways. Nest injects the gate into the instances that it constructs, and refuses to
- * boot without one. Factories, values and proxies are bound by the explorer, which calls `bindInstance`.
+ * Makes the class behind `prototype` bindable in two ways. Nest injects the gate into the instances that it constructs,
+ * and refuses to boot without one. Factories, values and proxies are bound by the explorer, which calls `bindInstance`.
  */
 export function makeBindable(prototype: object): void {
   if (INJECTED_GATE in prototype) return;

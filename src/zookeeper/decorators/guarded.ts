@@ -4,11 +4,14 @@ import type { JobOptions } from '../jobs/run/job-options.js';
 import { Attached } from './attached.js';
 
 /**
- * Options of `@MasterOnly`. Those about ticks and runs need a schedule: on a plain method they are refused at boot, as are those about the
- * claimed ticks of `@Cron` with `@Interval` and `@Timeout`.
+ * Options of `@MasterOnly`. Those about ticks and runs need a schedule: on a plain method they are refused at boot, as
+ * are those about the claimed ticks of `@Cron` with `@Interval` and `@Timeout`.
  */
 export interface MasterOnlyOptions extends JobOptions {
-  /** The job's name everywhere; unique among the scheduled jobs of the application. Default: the schedule's name, else `Class.method`. */
+  /**
+   * The job's name everywhere; unique among the scheduled jobs of the application. Default: the schedule's
+   * name, else `Class.method`.
+   */
   readonly name?: string | undefined;
   /** Another election of this service, so that jobs can spread over replicas. Default: the service's own. */
   readonly election?: string | undefined;

@@ -6,9 +6,9 @@ import type { Guarded } from './guarded.js';
 import { type CronMetadata, scheduleOf } from './schedule-metadata.js';
 
 /**
- * Who a `@MasterOnly` method is, on this instance. The class is the instance's own, so that an inherited method is one job per subclass; the
- * schedule is that of the method which callers of the instance reach, so that an overriding method decides for itself. `defaultZone`: of a schedule that
- * names none; without it that of the process.
+ * Who a `@MasterOnly` method is, on this instance. The class is the instance's own, so that an inherited method is one
+ * job per subclass; the schedule is that of the method which callers of the instance reach, so that an overriding
+ * method decides for itself. `defaultZone`: of a schedule that names none; without it that of the process.
  */
 export function identityOf(instance: object, method: Guarded, defaultZone?: string): JobIdentity {
   const schedule = scheduleOf((instance as Record<PropertyKey, unknown>)[method.key]);

@@ -21,19 +21,23 @@ const NAMES = new Map<string, (value: string) => string | undefined>([
 /**
  * The method runs only on the master of its election.
  *
- * With `@Cron`, `@Interval` or `@Timeout`, above or below: on the master the schedule runs it with a `JobRun` as its first argument; elsewhere nothing is called.
- * What it throws is logged and never stops the schedule. Each tick of `@Cron` starts at most once in the cluster and gets one verdict;
- * when it is due is decided from the expression and the zone. `claim: 'none'` leaves it at the mastership.
+ * With `@Cron`, `@Interval` or `@Timeout`, above or below: on the master the schedule runs it with a `JobRun` as its
+ * first argument; elsewhere nothing is called. What it throws is logged and never stops the schedule. Each tick of
+ * `@Cron` starts at most once in the cluster and gets one verdict; when it is due is decided from the expression and
+ * the zone. `claim: 'none'` leaves it at the mastership.
  *
- * Called by other code, and on methods without a schedule: on the master it runs with the arguments of the call (a scheduled method
- * that is called without any gets a `JobRun`); elsewhere it throws `NotMasterError`, and an `async` method rejects with it. While a scheduled method runs on
- * this replica a call of it throws `JobRunningError`, unless its `overlap` is `'allow'`; such a call has no tick and no claim.
+ * Called by other code, and on methods without a schedule: on the master it runs with the arguments of the call (a
+ * scheduled method that is called without any gets a `JobRun`); elsewhere it throws `NotMasterError`, and an `async`
+ * method rejects with it. While a scheduled method runs on this replica a call of it throws `JobRunningError`, unless
+ * its `overlap` is `'allow'`; such a call has no tick and no claim.
  *
- * Decorators above, and whatever wraps what ScheduleModule registers (monitors), are called once for each run, on the replica that runs it. What is below is called again for
- * each attempt of `retry`. The method decides about the verdict; what is above can fail a run, and not save it.
+ * Decorators above, and whatever wraps what ScheduleModule registers (monitors), are called once for each run, on the
+ * replica that runs it. What is below is called again for each attempt of `retry`. The method decides about the
+ * verdict; what is above can fail a run, and not save it.
  *
- * A run lasts until the promise that the method returns has settled, the Observable has completed, or the generator is through; it does not cover what the method leaves
- * behind. A method that is called by other code covers what it returns only if that has a `then` method.
+ * A run lasts until the promise that the method returns has settled, the Observable has completed, or the generator is
+ * through; it does not cover what the method leaves behind. A method that is called by other code covers what it
+ * returns only if that has a `then` method.
  */
 export function MasterOnly(options: MasterOnlyOptions = {}): MethodDecorator {
   return (target, key, descriptor) => {

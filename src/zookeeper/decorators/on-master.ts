@@ -16,20 +16,22 @@ export const electedHooks = new Attached<Hook>();
 export const lostHooks = new Attached<Hook>();
 
 /**
- * The method is called when this replica becomes master of the election (default: the service's own), with an AbortSignal that aborts when
- * that is over, in doubt, or about to be given up. For what must live only on the master and is not a job: a consumer, a poller.
+ * The method is called when this replica becomes master of the election (default: the service's own), with an
+ * AbortSignal that aborts when that is over, in doubt, or about to be given up. For what must live only on the master
+ * and is not a job: a consumer, a poller.
  *
- * A recovery from doubt calls it again, after "lost"; so does a hand-over that is taken back after the signal has aborted. What it throws is
- * logged. Until its promise settles it counts as work in progress, which a resignation waits for; it is not called again before its
- * provider's earlier hooks have settled.
+ * A recovery from doubt calls it again, after "lost"; so does a hand-over that is taken back after the signal has
+ * aborted. What it throws is logged. Until its promise settles it counts as work in progress, which a resignation waits
+ * for; it is not called again before its provider's earlier hooks have settled.
  */
 export function OnMasterElected(election?: string): MethodDecorator {
   return hook('@OnMasterElected', electedHooks, election);
 }
 
 /**
- * The method is called when this replica is not master of the election (default: the service's own) any more, or in doubt about it. Before a
- * resignation or shutdown it is called when the runs are over, still under the mastership, and waited for. Only after an "elected".
+ * The method is called when this replica is not master of the election (default: the service's own) any more, or in
+ * doubt about it. Before a resignation or shutdown it is called when the runs are over, still under the mastership, and
+ * waited for. Only after an "elected".
  */
 export function OnMasterLost(election?: string): MethodDecorator {
   return hook('@OnMasterLost', lostHooks, election);

@@ -1,7 +1,7 @@
 import type { ScheduleKind } from '../jobs/run/job-identity.js';
 
-// What @nestjs/schedule 6 and 12 keep on a scheduled method (schedule.constants.ts, scheduler-type.enum.ts). It does not export these names;
-// test/integration/nest/ground.spec.ts pins them.
+// What @nestjs/schedule 6 and 12 keep on a scheduled method (schedule.constants.ts, scheduler-type.enum.ts). It does
+// not export these names; test/integration/nest/ground.spec.ts pins them.
 const SCHEDULER_TYPE = 'SCHEDULER_TYPE';
 const SCHEDULER_NAME = 'SCHEDULER_NAME';
 const SCHEDULE_CRON_OPTIONS = 'SCHEDULE_CRON_OPTIONS';

@@ -5,8 +5,9 @@ import type { Clock, Timer } from '../support/clock.js';
 export const MAX_CATCHING_UP = 4;
 
 /**
- * How long such a run keeps others from beginning, if it does not end before. The limit is about starts: what hangs, or is long by nature, must not keep the
- * other jobs from catching up. At the worst, when none of them ends, four begin in every five seconds.
+ * How long such a run keeps others from beginning, if it does not end before. The limit is about starts: what hangs,
+ * or is long by nature, must not keep the other jobs from catching up. At the worst, when none of them ends, four
+ * begin in every five seconds.
  */
 export const PLACE_MS = 5_000;
 
@@ -19,9 +20,14 @@ export interface Waiter {
 
 /** The right to begin one run. */
 export interface Place {
-  /** The run begins: from now on the place is kept for `PLACE_MS` at most. The function returned is to be called when the run ends. */
+  /**
+   * The run begins: from now on the place is kept for `PLACE_MS` at most. The function returned is to be
+   * called when the run ends.
+   */
   begun(): () => void;
-  /** Nothing was claimed, because the record has moved: the place is free again, and who had it comes first in the line. */
+  /**
+   * Nothing was claimed, because the record has moved: the place is free again, and who had it comes first in the line.
+   */
   missed(): void;
   /** Frees the place unless the run has begun: nothing was claimed, or what was claimed does not start here. */
   release(): void;
@@ -30,9 +36,10 @@ export interface Place {
 /**
  * Keeps the making-up after an outage from being a storm, and from being a standstill.
  *
- * A place is taken before the claim is sent, in the turn of the event loop in which it was seen to be free; so a hundred jobs that all decide at one instant, at an
- * election say, cannot all find it free. It is given back when the claim fails, when the run ends, or `PLACE_MS` after its start. Jobs wait in
- * line, in the order in which they came: a job that has had its turn goes to the end, and a newcomer takes no place that somebody in line could have.
+ * A place is taken before the claim is sent, in the turn of the event loop in which it was seen to be free; so a
+ * hundred jobs that all decide at one instant, at an election say, cannot all find it free. It is given back when the
+ * claim fails, when the run ends, or `PLACE_MS` after its start. Jobs wait in line, in the order in which they came: a
+ * job that has had its turn goes to the end, and a newcomer takes no place that somebody in line could have.
  */
 export class CatchUpLimit {
   /** The places that are taken, with the jobs that have them. */

@@ -13,7 +13,10 @@ export class Claims {
     private readonly runs: OwnRuns,
   ) {}
 
-  /** Undefined: there is nothing to write. What is claimed counts as this process's from before it is sent: whoever reads it meanwhile leaves it alone. */
+  /**
+   * Undefined: there is nothing to write. What is claimed counts as this process's from before it is sent: whoever
+   * reads it meanwhile leaves it alone.
+   */
   async write(situation: Situation, plan: Plan, tenure: HeldTenure | undefined): Promise<WriteResult | undefined> {
     if (plan.record === undefined && plan.verdicts.length === 0) return undefined;
     if (plan.start !== undefined) this.runs.begin(plan.start, situation.view.czxid);

@@ -15,15 +15,17 @@ export type ClockJudgement = { readonly kind: 'good' } | { readonly kind: 'off';
 const GOOD: ClockJudgement = { kind: 'good' };
 
 /**
- * Compares the wall clock, by which ticks are due, with the ensemble's. A replica that is too far off decides about no tick: ahead, it
- * would use up ticks of the future; behind, it would run none. It gives its masterships up, so that another one can run them.
+ * Compares the wall clock, by which ticks are due, with the ensemble's. A replica that is too far off decides about no
+ * tick: ahead, it would use up ticks of the future; behind, it would run none. It gives its masterships up, so that
+ * another one can run them.
  *
- * The ensemble's clock is that of one server, its leader, and may be the wrong one. So a replica that finds the two apart asks how the clocks of the
- * other replicas stand to it. When more of them agree with this replica's than with the leader's, it is the leader that is off, and ticks are decided
- * by the replicas' clocks. On equal terms the leader is right. Replicas of one host have one clock and one vote.
+ * The ensemble's clock is that of one server, its leader, and may be the wrong one. So a replica that finds the two
+ * apart asks how the clocks of the other replicas stand to it. When more of them agree with this replica's than with
+ * the leader's, it is the leader that is off, and ticks are decided by the replicas' clocks. On equal terms the leader
+ * is right. Replicas of one host have one clock and one vote.
  *
- * The ensemble's clock as of the last write serves as long as it agrees. When it does not it is read anew, because that write may have been long
- * ago and this machine suspended since.
+ * The ensemble's clock as of the last write serves as long as it agrees. When it does not it is read anew, because that
+ * write may have been long ago and this machine suspended since.
  */
 export class ClockGuard {
   private fresh: { readonly atMs: number; readonly judgement: ClockJudgement } | undefined;

@@ -12,8 +12,9 @@ import type { GatedJob } from './gated-job.js';
 const DECLARING = 32;
 
 /**
- * Tells the cluster of the jobs of this replica. Every candidate does so when it first has a session, so that their ticks count from then on, whoever becomes master.
- * However many jobs there are, and however they were added, a few are under way at a time.
+ * Tells the cluster of the jobs of this replica. Every candidate does so when it first has a session, so that their
+ * ticks count from then on, whoever becomes master. However many jobs there are, and however they were added, a few
+ * are under way at a time.
  */
 export class Declarations {
   /** Jobs that are to be declared. */

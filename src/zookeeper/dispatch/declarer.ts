@@ -5,7 +5,10 @@ import { Recent } from '../support/recent.js';
 import type { DispatchParts } from './dispatch-parts.js';
 import type { GatedJob } from './gated-job.js';
 
-/** A declaration that goes by an older list of members would at most leave a schedule in force, or take it back, so much later. */
+/**
+ * A declaration that goes by an older list of members would at most leave a schedule in force, or
+ * take it back, so much later.
+ */
 const LIVING_FOR_MS = 1_000;
 
 /** What was last told about a job, which is declared again and again. */
@@ -14,7 +17,10 @@ interface Told {
   readonly zones: string | undefined;
 }
 
-/** Declares jobs to the cluster: says what the code of this version says about them, makes their records where they are missing, and tells what has come of it. */
+/**
+ * Declares jobs to the cluster: says what the code of this version says about them, makes their records where they are
+ * missing, and tells what has come of it.
+ */
 export class Declarer {
   /** The living versions, read once for thousands of jobs that are declared one after the other. */
   private readonly living: Recent<ReadonlySet<string>>;
@@ -30,8 +36,8 @@ export class Declarer {
   }
 
   /**
-   * Safe to repeat. `known`: what this replica knows of a record that may be gone. Answers whose code the schedule in force comes from; `'own'`
-   * also when an operator has ordered it; undefined where nothing is declared.
+   * Safe to repeat. `known`: what this replica knows of a record that may be gone. Answers whose code the schedule in
+   * force comes from; `'own'` also when an operator has ordered it; undefined where nothing is declared.
    */
   async declare(job: GatedJob, known: KnownDecisions): Promise<'own' | 'other' | undefined> {
     const { store, version, address } = this.parts;

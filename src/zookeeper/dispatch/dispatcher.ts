@@ -17,7 +17,10 @@ import { UncoveredJobs } from './uncovered-jobs.js';
 
 const NOTHING_KNOWN = { cursor: undefined, running: [] } as const;
 
-/** Decides for every job and hook of one application. Made once per application; two applications in one process have two. */
+/**
+ * Decides for every job and hook of one application. Made once per application; two applications
+ * in one process have two.
+ */
 export class Dispatcher {
   private readonly gates = new Map<string, ElectionGate>();
   private readonly jobs = new Map<string, GatedJob>();
@@ -25,7 +28,9 @@ export class Dispatcher {
   private readonly named = new Map<string, Set<GatedJob>>();
   /** Of jobs that were taken out, and whose runs go on. */
   private readonly retired = new Map<JobLoop, string>();
-  /** The runs of this process, by the name of their job: a job that is added again goes on with those of the one before. */
+  /**
+   * The runs of this process, by the name of their job: a job that is added again goes on with those of the one before.
+   */
   private readonly runs = new Map<string, OwnRuns>();
   private readonly declarer: Declarer;
   private readonly declarations: Declarations;
@@ -34,7 +39,10 @@ export class Dispatcher {
   private readonly closing = new AbortController();
   private started = false;
 
-  /** What the schedule of an added job would call, given what calls its function: with whatever monitors wrap around that. */
+  /**
+   * What the schedule of an added job would call, given what calls its function: with whatever
+   * monitors wrap around that.
+   */
   wrapAdded: (identity: JobIdentity, method: Method) => Method = (_, method) => method;
 
   constructor(
@@ -76,7 +84,10 @@ export class Dispatcher {
     return made;
   }
 
-  /** The gated form of a job. Instances of one class share it. `bound`: how its runs come about, where that is known already. */
+  /**
+   * The gated form of a job. Instances of one class share it. `bound`: how its runs come about,
+   * where that is known already.
+   */
   job(identity: JobIdentity, bound?: Bound): GatedJob {
     const key = keyOf(identity);
     const found = this.jobs.get(key);
@@ -101,7 +112,10 @@ export class Dispatcher {
     return job;
   }
 
-  /** The job of an instance that boot has not found: the one of its class where there is one, else only the gate, without a schedule. */
+  /**
+   * The job of an instance that boot has not found: the one of its class where there is one, else only the
+   * gate, without a schedule.
+   */
   jobOfStray(identity: JobIdentity): GatedJob {
     return this.jobs.get(keyOf(identity)) ?? this.job({ ...identity, kind: undefined });
   }
@@ -117,8 +131,8 @@ export class Dispatcher {
   }
 
   /**
-   * Resolves when the cluster knows the job of that name, which is about to be declared by this replica; without a name, all of them. At once for any other, and
-   * where nothing is declared. Resolves as well when the wait is over.
+   * Resolves when the cluster knows the job of that name, which is about to be declared by this replica; without a
+   * name, all of them. At once for any other, and where nothing is declared. Resolves as well when the wait is over.
    * @throws the signal's reason.
    */
   declared(name: string | undefined, waiting: Waiting): Promise<void> {
@@ -131,8 +145,8 @@ export class Dispatcher {
   }
 
   /**
-   * Stops deciding about a job that was added at run time. What is in progress goes on, and gets its verdict. Resolves when nothing else that was
-   * under way for it can write any more.
+   * Stops deciding about a job that was added at run time. What is in progress goes on, and gets its verdict. Resolves
+   * when nothing else that was under way for it can write any more.
    */
   async forget(identity: JobIdentity): Promise<void> {
     const key = keyOf(identity);
@@ -152,7 +166,10 @@ export class Dispatcher {
     await Promise.all([loop.retire(), declared]);
   }
 
-  /** Tells the hooks of elections that were decided before the application had started, and begins to decide about ticks. */
+  /**
+   * Tells the hooks of elections that were decided before the application had started, and
+   * begins to decide about ticks.
+   */
   start(): void {
     this.started = true;
     for (const gate of this.gates.values()) gate.hooks.look();
@@ -168,7 +185,9 @@ export class Dispatcher {
     for (const gate of this.gates.values()) gate.close();
   }
 
-  /** What is still in progress where no mastership was left to be drained (lost or in doubt) is aborted and waited for. */
+  /**
+   * What is still in progress where no mastership was left to be drained (lost or in doubt) is aborted and waited for.
+   */
   async abandon(why: string): Promise<'drained' | 'stuck'> {
     const ends = await Promise.all([...this.gates.values()].map((gate) => gate.abandon(why)));
     for (const { loop } of this.jobs.values()) loop?.close();

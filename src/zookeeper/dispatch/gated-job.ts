@@ -28,7 +28,10 @@ export type Method = (this: unknown, ...args: unknown[]) => unknown;
 export interface Bound {
   /** The one whose schedule it is; undefined for a job that was added at run time. */
   readonly instance: unknown;
-  /** Calls what the schedule would call: what ScheduleModule has registered, with the wrappers of monitors. The call comes to `around` and `enter`. */
+  /**
+   * Calls what the schedule would call: what ScheduleModule has registered, with the wrappers of monitors. The call
+   * comes to `around` and `enter`.
+   */
   readonly through: (run: JobRun) => unknown;
 }
 
@@ -80,8 +83,8 @@ export class GatedJob {
   }
 
   /**
-   * The timer of the schedule has fired. On the master: with claims it only wakes the job's loop up; else a run starts, and what it throws is logged, never
-   * thrown. Elsewhere: calls nothing, and returns undefined.
+   * The timer of the schedule has fired. On the master: with claims it only wakes the job's loop up; else a run starts,
+   * and what it throws is logged, never thrown. Elsewhere: calls nothing, and returns undefined.
    */
   fire(): unknown {
     const tenure = this.gate.ask();
@@ -93,15 +96,18 @@ export class GatedJob {
     return this.fireLocally(tenure, this.bound);
   }
 
-  /** Calls the method with the decorators above `@MasterOnly`, for a run on its way to it. Any other call is just made. */
+  /**
+   * Calls the method with the decorators above `@MasterOnly`, for a run on its way to it. Any other call is just made.
+   */
   around(args: readonly unknown[], call: () => unknown): unknown {
     const outer = runBehind(args);
     return outer?.method === this.identity.method && outer.passage !== undefined ? outer.passage.around(call) : call();
   }
 
   /**
-   * A call has come to the method. Of a run that is on its way here, it is the run's: `method` is called with its `JobRun`, again for each attempt. Inside of a run of
-   * the same method of the same instance it is that run's own call (`super.method()`), and passes as long as the run's mastership lasts. Any other is by other code: see `call`.
+   * A call has come to the method. Of a run that is on its way here, it is the run's: `method` is called with its
+   * `JobRun`, again for each attempt. Inside of a run of the same method of the same instance it is that run's own call
+   * (`super.method()`), and passes as long as the run's mastership lasts. Any other is by other code: see `call`.
    */
   enter(instance: unknown, method: Method, args: unknown[]): unknown {
     const outer = this.identity.kind === undefined ? undefined : runBehind(args);
@@ -117,12 +123,13 @@ export class GatedJob {
   }
 
   /**
-   * A call by other code. On the master: runs `method` with these arguments (a scheduled one that is called without any gets its
-   * `JobRun`), and returns or throws what it does. Elsewhere: `NotMasterError`. While the job runs on this replica, unless its `overlap` is `'allow'`:
-   * `JobRunningError`. Both are rejections if the method is async, else thrown.
+   * A call by other code. On the master: runs `method` with these arguments (a scheduled one that is called
+   * without any gets its `JobRun`), and returns or throws what it does. Elsewhere: `NotMasterError`. While the
+   * job runs on this replica, unless its `overlap` is `'allow'`: `JobRunningError`. Both are rejections if the
+   * method is async, else thrown.
    *
-   * It is a run without a claim, as of a job with `claim: 'none'`: no tick has it, listeners hear its verdict, the cluster keeps only a failure. While it goes on, ticks
-   * and triggers find the job running.
+   * It is a run without a claim, as of a job with `claim: 'none'`: no tick has it, listeners hear its verdict, the
+   * cluster keeps only a failure. While it goes on, ticks and triggers find the job running.
    */
   call(instance: unknown, method: Method, args: unknown[]): unknown {
     const outer = outerRun();
@@ -216,7 +223,10 @@ export class GatedJob {
     queued?.();
   }
 
-  /** The tick that a fire is for, where ticks are not claimed because there is nobody to claim them from (the testing kit). */
+  /**
+   * The tick that a fire is for, where ticks are not claimed because there is nobody to claim
+   * them from (the testing kit).
+   */
   private latestTick(): Date | undefined {
     const { schedule, rules } = this.identity;
     if (schedule === undefined || rules.claim === 'none') return undefined;

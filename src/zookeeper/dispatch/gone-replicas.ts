@@ -33,12 +33,14 @@ interface MemberList {
 /**
  * Which replicas are gone for good, so that their runs may be taken over.
  *
- * The member node of a replica lives with its session. For a run under an earlier tenure of the *same* election that is enough: this master believes,
- * so its predecessor does not any more. For a run under another election (another version's master) the end of the session does not
- * prove the end of belief; its lease, which is at most `LONGEST_OLD_LEASE_MS`, has passed when the node has been away for that long.
+ * The member node of a replica lives with its session. For a run under an earlier tenure of the *same* election that is
+ * enough: this master believes, so its predecessor does not any more. For a run under another election (another
+ * version's master) the end of the session does not prove the end of belief; its lease, which is at most
+ * `LONGEST_OLD_LEASE_MS`, has passed when the node has been away for that long.
  *
- * A list of the members says nothing about a replica that has come since it was asked for, and such a one may have claimed a run already. So a list counts for a
- * record only if it was asked for when that record had been read: who claims has its member node first, and a session reads nothing older than it has read before.
+ * A list of the members says nothing about a replica that has come since it was asked for, and such a one may have
+ * claimed a run already. So a list counts for a record only if it was asked for when that record had been read: who
+ * claims has its member node first, and a session reads nothing older than it has read before.
  */
 export class GoneReplicas {
   private readonly sinceMs = new Map<string, number>();
@@ -56,7 +58,10 @@ export class GoneReplicas {
     return this.asked;
   }
 
-  /** Which of the replicas that these runs name are gone. `readAt`: the `moment` at which the record that names them was there. */
+  /**
+   * Which of the replicas that these runs name are gone. `readAt`: the `moment` at which the record
+   * that names them was there.
+   */
   async among(running: readonly RunEntry[], election: string, readAt: number, fence?: Pick<Fence, 'holderOf'>): Promise<Gone> {
     const living = await this.members(readAt);
     for (const { name, address } of living) remember(this.addressesSeen, name, address);

@@ -23,9 +23,10 @@ import { reportClockOff, reportFailure, reportLost, reportPlan, reportUnreadable
 /**
  * One job on this replica: the only place that decides about its ticks and writes them down here.
  *
- * Everything that happens (a timer, a fire of the schedule, an election, a reconnect, an operator's command, the end of a run) only wakes it up.
- * Awake, it asks for the tenure, takes the record as known, lets `decide` say what to write, writes that in one transaction, which ZooKeeper
- * refuses if anything has moved, and only then starts what was claimed. Two decisions about one job are never under way at once.
+ * Everything that happens (a timer, a fire of the schedule, an election, a reconnect, an operator's command, the end of
+ * a run) only wakes it up. Awake, it asks for the tenure, takes the record as known, lets `decide` say what to write,
+ * writes that in one transaction, which ZooKeeper refuses if anything has moved, and only then starts what was claimed.
+ * Two decisions about one job are never under way at once.
  */
 export class JobLoop {
   /** The record as last read. */
@@ -71,7 +72,7 @@ export class JobLoop {
     this.unwatchElection = gate.election.onChange(this.wakeUp);
   }
 
-  /** Calls `then` once the record was read, or the later one for the same `what`; drops it when the mastership ends before. */
+  /** Calls `then` (of several for one `what`: the last) once the record is read; never if the mastership ends first. */
   afterRead(what: unknown, then: () => void): void {
     this.cache.afterRead(what, then);
     this.wakeUp();
@@ -90,14 +91,14 @@ export class JobLoop {
     if (report !== undefined || this.job.identity.rules.maxSilenceMs !== undefined) this.wakeUp();
   }
 
-  /** Resolves when each run here that is over has its verdict, and no claim is under way that would be given back; or after `limitMs`. */
+  /** Resolves when each run that is over has its verdict and no claim on its way may come back; or after `limitMs`. */
   async flushed(limitMs: number): Promise<void> {
     if (this.runs.isWritten && !this.isDeciding) return;
     this.wakeUp();
     await this.runs.told(this.parts.clock, limitMs);
   }
 
-  /** Decides about nothing any more. Closes when its last run has ended and has its verdict. Resolves when nothing else of it is under way. */
+  /** Decides nothing any more; closes when its last run has its verdict. Resolves when nothing else is under way. */
   retire(): Promise<void> {
     if (this.phase === 'open') this.phase = 'retired';
     this.wakeUp();
@@ -233,7 +234,8 @@ export class JobLoop {
 
   private async carryOut(situation: Situation, generation: number, tenure: HeldTenure | undefined, absence: Gone): Promise<void> {
     const plan = decide(situation);
-    // In the same turn of the event loop in which the situation has said that there is one, and before the claim is sent.
+    // In the same turn of the event loop in which the situation has said that there is one, and
+    // before the claim is sent.
     const place = plan.catchesUp ? this.parts.catchUpLimit.take(this.waiter) : undefined;
     try {
       const result = await this.claims.write(situation, plan, tenure);
@@ -275,7 +277,7 @@ export class JobLoop {
     return false;
   }
 
-  /** What was claimed starts only if the mastership holds *now*: the claim has taken a round trip. Otherwise the claim is given back. */
+  /** What was claimed starts only if the mastership holds *now*, after the claim's round trip; else it goes back. */
   private start(entry: RunEntry, tenure: HeldTenure, schedule: Schedule | undefined, input: unknown, place: Place | undefined): void {
     if (input === GONE) return this.claims.giveBack(entry, { outcome: 'skipped', reason: 'withdrawn' });
     if (this.phase !== 'open' || this.gate.ask()?.id !== tenure.id || !tenure.isValid() || input === UNREAD)

@@ -59,7 +59,10 @@ export class LocalRuns {
     return () => void this.going.delete(run);
   }
 
-  /** Another one does not start for the sake of these: tells of each that goes on and on, once. With a time limit, the limit tells of it. */
+  /**
+   * Another one does not start for the sake of these: tells of each that goes on and on, once. With a time
+   * limit, the limit tells of it.
+   */
   lookAtLong(): void {
     const { clock, observer, address } = this.parts;
     const wallMs = clock.wallMs();

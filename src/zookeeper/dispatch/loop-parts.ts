@@ -36,8 +36,9 @@ export interface LoopParts {
 export interface LoopJob {
   readonly identity: JobIdentity;
   /**
-   * Declares the job to the cluster and makes its record where it is missing; safe to repeat. `known`: what this replica knows of a record that is
-   * gone, so that the new one does not fall behind it. Answers whose code the schedule in force comes from; `'own'` also when an operator has ordered it.
+   * Declares the job to the cluster and makes its record where it is missing; safe to repeat. `known`: what this
+   * replica knows of a record that is gone, so that the new one does not fall behind it. Answers whose code the
+   * schedule in force comes from; `'own'` also when an operator has ordered it.
    */
   register(known: KnownDecisions): Promise<'own' | 'other' | undefined>;
   /** Starts a claimed run; `ended` is called in the same turn in which the run stops counting as work in progress. */

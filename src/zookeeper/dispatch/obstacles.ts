@@ -6,7 +6,10 @@ import type { Availability } from '../gate/availability.js';
 
 const MAX_KEPT = 4;
 
-/** What this replica knows of why one job's ticks could not be run in time: what its election tells, and what happened to this job alone. */
+/**
+ * What this replica knows of why one job's ticks could not be run in time: what its election tells, and what
+ * happened to this job alone.
+ */
 export class Obstacles {
   private readonly kept: Obstacle[] = [];
   /** Since when, or from when on, a decision is due. */

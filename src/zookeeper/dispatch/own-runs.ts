@@ -5,8 +5,8 @@ import { MAX_VERDICTS, type StoredVerdict } from '../jobs/record/verdict.js';
 import type { Clock } from '../support/clock.js';
 
 /**
- * The runs of one job in this process: those that go on, and those that have ended and are not written down yet. They outlive the loop that
- * started them, when a job is taken out and added again.
+ * The runs of one job in this process: those that go on, and those that have ended and are not written down yet. They
+ * outlive the loop that started them, when a job is taken out and added again.
  */
 export class OwnRuns {
   /** Called when a run has ended. */

@@ -3,8 +3,9 @@ import type { KnownPause } from '../jobs/record/changes.js';
 import { laterTick, type Tick } from '../jobs/schedule/tick.js';
 
 /**
- * The job's record as this master knows it. What is cached need not be right: every write is conditional on it. But an operator's command must not go unnoticed: when
- * the record was declared out of date while a read or write was under way, the outcome of that is not kept.
+ * The job's record as this master knows it. What is cached need not be right: every write is conditional on it. But an
+ * operator's command must not go unnoticed: when the record was declared out of date while a read or write was under
+ * way, the outcome of that is not kept.
  */
 export class RecordCache {
   private kept: JobView | undefined;
@@ -56,7 +57,10 @@ export class RecordCache {
     return this.at;
   }
 
-  /** Keeps what a read or a write that began at this `generation` has shown. `moment`: the present one of `GoneReplicas`. */
+  /**
+   * Keeps what a read or a write that began at this `generation` has shown. `moment`: the
+   * present one of `GoneReplicas`.
+   */
   saw(view: JobView, generation: number, moment: number): void {
     this.at = moment;
     if (generation === this.age) this.kept = view;
@@ -72,7 +76,10 @@ export class RecordCache {
     for (const then of waiting) then();
   }
 
-  /** Calls `then` once the record was looked at, or the later one for the same `what`; drops it when the mastership ends before. */
+  /**
+   * Calls `then` once the record was looked at, or the later one for the same `what`; drops it when
+   * the mastership ends before.
+   */
   afterRead(what: unknown, then: () => void): void {
     this.whenRead.set(what, then);
   }

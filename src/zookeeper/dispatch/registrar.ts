@@ -22,8 +22,8 @@ export class Registrar {
   ) {}
 
   /**
-   * At the beginning, when the record is gone, was made anew by somebody else or is an older one, and now and then while the code of another version is in force: that
-   * may have been rolled back.
+   * At the beginning, when the record is gone, was made anew by somebody else or is an older one, and now and then
+   * while the code of another version is in force: that may have been rolled back.
    */
   isDue(view: JobView | undefined, cursorSeen: Tick | undefined): boolean {
     if (this.doneAtMs === undefined) return true;

@@ -93,7 +93,10 @@ function reportAlarm(
   events.alarms.tell({ job, kind, silentSince, maxSilenceMs });
 }
 
-/** Listeners hear of a tick that this replica does not decide about, because its clock is off. The cluster's records do not: it stays due. */
+/**
+ * Listeners hear of a tick that this replica does not decide about, because its clock is off. The cluster's
+ * records do not: it stays due.
+ */
 export function reportClockOff(
   { clock, events, address }: { readonly clock: Clock; readonly events: JobEvents; readonly address: string },
   { name, schedule, rules }: JobIdentity,

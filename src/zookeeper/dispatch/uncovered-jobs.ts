@@ -18,8 +18,9 @@ export interface UncoveredJobsParts {
 }
 
 /**
- * Warns, once for each master, of jobs that this replica has and the present master does not: nothing runs them until a replica that has them is master. So it is
- * when `ClusterJobs.add` was called on some replicas only, and with `electionScope: 'service'` for jobs that are new in a version whose replicas are not master yet.
+ * Warns, once for each master, of jobs that this replica has and the present master does not: nothing runs them until a
+ * replica that has them is master. So it is when `ClusterJobs.add` was called on some replicas only, and with
+ * `electionScope: 'service'` for jobs that are new in a version whose replicas are not master yet.
  */
 export class UncoveredJobs {
   private timer: Timer | undefined;

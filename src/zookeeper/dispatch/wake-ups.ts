@@ -44,7 +44,10 @@ export class WakeUps {
     this.sleep(delayMs);
   }
 
-  /** What lies below the record has changed or gone: the record is read now, and once more later, when it may be gone as well. Nobody watches the record itself. */
+  /**
+   * What lies below the record has changed or gone: the record is read now, and once more later, when it may be gone as
+   * well. Nobody watches the record itself.
+   */
   readAgain(): void {
     this.second?.cancel();
     this.second = this.parts.clock.after(DELETING_MS, this.outdated, { keepAlive: false });
@@ -53,7 +56,8 @@ export class WakeUps {
 
   private sleep(delayMs: number): void {
     this.timer?.cancel();
-    // Keeps the process alive, as the timers of @nestjs/schedule do: without ZooKeeper, and without a server, nothing else does.
+    // Keeps the process alive, as the timers of @nestjs/schedule do: without ZooKeeper, and without a
+    // server, nothing else does.
     this.timer = this.parts.clock.after(Math.min(delayMs, MAX_SLEEP_MS), this.waiter.wakeUp);
   }
 

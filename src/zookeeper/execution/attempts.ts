@@ -46,10 +46,11 @@ type Settled = { readonly kind: 'returned' } | { readonly kind: 'threw'; readonl
 const RETURNED: Settled = { kind: 'returned' };
 
 /**
- * Calls a method until it returns, is aborted, or has used up its attempts. `timeoutMs` covers all of them; when it strikes, the signal aborts and the run has
- * failed, but is over only when the method has settled. An abort for another reason (mastership, shutdown) ends the attempts; a method that returns nevertheless has
- * run. A method that is not async and needs no second attempt has ended when this returns, without a promise. Never throws or rejects. The caller cancels
- * `limit` when nothing of the run goes on any more.
+ * Calls a method until it returns, is aborted, or has used up its attempts. `timeoutMs` covers all of them; when it
+ * strikes, the signal aborts and the run has failed, but is over only when the method has settled. An abort for another
+ * reason (mastership, shutdown) ends the attempts; a method that returns nevertheless has run. A method that is not
+ * async and needs no second attempt has ended when this returns, without a promise. Never throws or rejects. The caller
+ * cancels `limit` when nothing of the run goes on any more.
  */
 export function runAttempts(parts: AttemptsParts, limit: Limit): AttemptsResult | Promise<AttemptsResult> {
   const settled = attemptOnce(parts, parts.firstAttempt);

@@ -4,8 +4,8 @@ import { beginWork, makeRun, type Execution, type ExecutionParts, type RunReques
 import { isThenable } from '../gate/outcome.js';
 
 /**
- * Carries out a call by other code: at once, in its async context, and without attempts or a time limit of its own. Returns and throws what `call` does. `ended` is called once, when
- * that has returned or its promise has settled.
+ * Carries out a call by other code: at once, in its async context, and without attempts or a time limit of its own.
+ * Returns and throws what `call` does. `ended` is called once, when that has returned or its promise has settled.
  */
 export function callDirectly(
   request: Omit<RunRequest, 'through'>,

@@ -62,8 +62,9 @@ export interface LiveRun extends Work {
 }
 
 /**
- * Where runs start: outside of everything. What makes a replica start a run (a command from a request, the end of another run, a timer that one of them has left) must not
- * lend its async context to the run: a monitor would count it as a part of a request that is long over, and `JobRun.current()` would be of another job.
+ * Where runs start: outside of everything. What makes a replica start a run (a command from a request, the end of
+ * another run, a timer that one of them has left) must not lend its async context to the run: a monitor would count it
+ * as a part of a request that is long over, and `JobRun.current()` would be of another job.
  */
 const outside = new AsyncResource('nestjs-cluster-cron');
 
@@ -75,7 +76,10 @@ export function outerRun(): LiveRun | undefined {
   return current && live.get(current);
 }
 
-/** The run that a call with these arguments belongs to: also where a wrapper has lost the async context, but passes its arguments on. */
+/**
+ * The run that a call with these arguments belongs to: also where a wrapper has lost the async context, but
+ * passes its arguments on.
+ */
 export function runBehind(args: readonly unknown[]): LiveRun | undefined {
   return (args[0] instanceof JobRun ? live.get(args[0]) : undefined) ?? outerRun();
 }
@@ -143,9 +147,9 @@ export function makeRun(request: Omit<RunRequest, 'through'>, attempt: number, w
 }
 
 /**
- * Carries a run out, with its retries and its time limit, through everything that is wrapped around it. `ended` is called once, in the same turn of the event loop
- * in which the run stops counting as work in progress, just before. A method that is not async has ended when this returns; for others there is a promise,
- * which never rejects.
+ * Carries a run out, with its retries and its time limit, through everything that is wrapped around it. `ended` is
+ * called once, in the same turn of the event loop in which the run stops counting as work in progress, just before. A
+ * method that is not async has ended when this returns; for others there is a promise, which never rejects.
  */
 export function execute(
   request: RunRequest,
@@ -210,8 +214,8 @@ function executeHere(
 }
 
 /**
- * How the run has ended. The method decides, and what is above it can only make it worse: a transaction that cannot be committed fails the run; a decorator that swallows
- * what the method throws does not make it a success.
+ * How the run has ended. The method decides, and what is above it can only make it worse: a transaction that cannot be
+ * committed fails the run; a decorator that swallows what the method throws does not make it a success.
  */
 function resultOf(
   { job, firstAttempt }: RunRequest,
@@ -229,7 +233,9 @@ function resultOf(
   return reached.outcome === 'ran' && passed.kind === 'threw' ? { outcome: cut, reason: undefined, attempt, thrown } : reached;
 }
 
-/** Between two attempts a run is in nobody's way, and while the mastership is being given up it makes no further one. */
+/**
+ * Between two attempts a run is in nobody's way, and while the mastership is being given up it makes no further one.
+ */
 async function between(rest: Promise<void>, work: LiveRun): Promise<void> {
   const { gate, signal } = work;
   const goOn = gate.inProgress.rest(work);

@@ -7,7 +7,10 @@ export type Passed = { readonly kind: 'returned' } | { readonly kind: 'threw'; r
 
 const RETURNED: Passed = { kind: 'returned' };
 
-/** Where the call stands: on its way through wrappers to the method, in the method with its attempts, or on its way back. */
+/**
+ * Where the call stands: on its way through wrappers to the method, in the method with its
+ * attempts, or on its way back.
+ */
 type Place = { readonly kind: 'ahead' } | { readonly kind: 'inside' } | { readonly kind: 'behind'; readonly attempted: Attempted };
 
 export interface PassageParts {
@@ -33,8 +36,9 @@ export interface Attempted {
  *           > around > decorators above `@MasterOnly`
  *                    > enter > the method, with what stands below `@MasterOnly`; again for each attempt
  *
- * So every wrapper is called once for each run, and never without one; it sees how long the run took and what it threw. ScheduleModule logs and swallows what is
- * thrown: how the run has ended is known from `around` and `enter`. A wrapper that does not call on has done nothing: such a run never counts as done.
+ * So every wrapper is called once for each run, and never without one; it sees how long the run took and what it threw.
+ * ScheduleModule logs and swallows what is thrown: how the run has ended is known from `around` and `enter`. A wrapper
+ * that does not call on has done nothing: such a run never counts as done.
  */
 export class Passage {
   private place: Place = { kind: 'ahead' };
@@ -66,7 +70,10 @@ export class Passage {
     }
   }
 
-  /** Calls the method with the decorators above `@MasterOnly`. With its end the run is over. Returns and throws what `call` does. */
+  /**
+   * Calls the method with the decorators above `@MasterOnly`. With its end the run is over. Returns and
+   * throws what `call` does.
+   */
   around(call: () => unknown): unknown {
     if (this.phase !== 'open') return call();
     this.phase = 'under way';

@@ -11,7 +11,9 @@ export const SELDOM_MS = 600_000;
 
 type Level = Extract<Observation['level'], 'info' | 'debug'>;
 
-/** Tells of the starts and successes of one job's runs. What fails or is cut short is told in any case (run-reports.ts). */
+/**
+ * Tells of the starts and successes of one job's runs. What fails or is cut short is told in any case (run-reports.ts).
+ */
 export class RunLog {
   private lastStartMs: number | undefined;
 

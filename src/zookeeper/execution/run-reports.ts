@@ -11,8 +11,8 @@ export function errorOf(execution: Execution): string | undefined {
 }
 
 /**
- * What ended it. A run that failed without having taken too long has thrown, also where that is `undefined` or `null`. Any other that threw nothing has ended by
- * its abort.
+ * What ended it. A run that failed without having taken too long has thrown, also where that is `undefined` or `null`.
+ * Any other that threw nothing has ended by its abort.
  */
 function whyOf({ outcome, reason, thrown, run }: Pick<Execution, 'outcome' | 'reason' | 'thrown' | 'run'>): unknown {
   if (outcome === 'failed' && reason !== 'timeout') return thrown;

@@ -21,8 +21,8 @@ interface Holder {
 }
 
 /**
- * When, and why, no run could start under one election, as far as this replica has seen it: who was master before it, and when it was in doubt. What it has not seen it
- * does not say.
+ * When, and why, no run could start under one election, as far as this replica has seen it: who was master before it,
+ * and when it was in doubt. What it has not seen it does not say.
  */
 export class Availability {
   private readonly kept: Obstacle[] = [];

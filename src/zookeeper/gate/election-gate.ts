@@ -40,7 +40,10 @@ export class ElectionGate {
   readonly digest: string;
   /** The loops of its jobs. */
   readonly loops = new Set<Flushing>();
-  /** The process's own part, which no election can change: it goes one way. Whether there is a mastership to act under, the election alone knows. */
+  /**
+   * The process's own part, which no election can change: it goes one way. Whether there is a mastership to act under,
+   * the election alone knows.
+   */
   private phase: 'open' | 'closed' = 'open';
 
   constructor(
@@ -58,7 +61,10 @@ export class ElectionGate {
     election.setDrain((tenure, why, calledOff) => this.drain(why, tenure, calledOff));
   }
 
-  /** What went on while nothing was acknowledged: where this process blocks itself, the name of the culprit is most likely among these. */
+  /**
+   * What went on while nothing was acknowledged: where this process blocks itself, the name of the culprit is
+   * most likely among these.
+   */
   private tellOfWorkInDoubt(silentMs: number): void {
     const work = this.inProgress.during(silentMs);
     if (work.length === 0) return;
@@ -77,7 +83,10 @@ export class ElectionGate {
     this.phase = 'closed';
   }
 
-  /** Resolves as soon as something may start, or the signal aborts. A drain aborts what waits here when nothing else is left to wait for. */
+  /**
+   * Resolves as soon as something may start, or the signal aborts. A drain aborts what waits here when nothing
+   * else is left to wait for.
+   */
   untilOpen(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
@@ -93,11 +102,13 @@ export class ElectionGate {
   }
 
   /**
-   * Waits for the work in progress, aborts it when `drainTimeoutMs` is over, and gives it `ABORT_GRACE_MS` more. Runs that only wait for their next attempt
-   * are not waited for. Then the hooks for lost mastership run, still under it, so that what they stop is stopped before a successor can be master.
+   * Waits for the work in progress, aborts it when `drainTimeoutMs` is over, and gives it `ABORT_GRACE_MS` more. Runs
+   * that only wait for their next attempt are not waited for. Then the hooks for lost mastership run, still under it,
+   * so that what they stop is stopped before a successor can be master.
    *
-   * Nothing starts meanwhile, because the election says `draining`; there is no second note of that here which could outlive it. Once it is called off, the same work
-   * goes on under the same tenure, or other work under another one: after each wait that is asked before anything is stopped.
+   * Nothing starts meanwhile, because the election says `draining`; there is no second note of that here which could
+   * outlive it. Once it is called off, the same work goes on under the same tenure, or other work under another one:
+   * after each wait that is asked before anything is stopped.
    */
   private async drain(why: string, tenure: HeldTenure | undefined, calledOff: AbortSignal): Promise<'drained' | 'stuck' | 'called off'> {
     const startedMs = this.parts.clock.monotonicMs();
@@ -141,7 +152,10 @@ export class ElectionGate {
     await Promise.all([...this.loops].map((loop) => loop.flushed(FLUSH_MS)));
   }
 
-  /** True when nothing is in progress any more; false, and loudly, when something has ignored its abort; false when it was called off. */
+  /**
+   * True when nothing is in progress any more; false, and loudly, when something has ignored its abort;
+   * false when it was called off.
+   */
   private async settle(why: string, calledOff: AbortSignal): Promise<boolean> {
     const onlyRest = await this.inProgress.rested(this.parts.drainTimeoutMs, calledOff);
     if (calledOff.aborted) return false;

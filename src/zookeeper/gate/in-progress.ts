@@ -26,7 +26,10 @@ export class InProgress {
     return [...this.set];
   }
 
-  /** What was going on at some time in the last `withinMs`: what goes on, and the last few of those that have ended since. */
+  /**
+   * What was going on at some time in the last `withinMs`: what goes on, and the last few of
+   * those that have ended since.
+   */
   during(withinMs: number): readonly Work[] {
     const sinceMs = this.clock.monotonicMs() - withinMs;
     return [...this.set, ...this.ended.filter(({ endedMs }) => endedMs >= sinceMs).map(({ work }) => work)];
@@ -51,7 +54,10 @@ export class InProgress {
     return () => void this.resting.delete(work);
   }
 
-  /** Resolves with true as soon as nothing is in progress but what rests, or with false after `limitMs`, or when the signal aborts. */
+  /**
+   * Resolves with true as soon as nothing is in progress but what rests, or with false after `limitMs`,
+   * or when the signal aborts.
+   */
   rested(limitMs: number, signal?: AbortSignal): Promise<boolean> {
     return this.until(() => this.set.size === this.resting.size, limitMs, signal);
   }

@@ -9,7 +9,10 @@ import type { Observer } from '../support/observer.js';
 import { endedByAbort, isThenable } from './outcome.js';
 import type { InProgress, Work } from './in-progress.js';
 
-/** Called when this replica becomes master, with a signal that aborts when that is over, in doubt, or about to be given up. */
+/**
+ * Called when this replica becomes master, with a signal that aborts when that is over, in doubt,
+ * or about to be given up.
+ */
 export interface ElectedHook {
   /** `Class.method`. */
   readonly what: string;
@@ -23,7 +26,10 @@ export interface LostHook {
   readonly run: () => unknown;
 }
 
-/** One provider's hooks for one election. Its elected hooks wait for its own earlier calls, so that a stop and a start never mix. */
+/**
+ * One provider's hooks for one election. Its elected hooks wait for its own earlier calls, so that a
+ * stop and a start never mix.
+ */
 export interface HookOwner {
   readonly elected: readonly ElectedHook[];
   readonly lost: readonly LostHook[];
@@ -56,9 +62,10 @@ interface Owner {
 }
 
 /**
- * Calls the hooks of one election in pairs: elected, lost, elected, lost. Doubt counts as lost, because a successor may be master;
- * a recovery counts as elected. Before a resignation the signals abort first; the lost hooks follow when the runs are over. When the resignation is called off
- * before, they follow at once, and "elected" again, for the providers whose signals have aborted; the others have nothing to hear.
+ * Calls the hooks of one election in pairs: elected, lost, elected, lost. Doubt counts as lost, because a successor may
+ * be master; a recovery counts as elected. Before a resignation the signals abort first; the lost hooks follow when the
+ * runs are over. When the resignation is called off before, they follow at once, and "elected" again, for the providers
+ * whose signals have aborted; the others have nothing to hear.
  */
 export class MasterHooks {
   private readonly owners: Owner[] = [];
@@ -74,12 +81,18 @@ export class MasterHooks {
     election.onChange(() => this.look());
   }
 
-  /** Adds a provider's hooks. Before `look` is first called; an elected one that is added later waits for the next election. */
+  /**
+   * Adds a provider's hooks. Before `look` is first called; an elected one that is added later
+   * waits for the next election.
+   */
   add(hooks: HookOwner): void {
     this.owners.push({ hooks, isElected: false, signals: [], busy: 0, whenFree: undefined });
   }
 
-  /** The node is about to be given up: aborts the signals of the elected hooks. Those that have not been called yet are not called any more. */
+  /**
+   * The node is about to be given up: aborts the signals of the elected hooks. Those that have not been called yet
+   * are not called any more.
+   */
   closing(why: string): void {
     if (this.phase.kind !== 'elected') return;
     this.phase = { kind: 'closing', told: this.phase.told };

@@ -6,12 +6,14 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /**
- * What a run has returned, when it is done. A result that stands for work still to be done is worked off: a promise and an array of promises are awaited, an
- * Observable is subscribed to and awaited (as Nest does with what a handler returns), what a generator would do is done. Nobody could do any of that
- * later: a schedule throws results away. An abort of `signal` ends a subscription, and stops a generator at its next step.
+ * What a run has returned, when it is done. A result that stands for work still to be done is worked off: a promise and
+ * an array of promises are awaited, an Observable is subscribed to and awaited (as Nest does with what a handler
+ * returns), what a generator would do is done. Nobody could do any of that later: a schedule throws results away. An
+ * abort of `signal` ends a subscription, and stops a generator at its next step.
  *
  * What is done already comes back as it is, without a promise.
- * @throws {UnfinishedResultError} or rejects with it, for a function: nobody can know whether it is work still to be done.
+ * @throws {UnfinishedResultError} or rejects with it, for a function: nobody can know whether it
+ * is work still to be done.
  */
 export function settle(result: unknown, signal: AbortSignal): unknown {
   if (isThenable(result)) return Promise.resolve(result).then((value) => settle(value, signal));
@@ -89,8 +91,8 @@ function isObjectLike(value: unknown): value is object {
 }
 
 /**
- * True when `thrown` is only the echo of the signal's abort: its reason, or the AbortError that Node's own functions make of it. Never throws,
- * whatever was thrown.
+ * True when `thrown` is only the echo of the signal's abort: its reason, or the AbortError that Node's own functions
+ * make of it. Never throws, whatever was thrown.
  */
 export function endedByAbort(thrown: unknown, signal: AbortSignal): boolean {
   if (!signal.aborted) return false;

@@ -2,10 +2,15 @@ import type { Election } from '../mastership/election/election.js';
 import { NotMasterError } from '../mastership/election/errors.js';
 import { knownMaster, type Mastership } from '../mastership/election/mastership.state.js';
 
-/** A timer of one's own (`SchedulerRegistry.addCronJob`) fires on every replica, and meets this error on all but one. */
+/**
+ * A timer of one's own (`SchedulerRegistry.addCronJob`) fires on every replica, and meets this error on all but one.
+ */
 const FOR_TIMERS = '; for a schedule made at run time use ClusterJobs.add, which starts nothing here';
 
-/** The error for `what`, which runs only on the master, as the election is at this moment. `isPlain`: a method without a schedule, which a timer may call. */
+/**
+ * The error for `what`, which runs only on the master, as the election is at this moment. `isPlain`: a method without a
+ * schedule, which a timer may call.
+ */
 export function refusal(what: string, election: Election, isPlain = false): NotMasterError {
   const state = election.state();
   return new NotMasterError(election.key, knownMaster(state), `"${what}" runs only there; ${inWords(state)}${isPlain ? FOR_TIMERS : ''}`);

@@ -29,7 +29,9 @@ export interface ElectionsOptions {
   readonly clock?: Clock;
   /** Random ids; a seam for reproducible searches. */
   readonly newId?: () => string;
-  /** How often what former versions have left is looked for, milliseconds. Default `PRUNE_EVERY_MS`; a seam for tests. */
+  /**
+   * How often what former versions have left is looked for, milliseconds. Default `PRUNE_EVERY_MS`; a seam for tests.
+   */
   readonly pruneEveryMs?: number;
 }
 
@@ -204,8 +206,8 @@ class ElectionSet implements Elections {
 }
 
 /**
- * The elections of one replica over one supervised session: any number of them share the session, its connection and one renewal
- * per period. Nothing is campaigned for before `start`.
+ * The elections of one replica over one supervised session: any number of them share the session, its connection and
+ * one renewal per period. Nothing is campaigned for before `start`.
  */
 export function createElections(options: ElectionsOptions): Elections {
   return new ElectionSet(options);

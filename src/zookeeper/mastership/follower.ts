@@ -21,8 +21,9 @@ export interface FollowerParts {
 }
 
 /**
- * Lets a replica that takes no part know who is master: reads the election node, keeps one watch on it, and reads again at each of its events and
- * after each reconnect. What it knows is as old as the last event; nothing may be decided by it.
+ * Lets a replica that takes no part know who is master: reads the election node, keeps one watch on it, and
+ * reads again at each of its events and after each reconnect. What it knows is as old as the last event;
+ * nothing may be decided by it.
  */
 export class Follower {
   private readonly wake: Latch;

@@ -9,7 +9,10 @@ import { isZooKeeperError } from '../wire/errors.js';
 import { ANY_VERSION, type Op, type Stat } from '../wire/operations.js';
 import { readRecordFrom } from './election/election-record.js';
 
-/** How often a master looks, and how long nothing may have happened to an election before its nodes go: far longer than any lease and the wait for one. */
+/**
+ * How often a master looks, and how long nothing may have happened to an election before its nodes go: far longer than
+ * any lease and the wait for one.
+ */
 export const PRUNE_EVERY_MS = 60_000;
 /** How many elections one look removes at most. */
 const MAX_REMOVALS = 50;
@@ -26,17 +29,21 @@ export interface PruneParts {
 }
 
 /**
- * Removes the persistent nodes (record and line) of elections that belong to versions of this service of which no replica lives. With a build number or a hash as version
- * each deploy makes a new election, and what the one before leaves would stay for ever.
+ * Removes the persistent nodes (record and line) of elections that belong to versions of this service of which no
+ * replica lives. With a build number or a hash as version each deploy makes a new election, and what the one before
+ * leaves would stay for ever.
  *
  * Nothing is taken that anybody needs:
  *
- * - It goes in one transaction, which ZooKeeper refuses as soon as somebody stands in the line or holds a tenure (both are children of what is removed), or when the record
- *   has moved. Whoever comes later makes the nodes anew, as at the first start of a version.
- * - One master (I1): whoever wins an election without a record waits as for an unknown predecessor. And there is none: in two looks, a minute apart, nobody had the election
- *   node, a tenure, a place in the line or a living member of that version, and nothing has changed in between; a belief ends within a lease of the last acknowledged write.
- * - Fencing tokens (I3): a token is the record's floor and the zxid of the won node. As long as the floor is 0 tokens grow without any record. It is above 0 only where the
- *   ensemble has come back with less than it had; such a record stays.
+ * - It goes in one transaction, which ZooKeeper refuses as soon as somebody stands in the line or holds a tenure (both
+ *   are children of what is removed), or when the record has moved. Whoever comes later makes the nodes anew, as at the
+ *   first start of a version.
+ * - One master (I1): whoever wins an election without a record waits as for an unknown predecessor. And there is none:
+ *   in two looks, a minute apart, nobody had the election node, a tenure, a place in the line or a living member of
+ *   that version, and nothing has changed in between; a belief ends within a lease of the last acknowledged write.
+ * - Fencing tokens (I3): a token is the record's floor and the zxid of the won node. As long as the floor is
+ *   0 tokens grow without any record. It is above 0 only where the ensemble has come back with less than it
+ *   had; such a record stays.
  */
 export class Pruner {
   /** Elections that nobody needed at the last look, and as what they were seen. */
@@ -47,7 +54,10 @@ export class Pruner {
     this.root = parts.rootPath === '/' ? '' : parts.rootPath;
   }
 
-  /** Looks again and again where `mayPrune` (on a master: one for each version is enough), until the signal aborts. Never rejects. */
+  /**
+   * Looks again and again where `mayPrune` (on a master: one for each version is enough), until the
+   * signal aborts. Never rejects.
+   */
   async run(signal: AbortSignal, mayPrune: () => boolean, everyMs: number = PRUNE_EVERY_MS): Promise<void> {
     const { clock, session, observer, service } = this.parts;
     while (!signal.aborted) {

@@ -25,8 +25,9 @@ export interface StandaloneParts {
 }
 
 /**
- * Elections without ZooKeeper: from `start` to `stop` this process is master of everything. For development, and the ground
- * that the testing kit stands on. Tokens grow from tenure to tenure of this process, and across restarts as long as the wall clock does.
+ * Elections without ZooKeeper: from `start` to `stop` this process is master of everything. For development, and the
+ * ground that the testing kit stands on. Tokens grow from tenure to tenure of this process, and across restarts as
+ * long as the wall clock does.
  */
 export class StandaloneElections implements Elections {
   private readonly byName = new Map<string, StandaloneElection>();
@@ -159,7 +160,10 @@ export class StandaloneElection implements Election {
     held?.span.end(why);
   }
 
-  /** Drains and stops being master. `'stuck'`: still master, because a run ignored its abort. Asked again meanwhile, there is one drain. */
+  /**
+   * Drains and stops being master. `'stuck'`: still master, because a run ignored its abort. Asked again
+   * meanwhile, there is one drain.
+   */
   giveUp(why: string, next: string): Promise<'resigned' | 'stuck'> {
     this.leaving ??= this.leave(why, next).finally(() => (this.leaving = undefined));
     return this.leaving;

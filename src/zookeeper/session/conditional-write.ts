@@ -5,16 +5,21 @@ import type { Session } from './session.js';
 /** A change that ZooKeeper carries out only if nothing has moved: a transaction, with conditions of its own. */
 export interface ConditionalWrite<T> {
   /**
-   * Prepares it, sends it as one transaction, and makes its answer of what ZooKeeper has answered. Called again after a lost reply (`replyLost`): each call
-   * must send the same change under the same conditions, so that only one of them can be carried out.
+   * Prepares it, sends it as one transaction, and makes its answer of what ZooKeeper has answered. Called again after
+   * a lost reply (`replyLost`): each call must send the same change under the same conditions, so that only one of
+   * them can be carried out.
    */
   send(replyLost: boolean): Promise<T>;
   /**
-   * What ZooKeeper's answer is about. `'the change'`: one of its conditions. `'something beside it'`: what goes along with it has moved, so it is prepared and
-   * sent anew. `'no refusal'`: it says nothing about what has moved, and is thrown.
+   * What ZooKeeper's answer is about. `'the change'`: one of its conditions. `'something beside it'`: what
+   * goes along with it has moved, so it is prepared and sent anew. `'no refusal'`: it says nothing about what
+   * has moved, and is thrown.
    */
   meaningOf(answer: ZooKeeperError): 'the change' | 'something beside it' | 'no refusal';
-  /** Called when it was refused after a lost reply: reads whether an earlier attempt was carried out, and answers with what that has made. */
+  /**
+   * Called when it was refused after a lost reply: reads whether an earlier attempt was carried out, and answers
+   * with what that has made.
+   */
   find(): Promise<T | undefined>;
   /** What `find` reads; the server catches up with its leader before. */
   readonly path: string;
@@ -39,9 +44,10 @@ export type WriteOutcome<T> =
 /**
  * Carries out a conditional write once, and says exactly what became of it, also when the reply is lost.
  *
- * A reply that is lost leaves open whether the request was carried out, and a read cannot tell: the first attempt may still be in flight, and commit after a
- * read that did not see it. So the same conditional write is sent again, on the same session, as soon as that is attached. Once the leader has answered that,
- * the first attempt cannot happen any more: either the repetition was carried out in its place, or it is refused. Only then what is there is read, behind a
+ * A reply that is lost leaves open whether the request was carried out, and a read cannot tell: the first attempt may
+ * still be in flight, and commit after a read that did not see it. So the same conditional write is sent again, on the
+ * same session, as soon as that is attached. Once the leader has answered that, the first attempt cannot happen any
+ * more: either the repetition was carried out in its place, or it is refused. Only then what is there is read, behind a
  * `sync`, because the refusal may be the work of the first attempt.
  *
  * @throws {ZooKeeperError} that is no refusal, and what `send` and `find` throw that is not of ZooKeeper.

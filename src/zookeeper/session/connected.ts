@@ -35,13 +35,16 @@ export interface Waiting {
   readonly timeoutMs: number;
   /** Ends the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** What cannot be done without a session, as a clause for the error. Default: as for commands to the cluster's jobs. */
+  /**
+   * What cannot be done without a session, as a clause for the error. Default: as for commands to the cluster's jobs.
+   */
   readonly consequence?: string | undefined;
 }
 
 /**
  * The session in force, attached; waits until there is one.
- * @throws {NotConnectedError} when there is none in time, and at once when none will come, because the application has stopped. The signal's reason.
+ * @throws {NotConnectedError} when there is none in time, and at once when none will come, because the application has
+ * stopped. The signal's reason.
  */
 export async function connectedWithin(sessions: Sessions, clock: Clock, { timeoutMs, signal, consequence }: Waiting): Promise<Session> {
   signal?.throwIfAborted();
@@ -118,7 +121,10 @@ export function reattached(session: Session, signal?: AbortSignal): Promise<bool
   });
 }
 
-/** ZooKeeper could not be asked: there is no session, or the connection or the session was lost on the way. The session tells of it, so nobody else need. */
+/**
+ * ZooKeeper could not be asked: there is no session, or the connection or the session was lost on the way. The session
+ * tells of it, so nobody else need.
+ */
 export function isUnreachable(thrown: unknown): boolean {
   return thrown instanceof NotConnectedError || isConnectionLost(thrown) || isSessionLost(thrown);
 }

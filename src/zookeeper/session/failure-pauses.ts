@@ -18,8 +18,9 @@ export interface Retried {
 }
 
 /**
- * The pauses of a loop over one session, between a step that has failed and the next one. A lost connection heals with the next attachment, which is
- * waited for; anything else is tried again after a pause that doubles with each failure in a row.
+ * The pauses of a loop over one session, between a step that has failed and the next one. A lost connection
+ * heals with the next attachment, which is waited for; anything else is tried again after a pause that doubles
+ * with each failure in a row.
  */
 export class FailurePauses {
   private failures = 0;
@@ -32,8 +33,8 @@ export class FailurePauses {
   }
 
   /**
-   * Resolves when the next step may be tried, or `signal` aborts; never rejects. `report` is called, with the pause and how many failures in a row came before,
-   * unless the connection was lost, of which the session tells.
+   * Resolves when the next step may be tried, or `signal` aborts; never rejects. `report` is called, with the pause and
+   * how many failures in a row came before, unless the connection was lost, of which the session tells.
    */
   async after(thrown: unknown, signal: AbortSignal, report: (delayMs: number, failures: number) => void): Promise<void> {
     const { session, clock, latch, maxMs } = this.retried;

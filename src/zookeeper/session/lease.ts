@@ -5,8 +5,8 @@ import type { Session } from './session.js';
 import { RENEWALS_PER_LEASE } from './lease-length.js';
 
 /**
- * Until when mastership may be believed, by both clocks: the monotonic one decides; the wall clock catches a machine that was
- * suspended while its monotonic clock stood still. A wall clock set back never shortens or extends anything.
+ * Until when mastership may be believed, by both clocks: the monotonic one decides; the wall clock catches a machine
+ * that was suspended while its monotonic clock stood still. A wall clock set back never shortens or extends anything.
  */
 export interface Lease {
   /** Monotonic time just before sending the write that ZooKeeper has acknowledged. */
@@ -23,9 +23,10 @@ export function believable(lease: Lease, monotonicMs: number, wallMs: number): b
 }
 
 /**
- * Whether the lease is over for certain, by the monotonic clock. While only the wall clock says so, the machine may have been suspended or its
- * calendar may have been set, and nothing here can tell: a virtual machine that its host has paused looks like the latter. Whoever asks
- * hears "no" then, and ZooKeeper is asked: a renewal sent since, and acknowledged, shows that the node was there all the time.
+ * Whether the lease is over for certain, by the monotonic clock. While only the wall clock says so, the machine may
+ * have been suspended or its calendar may have been set, and nothing here can tell: a virtual machine that its host has
+ * paused looks like the latter. Whoever asks hears "no" then, and ZooKeeper is asked: a renewal sent since, and
+ * acknowledged, shows that the node was there all the time.
  */
 export function isLapsed(lease: Lease, monotonicMs: number): boolean {
   return monotonicMs - lease.sentAtMs >= lease.lengthMs;
@@ -34,8 +35,8 @@ export function isLapsed(lease: Lease, monotonicMs: number): boolean {
 /** A tenure that wants its lease renewed. */
 export interface LeaseHolder {
   /**
-   * Since when, in `LeaseKeeper.next()` order, the tenure's node has been watched without a break; undefined while it is not.
-   * Only a renewal sent later speaks for it.
+   * Since when, in `LeaseKeeper.next()` order, the tenure's node has been watched without a break; undefined while it
+   * is not. Only a renewal sent later speaks for it.
    */
   armedSince(): number | undefined;
   renewed(lease: Lease): void;
@@ -44,18 +45,21 @@ export interface LeaseHolder {
 }
 
 /**
- * Renews the leases of all tenures of one session by one write per period, however many there are, and nothing when there are none.
+ * Renews the leases of all tenures of one session by one write per period, however many there are, and
+ * nothing when there are none.
  *
- * Why a write: a follower cut off from its peers keeps its connections and answers pings and reads by itself, for seconds after the
- * leader has expired their sessions. A transaction is forwarded to the leader, checked there against the session, and logged by
- * a quorum. One that contains only a `check` does all this and changes nothing (ZooKeeper 3.8 source: PrepRequestProcessor,
- * `OpCode.multi`, calls `checkSession` for each operation, before it looks for the path, and proposes the transaction even when one
- * of them fails). Where local sessions are enabled the leader lets sessions pass that it does not know; then the proof is that the
- * reply has made the round through the quorum, behind the deletion of the node by the session's end.
+ * Why a write: a follower cut off from its peers keeps its connections and answers pings and reads by itself, for
+ * seconds after the leader has expired their sessions. A transaction is forwarded to the leader, checked there against
+ * the session, and logged by a quorum. One that contains only a `check` does all this and changes nothing (ZooKeeper
+ * 3.8 source: PrepRequestProcessor, `OpCode.multi`, calls `checkSession` for each operation, before it looks for the
+ * path, and proposes the transaction even when one of them fails). Where local sessions are enabled the leader lets
+ * sessions pass that it does not know; then the proof is that the reply has made the round through the quorum, behind
+ * the deletion of the node by the session's end.
  *
- * Why one acknowledgement speaks for every tenure: a connection delivers the watch events of earlier transactions before a later
- * reply. So when the reply arrives and no event has, each node watched since before the request was still there when the
- * request was processed. After a reconnect the watches are set again before anything else is sent (wire/), so the same holds.
+ * Why one acknowledgement speaks for every tenure: a connection delivers the watch events of earlier transactions
+ * before a later reply. So when the reply arrives and no event has, each node watched since before the request was
+ * still there when the request was processed. After a reconnect the watches are set again before anything else is sent
+ * (wire/), so the same holds.
  */
 export class LeaseKeeper {
   private readonly holders = new Set<LeaseHolder>();
@@ -85,7 +89,10 @@ export class LeaseKeeper {
     return ++this.order;
   }
 
-  /** A lease that starts now: for a leader-checked write that is about to be sent and proves nothing until it is acknowledged. */
+  /**
+   * A lease that starts now: for a leader-checked write that is about to be sent and proves nothing
+   * until it is acknowledged.
+   */
   leaseFromNow(): Lease {
     return { sentAtMs: this.clock.monotonicMs(), sentWallMs: this.clock.wallMs(), lengthMs: this.lengthMs };
   }
@@ -106,7 +113,10 @@ export class LeaseKeeper {
     };
   }
 
-  /** Sends a renewal at once, or as soon as the one in flight is answered: that one may have been sent too early to count. */
+  /**
+   * Sends a renewal at once, or as soon as the one in flight is answered: that one may have been
+   * sent too early to count.
+   */
   renewNow(): void {
     this.cancelTimer();
     this.again = this.inFlight;

@@ -11,8 +11,9 @@ export interface NodeView {
 }
 
 /**
- * One watch on one node, and since when it has been armed without a break: only a renewal sent since then speaks for the node (lease.ts). Each event
- * disarms it until the next read; an event of the data, too (forgetting that is how a watch is lost).
+ * One watch on one node, and since when it has been armed without a break: only a renewal sent since then speaks
+ * for the node (lease.ts). Each event disarms it until the next read; an event of the data, too (forgetting that
+ * is how a watch is lost).
  */
 export class NodeWatch {
   private armed: number | undefined;
@@ -32,7 +33,9 @@ export class NodeWatch {
     return this.armed;
   }
 
-  /** Reads the node and arms the watch; undefined, and not armed, when there is no node. Sent synchronously in the call. */
+  /**
+   * Reads the node and arms the watch; undefined, and not armed, when there is no node. Sent synchronously in the call.
+   */
   async read(): Promise<NodeView | undefined> {
     const sent = this.keeper.next();
     const eventsBefore = this.events;

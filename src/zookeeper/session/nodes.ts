@@ -40,7 +40,10 @@ export async function removeTree(session: Session, path: string): Promise<void> 
   });
 }
 
-/** Removes everything below a node, which itself stays. Many leaves at once where there are many, as the ids of triggers are. */
+/**
+ * Removes everything below a node, which itself stays. Many leaves at once where there are many, as
+ * the ids of triggers are.
+ */
 export async function removeBelow(session: Session, path: string): Promise<void> {
   const names = await childrenOf(session, path);
   for (let from = 0; from < names.length; from += REMOVED_AT_ONCE) {
@@ -54,8 +57,8 @@ export async function removeBelow(session: Session, path: string): Promise<void>
 }
 
 /**
- * Whose node this is, by its owner; never by its data, which anybody may have written and two replicas may share. A TTL node
- * (only with `extendedTypesEnabled`) looks like another session's until its time is over.
+ * Whose node this is, by its owner; never by its data, which anybody may have written and two replicas may share. A TTL
+ * node (only with `extendedTypesEnabled`) looks like another session's until its time is over.
  */
 export function ownerOf({ ephemeralOwner }: Stat, sessionId: bigint): 'this session' | 'another session' | 'nobody' {
   if (ephemeralOwner === sessionId) return 'this session';

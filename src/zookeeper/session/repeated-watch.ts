@@ -14,16 +14,19 @@ export interface NodeWatchParts {
 }
 
 /**
- * Tells of changes of one node until released: after each of its events, and whenever something may have been missed (a reattachment, a new session,
- * a while without a watch because ZooKeeper refused to set it). The watch is armed again before the listener is called, so what the listener reads
- * is not older than the watch.
+ * Tells of changes of one node until released: after each of its events, and whenever something may have been missed (a
+ * reattachment, a new session, a while without a watch because ZooKeeper refused to set it). The watch is armed again
+ * before the listener is called, so what the listener reads is not older than the watch.
  */
 export function watchNode(parts: NodeWatchParts, path: string, listener: () => void): () => void {
   const watch = new RepeatedWatch(parts, path, listener);
   return () => watch.release();
 }
 
-/** Whether the node is watched now. Only `refused` has something to wait for: the other states end by an event of the session. */
+/**
+ * Whether the node is watched now. Only `refused` has something to wait for: the other states end by
+ * an event of the session.
+ */
 type Arming =
   | { readonly kind: 'none' }
   /** Set, or being set. */
@@ -73,7 +76,10 @@ class RepeatedWatch {
     );
   }
 
-  /** A full line of requests or a server that throttles refuses a read on a sound connection, so no reattachment will come to set the watch. */
+  /**
+   * A full line of requests or a server that throttles refuses a read on a sound connection, so no reattachment
+   * will come to set the watch.
+   */
   private refused(on: Session): void {
     const pauseMs = backoffMs(this.refusals++, FIRST_PAUSE_MS, MAX_PAUSE_MS);
     const retry = this.parts.clock.after(pauseMs, () => this.retry(on), { keepAlive: false });
@@ -106,8 +112,9 @@ class RepeatedWatch {
 }
 
 /**
- * Calls `listener` once: when one of these nodes is gone, or may have gone unseen. A watch that ZooKeeper refuses to set counts as that, after a pause,
- * so that a caller who asks again at once does not keep asking a server that throttles.
+ * Calls `listener` once: when one of these nodes is gone, or may have gone unseen. A watch that ZooKeeper
+ * refuses to set counts as that, after a pause, so that a caller who asks again at once does not keep asking
+ * a server that throttles.
  */
 export function watchForAbsence({ sessions, clock }: NodeWatchParts, paths: readonly string[], listener: () => void): () => void {
   const releases: (() => void)[] = [];

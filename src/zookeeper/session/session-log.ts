@@ -26,7 +26,10 @@ export class SessionLog {
     this.observer = harmless(observer);
   }
 
-  /** Could not attach to one server: the first time in an outage, and then at most once a minute, for each kind of failure. */
+  /**
+   * Could not attach to one server: the first time in an outage, and then at most once a minute,
+   * for each kind of failure.
+   */
   attemptFailed(
     server: string,
     why: string,

@@ -10,11 +10,11 @@ export type SessionEnd =
   | 'closed';
 
 /**
- * One ZooKeeper session, from its first attachment to its end. Detached and attached again (to another member, say) it is
- * still the same session: its ephemeral nodes and watches live on.
+ * One ZooKeeper session, from its first attachment to its end. Detached and attached again (to another member, say) it
+ * is still the same session: its ephemeral nodes and watches live on.
  *
- * Being attached proves nothing about being alive: a follower cut off from its peers keeps a connection up and answers pings
- * for seconds after the leader has ended the session. Only an acknowledged write is proof (lease.ts).
+ * Being attached proves nothing about being alive: a follower cut off from its peers keeps a connection up and answers
+ * pings for seconds after the leader has ended the session. Only an acknowledged write is proof (lease.ts).
  */
 export interface Session extends Operations {
   readonly id: bigint;
@@ -23,8 +23,8 @@ export interface Session extends Operations {
   /** The highest zxid this session has seen in a reply. */
   readonly lastZxid: bigint;
   /**
-   * The wall clock of the ensemble's leader now: that of the last acknowledged `set`, plus what the monotonic clock has counted since it was
-   * sent. Undefined before the first. Ahead of the true one by at most that write's round trip.
+   * The wall clock of the ensemble's leader now: that of the last acknowledged `set`, plus what the monotonic clock has
+   * counted since it was sent. Undefined before the first. Ahead of the true one by at most that write's round trip.
    */
   ensembleTimeMs(): number | undefined;
   /** Aborts when the session is over for good; the reason is a `SessionEndedError`. */
@@ -54,8 +54,8 @@ export interface Sessions {
   onState(listener: (state: SessionState) => void): () => void;
   /**
    * Ends the session and stops making new ones; resolves within `limitMs` in every state, with no timer or socket left.
-   * `'closed'`: ZooKeeper has acknowledged the end; the ephemeral nodes are gone. `'abandoned'`: it could not be told; they go when the
-   * session times out.
+   * `'closed'`: ZooKeeper has acknowledged the end; the ephemeral nodes are gone. `'abandoned'`: it could not be told;
+   * they go when the session times out.
    */
   stop(limitMs: number): Promise<'closed' | 'abandoned'>;
 }

@@ -28,15 +28,22 @@ export interface SessionsOptions {
 }
 
 /**
- * How much longer than its timeout a session may stay detached. An expired session is normally told so by the next server it reaches; one
- * that an ensemble restored to an older state refuses ("has seen a later zxid") is never told anything.
+ * How much longer than its timeout a session may stay detached. An expired session is normally told so by
+ * the next server it reaches; one that an ensemble restored to an older state refuses ("has seen a later
+ * zxid") is never told anything.
  */
 const GIVE_UP_AFTER_TIMEOUT_MS = 2000;
 
-/** A session that lasted less is followed by a pause, so that a server that ends each one at once is not called in a storm. */
+/**
+ * A session that lasted less is followed by a pause, so that a server that ends each one at once
+ * is not called in a storm.
+ */
 const SHORT_LIFE_MS = 5000;
 
-/** Makes the supervisor; nothing happens before `start`. Throws `ConnectStringError`, and `ZK_UNFIT_PACKAGE` (wire/package.ts). */
+/**
+ * Makes the supervisor; nothing happens before `start`. Throws `ConnectStringError`, and
+ * `ZK_UNFIT_PACKAGE` (wire/package.ts).
+ */
 export function createSessions(options: SessionsOptions): Sessions {
   checkPackage();
   return new Supervisor(options, parseConnectString(options.connectString));

@@ -20,7 +20,8 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 }
 
 /**
- * What `work` answers; rejects with the signal's reason as soon as it aborts. Gives the caller up, not the work, whose later rejection is nobody's.
+ * What `work` answers; rejects with the signal's reason as soon as it aborts. Gives the caller up, not the work, whose
+ * later rejection is nobody's.
  */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;

@@ -29,7 +29,10 @@ export interface Clock {
   standstillMs(withinMs: number): number;
 }
 
-/** The largest delay that Node's timers take, about 24 days: longer ones, and what is no number, fire after 1 ms (Node.js, `setTimeout`). */
+/**
+ * The largest delay that Node's timers take, about 24 days: longer ones, and what is no number, fire after 1 ms
+ * (Node.js, `setTimeout`).
+ */
 export const MAX_DELAY_MS = 2 ** 31 - 1;
 
 const standstills = new Standstills();

@@ -1,8 +1,8 @@
 import type { Clock } from './clock.js';
 
 /**
- * A latch for a loop that looks again whenever it is rung. A ring while nobody waits is kept, so nothing is missed between a
- * look and the wait; several rings are one.
+ * A latch for a loop that looks again whenever it is rung. A ring while nobody waits is kept, so nothing is missed
+ * between a look and the wait; several rings are one.
  */
 export class Latch {
   private rung = false;
@@ -15,7 +15,10 @@ export class Latch {
     this.release?.();
   }
 
-  /** Resolves at the next ring (or at once after one), after `limitMs`, or when the signal aborts. The caller looks again in any case. */
+  /**
+   * Resolves at the next ring (or at once after one), after `limitMs`, or when the signal aborts. The caller
+   * looks again in any case.
+   */
   wait(signal: AbortSignal, limitMs?: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = limitMs === undefined ? undefined : this.clock.after(limitMs, () => this.release?.());

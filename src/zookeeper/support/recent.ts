@@ -1,6 +1,9 @@
 import type { Clock } from './clock.js';
 
-/** An answer that is asked for again only when it is older than `maxAgeMs`; who asks meanwhile shares it. One that fails is not kept. */
+/**
+ * An answer that is asked for again only when it is older than `maxAgeMs`; who asks meanwhile shares it.
+ * One that fails is not kept.
+ */
 export class Recent<T> {
   private kept: { readonly askedMs: number; readonly answer: Promise<T> } | undefined;
 

@@ -29,8 +29,8 @@ interface StandstillClock {
 }
 
 /**
- * A sentence for this process's own log, with a space before it, that names its standstill in the last `withinMs`, if it was
- * `atLeastMs` long; else empty.
+ * A sentence for this process's own log, with a space before it, that names its standstill in the last `withinMs`, if
+ * it was `atLeastMs` long; else empty.
  */
 export function standstillInWords(clock: StandstillClock, withinMs: number, atLeastMs: number): string {
   const stood = stoodStill(clock, withinMs, atLeastMs);

@@ -18,8 +18,8 @@ export const EXAMPLE_MANIFESTS: ReadonlyMap<string, ExampleManifest> = new Map(
 );
 
 /**
- * A directory outside of the project in which examples are built and run: what any of them asks for is installed once, and the package itself from the
- * tarball.
+ * A directory outside of the project in which examples are built and run: what any of them asks for is installed once,
+ * and the package itself from the tarball.
  */
 export class ExampleHome implements Disposable {
   private readonly temporary = temporaryDirectory('examples');

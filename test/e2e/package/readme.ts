@@ -6,7 +6,10 @@ import type { Template } from './scratch-app.js';
 /** The package itself, in the README's commands. */
 const OWN = 'nestjs-cluster-cron';
 
-/** What the README's line for this version of Nest tells to install beside the package itself, by name and range, and the name of the package. */
+/**
+ * What the README's line for this version of Nest tells to install beside the package itself, by name and range, and
+ * the name of the package.
+ */
 export function installedByReadme(template: Template): ReadonlyMap<string, string> {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   const heading = template === 'nest11-cjs' ? 'With Nest 11' : 'With Nest 12';
@@ -21,8 +24,9 @@ export function installedByReadme(template: Template): ReadonlyMap<string, strin
 }
 
 /**
- * Writes the README's files, letter by letter, into `src/readme`, and as they are without ZooKeeper into `src/readme-standalone`; for Nest 11 with what it says
- * about `.js`. And a test that uses its module for tests, and the module that reads its options by @nestjs/config.
+ * Writes the README's files, letter by letter, into `src/readme`, and as they are without ZooKeeper into
+ * `src/readme-standalone`; for Nest 11 with what it says about `.js`. And a test that uses its module for tests, and
+ * the module that reads its options by @nestjs/config.
  */
 export function writeReadmeFiles(template: Template, directory: string): void {
   const options = codeBlocks('docs/options.md').filter(({ file }) => file === 'cluster.module.ts');

@@ -47,7 +47,9 @@ export class Tarball implements Disposable {
   }
 }
 
-/** An application outside of the project, which has the package from the tarball and everything else from the registry. */
+/**
+ * An application outside of the project, which has the package from the tarball and everything else from the registry.
+ */
 export class ScratchApp implements Disposable {
   readonly directory: string;
   /** Of `npm install`. */
@@ -103,7 +105,10 @@ export interface Manifest {
   readonly [field: string]: unknown;
 }
 
-/** Installs what `manifest` asks for in `directory`, and the package itself from the tarball. `name` is that of the kept installation. */
+/**
+ * Installs what `manifest` asks for in `directory`, and the package itself from the tarball. `name` is that
+ * of the kept installation.
+ */
 export async function install(name: string, directory: string, manifest: Manifest, tarball: Tarball): Promise<Finished> {
   const path = join(directory, 'package.json');
   writeFileSync(path, JSON.stringify(manifest, undefined, 2));
@@ -114,8 +119,9 @@ export async function install(name: string, directory: string, manifest: Manifes
 }
 
 /**
- * Puts what the application depends on, apart from the package itself, into `directory`, as an earlier installation has left it. The first
- * one is kept below `.cache`, by the packages it asks for; the installation of the tarball then checks all of it, and adds what is missing.
+ * Puts what the application depends on, apart from the package itself, into `directory`, as an earlier installation has
+ * left it. The first one is kept below `.cache`, by the packages it asks for; the installation of the tarball then
+ * checks all of it, and adds what is missing.
  */
 async function bringDependencies(name: string, directory: string): Promise<void> {
   const manifest = readFileSync(join(directory, 'package.json'));

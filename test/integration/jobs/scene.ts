@@ -24,7 +24,10 @@ export const EMPTY: JobRecord = {
 };
 export const CONTROL: JobControl = { declared: [], inForce: { from: 'code', version: '1' }, audit: [] };
 
-/** A store of its own below a root of its own, and what its session has written: the bytes of paths and data in its transactions. */
+/**
+ * A store of its own below a root of its own, and what its session has written: the bytes of paths and
+ * data in its transactions.
+ */
 export interface StoreScene extends AsyncDisposable {
   readonly store: ZookeeperJobStore;
   readonly session: Session;

@@ -26,8 +26,9 @@ beforeAll(async () => {
 afterAll(() => server.dispose());
 
 /**
- * A real session over which the record seems to have been changed so many times more often: versions are moved on where they come in, as Java's int would, and back
- * where they go out, but for -1, which goes out as it is and so compares nothing. What was sent is noted.
+ * A real session over which the record seems to have been changed so many times more often: versions are moved on where
+ * they come in, as Java's int would, and back where they go out, but for -1, which goes out as it is and so compares
+ * nothing. What was sent is noted.
  */
 function olderBy(session: Session, path: string, changes: number, sent: number[]): Session {
   const stat = (real: Stat): Stat => ({ ...real, version: (real.version + changes) | 0 });

@@ -21,7 +21,8 @@ it('goes on as master, and tells no run to stop, when the wall clock is set forw
   const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + stepMs };
   const replica = replicas.add({ clock });
   await replicas.master();
-  // A hold that nothing but the step can end, if this machine is quick enough for the lease at all; else the next one is tried.
+  // A hold that nothing but the step can end, if this machine is quick enough for the lease at all;
+  // else the next one is tried.
   await eventually(
     async () => {
       await eventually(() => expect(replica.election.tenure()).toBeDefined(), { what: 'a tenure' });

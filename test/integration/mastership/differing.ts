@@ -6,19 +6,25 @@ import type { Replica } from '../../support/replica/replica.js';
 import type { Server } from './forced.js';
 import { outcomeOf, T_MS, type Outcome } from './outcome.js';
 
-/** The session timeout of the master that falls silent, and with it its lease, are much longer than those of its successor. */
+/**
+ * The session timeout of the master that falls silent, and with it its lease, are much longer
+ * than those of its successor.
+ */
 const LONG_MS = 30 * T_MS;
 
 /** What such a scenario shows. */
 export interface DifferingOutcome extends Outcome {
-  /** How long the successor has waited for the predecessor, as it said when it won; and since the predecessor was struck, milliseconds. */
+  /**
+   * How long the successor has waited for the predecessor, as it said when it won; and since the predecessor
+   * was struck, milliseconds.
+   */
   readonly saidWaitMs: number;
   readonly waitedMs: number;
 }
 
 /**
- * The master hangs behind a half-open link, the whole tree is wiped, and only then a replica with a short session finds ZooKeeper: nothing tells it of
- * the master's lease.
+ * The master hangs behind a half-open link, the whole tree is wiped, and only then a replica with a short session finds
+ * ZooKeeper: nothing tells it of the master's lease.
  */
 export async function wipedBeforeAShorterSession(server: Server): Promise<DifferingOutcome> {
   const rootPath = '/wiped-before';
@@ -38,9 +44,9 @@ export async function wipedBeforeAShorterSession(server: Server): Promise<Differ
 }
 
 /**
- * A deploy changes `electionScope`, not for the first time: the record of the new replicas' election proves that nobody holds it. The master of the
- * old scope hangs behind a half-open link, and its session is ended by force. The new replica has stood there before that, or finds ZooKeeper when
- * all is gone.
+ * A deploy changes `electionScope`, not for the first time: the record of the new replicas' election proves that nobody
+ * holds it. The master of the old scope hangs behind a half-open link, and its session is ended by force. The new
+ * replica has stood there before that, or finds ZooKeeper when all is gone.
  */
 export async function scopeChanged(server: Server, newOneStarts: 'before' | 'after'): Promise<DifferingOutcome> {
   const rootPath = `/scope-changed-${newOneStarts}`;

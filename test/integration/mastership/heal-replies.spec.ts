@@ -20,8 +20,8 @@ afterAll(async () => {
 });
 
 /**
- * Lets the next request that `matches` reach the server, swallows its reply and resets the connection. Resolves once that has
- * happened; the client cannot know whether the request was carried out.
+ * Lets the next request that `matches` reach the server, swallows its reply and resets the connection. Resolves once
+ * that has happened; the client cannot know whether the request was carried out.
  */
 function loseReply(proxy: FaultProxy, matches: (frame: Frame) => boolean): Promise<void> {
   const { promise, resolve } = deferred<void>();

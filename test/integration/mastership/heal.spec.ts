@@ -28,7 +28,10 @@ async function isRestored(replicas: Replicas, master: Replica): Promise<void> {
   expect(await replicas.master()).toBe(master);
 }
 
-/** After what an operator did, the mastership can still be handed on, twice, and everybody who is not master stands in line. */
+/**
+ * After what an operator did, the mastership can still be handed on, twice, and everybody who is
+ * not master stands in line.
+ */
 async function goesOn(replicas: Replicas): Promise<void> {
   for (let i = 0; i < 2; i += 1) {
     const count = replicas.reigns.length;
@@ -41,7 +44,10 @@ async function goesOn(replicas: Replicas): Promise<void> {
   });
 }
 
-/** Deletes the node and makes a persistent one in its place before anybody else can: both requests are on the wire at once. */
+/**
+ * Deletes the node and makes a persistent one in its place before anybody else can: both requests
+ * are on the wire at once.
+ */
 async function replaceNode(path: string): Promise<void> {
   const { client } = admin;
   const PERSISTENT = 0;
@@ -145,7 +151,8 @@ describe.concurrent('an edit of the node by hand', () => {
     }
     await first.loseSession();
     const master = await replicas.master({ not: first });
-    // The named one goes first. The other one stands back for it, once, and not for ever: a slow machine may not let the named one come in time.
+    // The named one goes first. The other one stands back for it, once, and not for ever: a slow machine may not let
+    // the named one come in time.
     if (master !== third) expect(second.observed('mastership.stands-back')).toHaveLength(1);
   });
 

@@ -10,7 +10,8 @@ export interface Isolation extends Outcome {
 
 /**
  * A follower is cut off from its peers but not from its client, the master. It goes on answering pings and
- * reads for seconds after the leader has ended the session, with ZooKeeper's defaults too; here for longer, so that a slow machine sees it.
+ * reads for seconds after the leader has ended the session, with ZooKeeper's defaults too; here for longer, so
+ * that a slow machine sees it.
  */
 export async function isolatedFollower({ dist }: Subject): Promise<Isolation> {
   await using networked = await startNetworkedEnsemble(3, { tickTimeMs: 2_000, cfg: { initLimit: 10, syncLimit: 10 } });
@@ -21,7 +22,8 @@ export async function isolatedFollower({ dist }: Subject): Promise<Isolation> {
   await using fleet = new Fleet({ connectString: others.map((member) => member.connectString).join(','), dist, sessionTimeoutMs: 4_000 });
   const old = await fleet.add({ connectString: follower.connectString });
   await fleet.master();
-  // Sends nothing but pings while it waits; a client with a write that is not answered gets no answers to its pings either.
+  // Sends nothing but pings while it waits; a client with a write that is not answered gets no
+  // answers to its pings either.
   const idle = await fleet.add({ connectString: follower.connectString, candidate: false });
   await idle.process.message((one) => one['event'] === 'session.attached', 'its session');
   for (const _ of others) await fleet.add();

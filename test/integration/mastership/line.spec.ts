@@ -28,11 +28,17 @@ afterAll(async () => {
 interface Counted {
   /** The write transactions, renewals apart. */
   readonly ops: string[];
-  /** How many standbys had their turn (one after the other, and after a second all of them) before the first answer to one that tried. */
+  /**
+   * How many standbys had their turn (one after the other, and after a second all of them) before the first
+   * answer to one that tried.
+   */
   turnsBeforeAnswer(): number;
 }
 
-/** Counts the write transactions that are sent through the proxy from now on: by the winner, and by those who could not know of him yet. */
+/**
+ * Counts the write transactions that are sent through the proxy from now on: by the winner, and by those who
+ * could not know of him yet.
+ */
 function countWrites(proxy: FaultProxy): Counted {
   const ops: string[] = [];
   const attempts = new Set<string>();

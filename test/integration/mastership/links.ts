@@ -4,7 +4,10 @@ import { startProxiedFleet } from '../../support/replica/proxied.js';
 import type { Server } from './forced.js';
 import { outcomeOf, T_MS, type Outcome } from './outcome.js';
 
-/** Nothing arrives any more on the master's link, in one direction or (undefined) both, and nobody is told; later all of it arrives. */
+/**
+ * Nothing arrives any more on the master's link, in one direction or (undefined) both, and nobody is told;
+ * later all of it arrives.
+ */
 export async function halfOpenMaster(server: Server, direction?: Direction): Promise<Outcome> {
   const rootPath = `/half-open-${direction ?? 'both'}`;
   await using proxied = await startProxiedFleet(3, server, { dist: server.dist, rootPath, sessionTimeoutMs: T_MS });

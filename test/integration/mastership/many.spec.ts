@@ -17,7 +17,8 @@ let server: ZooKeeperServer;
 let admin: Admin;
 
 beforeAll(async () => {
-  // The last test counts what this process holds: the server has to be another one, also with the switch to the test ZooKeeper.
+  // The last test counts what this process holds: the server has to be another one, also with the
+  // switch to the test ZooKeeper.
   server = await startRealServer();
   admin = await startAdmin(server.connectString);
 });

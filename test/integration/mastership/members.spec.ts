@@ -67,7 +67,8 @@ it('has no master soon after the quorum is lost, and one when it is back', async
   await Promise.all(killed.map((member) => member.kill()));
   const lostUs = nowUs();
   await eventually(() => expect(fleet.replicas.map((one) => one.isMaster())).toEqual([false, false, false]), { what: 'no master' });
-  // The last write that a quorum can have acknowledged lets it believe for a third of the session timeout; the rest is for the kill.
+  // The last write that a quorum can have acknowledged lets it believe for a third of the session timeout;
+  // the rest is for the kill.
   expect(master.lastTrueUs() - lostUs).toBeLessThan((T_MS / 3) * 1000 + 500_000);
   await wait(T_MS / 2);
   await ensemble.start();

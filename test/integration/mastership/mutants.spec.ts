@@ -9,7 +9,10 @@ import { pausedMaster, stalledMaster } from './pauses.js';
 
 const TWO_MASTERS = /was seen [\d.]+ ms after/;
 
-/** How often a scenario is played at most until the damage is seen: on a slow machine it may miss its moment. Slowness makes nothing up. */
+/**
+ * How often a scenario is played at most until the damage is seen: on a slow machine it may miss its moment.
+ * Slowness makes nothing up.
+ */
 const TRIES = 8;
 
 async function expectToSee(violation: RegExp, play: () => Promise<readonly string[]>): Promise<void> {

@@ -16,7 +16,10 @@ class Fleets implements AsyncDisposable {
   }
 }
 
-/** The ensemble's leader is stopped for each of `pauses` (session timeouts) while hundreds of sessions write all the time. */
+/**
+ * The ensemble's leader is stopped for each of `pauses` (session timeouts) while hundreds of
+ * sessions write all the time.
+ */
 export async function pausedLeader({ dist }: Subject, pauses: readonly number[], services: number): Promise<readonly Outcome[]> {
   // ZooKeeper's own defaults: the followers wait for a silent leader for longer than it is stopped.
   await using ensemble = await startEnsemble(3, { tickTimeMs: 2_000, cfg: { initLimit: 10, syncLimit: 5 } });
@@ -38,7 +41,8 @@ export async function pausedLeader({ dist }: Subject, pauses: readonly number[],
     await Promise.all(all.fleets.map((fleet) => fleet.master()));
   };
   for (const timeouts of pauses) await pauseLeader(timeouts);
-  // Where no session expired with the leader's first breath, nothing was shown: whether one does is a matter of moments.
+  // Where no session expired with the leader's first breath, nothing was shown: whether one
+  // does is a matter of moments.
   const nothingShown = (): boolean => all.fleets.every((fleet) => tokens(fleet).length === 1);
   for (let further = 0; nothingShown() && further < 20; further += 1) await pauseLeader(1.3 + (further % 4) * 0.3);
   return all.fleets.map(outcomeOf);

@@ -28,7 +28,10 @@ export async function pausedMaster(place: Place, timeouts: number): Promise<Outc
   return outcomeOf(fleet);
 }
 
-/** The master's event loop stalls for each of `timeouts` (session timeouts), one after the other, in one phase of the loop. */
+/**
+ * The master's event loop stalls for each of `timeouts` (session timeouts), one after the other,
+ * in one phase of the loop.
+ */
 export async function stalledMaster(place: Place, phase: Phase, timeouts: readonly number[]): Promise<Outcome> {
   await using fleet = await startFleet(2, {
     connectString: place.connectString,

@@ -69,7 +69,8 @@ it.concurrent('leaves its node to the end of the process when a run ignores its 
 it.concurrent(
   'does not resign over a run that ignores its abort when the order to stop comes while the mastership is in doubt',
   async () => {
-    // The mastership is in doubt after a third of the session; the rest is for the order to be heard before the session is over.
+    // The mastership is in doubt after a third of the session; the rest is for the order to be heard
+    // before the session is over.
     await using server = await startServer({ cfg: { maxSessionTimeout: 60_000 } });
     await using admin = await startAdmin(server.connectString);
     await using proxied = await startProxiedFleet(2, server, { sessionTimeoutMs: 15_000, drain: { kind: 'stuck', ms: 300 } });

@@ -9,7 +9,9 @@ import type { Observation } from '../../../src/zookeeper/support/observer.js';
 import { eventually, WITHIN_MS } from '../../support/eventually.js';
 import { addWitness, dismissWitness, type Witness } from '../../support/evidence.js';
 
-/** Long, so that a machine that is slow and busy neither loses a session nor lets a lease run out while a test looks. */
+/**
+ * Long, so that a machine that is slow and busy neither loses a session nor lets a lease run out while a test looks.
+ */
 const SESSION_MS = 9_000;
 
 export type ReplicaOptions = Partial<Pick<ElectionsOptions, 'address' | 'candidate' | 'scope' | 'version' | 'rootPath'>> & {
@@ -120,8 +122,8 @@ export interface Reigned {
 }
 
 /**
- * Replicas in this process, watched: at no instant two masters (I1, sampled and at each change), and tokens that grow (I3). A breach
- * fails the test when this is disposed.
+ * Replicas in this process, watched: at no instant two masters (I1, sampled and at each change), and tokens that grow
+ * (I3). A breach fails the test when this is disposed.
  */
 export class Replicas {
   readonly all: Replica[] = [];

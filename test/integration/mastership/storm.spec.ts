@@ -36,7 +36,10 @@ class Storm {
     await this.proxied.add(this.chance.one(this.ensemble.members), { address: address ?? `10.0.0.${this.addresses}:9090` });
   }
 
-  /** One fault after the other falls on this kind of target until the time is over, with rests between; several of these run at once. */
+  /**
+   * One fault after the other falls on this kind of target until the time is over, with rests between;
+   * several of these run at once.
+   */
   async rage(untilMs: number, strikes: readonly (() => Promise<string>)[], restMs: number): Promise<void> {
     while (performance.now() < untilMs || !this.hasShownEnough()) {
       this.log.push(`${Math.round(performance.now())} ${await this.chance.one(strikes)()}`);

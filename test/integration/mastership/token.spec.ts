@@ -117,7 +117,8 @@ describe.concurrent('in an ensemble that counts from lower again', () => {
   });
 
   it('grows when a replica that knows nothing wins first: one that saw the tokens raises the floor while that one waits', async () => {
-    // Sessions of 30 s, so that the wait of the one that knows nothing leaves the survivor as much time as a slow machine may need.
+    // Sessions of 30 s, so that the wait of the one that knows nothing leaves the survivor as much time as
+    // a slow machine may need.
     await using server = await startServer({ cfg: { maxSessionTimeout: 40_000 } });
     await using proxy = await startProxy(server);
     await using replicas = new Replicas(server.connectString);

@@ -7,8 +7,8 @@ interface Transaction {
 }
 
 /**
- * Deletes a node and all below it in one transaction, as an operator's script would who does not want to race with replicas that
- * make their nodes again at once.
+ * Deletes a node and all below it in one transaction, as an operator's script would who does not want to race with
+ * replicas that make their nodes again at once.
  */
 export async function wipeAtOnce(admin: Admin, path: string): Promise<void> {
   await eventually(

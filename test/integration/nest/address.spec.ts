@@ -20,7 +20,10 @@ afterEach(async () => {
   syncBuiltinESMExports();
 });
 
-/** What is logged about the address at the start of a replica on a host with these interfaces. The start does not wait for ZooKeeper. */
+/**
+ * What is logged about the address at the start of a replica on a host with these interfaces. The start
+ * does not wait for ZooKeeper.
+ */
 async function toldAt(interfaces: object, options: Partial<ZookeeperModuleOptions> = {}): Promise<string[]> {
   os.networkInterfaces = () => interfaces as ReturnType<typeof networkInterfaces>;
   syncBuiltinESMExports();

@@ -62,7 +62,10 @@ class WhoAsks implements CanActivate {
   }
 }
 
-/** As Nest's ValidationPipe with `whitelist: true`: strips from the body what its class does not declare for class-validator. */
+/**
+ * As Nest's ValidationPipe with `whitelist: true`: strips from the body what its class does not
+ * declare for class-validator.
+ */
 class Whitelist implements PipeTransform {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     return type === 'body' && metatype !== undefined && metatype !== Object ? {} : value;

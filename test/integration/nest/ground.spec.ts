@@ -5,7 +5,8 @@ import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { SCHEDULE_MODULE_OPTIONS, scheduleOf } from '../../../src/zookeeper/decorators/schedule-metadata.js';
 
-// What Nest and its ScheduleModule do, and what this library stands on. When one of these fails after an upgrade, so does the library.
+// What Nest and its ScheduleModule do, and what this library stands on. When one of these fails after an
+// upgrade, so does the library.
 
 const order: string[] = [];
 

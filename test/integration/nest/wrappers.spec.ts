@@ -8,7 +8,8 @@ import { GatedJob } from '../../../src/zookeeper/dispatch/gated-job.js';
 import { eventually } from '../../support/eventually.js';
 import { boot, closeAll, fire } from './app.js';
 
-// Whatever wraps a scheduled method, or what ScheduleModule registers for it, is called once for each run, where it runs, with its duration, error and async context.
+// Whatever wraps a scheduled method, or what ScheduleModule registers for it, is called once for each run, where it
+// runs, with its duration, error and async context.
 
 const NEVER = '0 0 0 1 1 *';
 type Call = (this: unknown, ...args: unknown[]) => unknown;

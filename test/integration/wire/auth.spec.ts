@@ -31,7 +31,9 @@ interface BareClient {
   getACL(path: string, done: (error: Error | null, acls: readonly Acl[]) => void): void;
 }
 
-/** What the package's own client, with the right of alice, reads of a node's rights: `scheme:id` and permission bits. */
+/**
+ * What the package's own client, with the right of alice, reads of a node's rights: `scheme:id` and permission bits.
+ */
 async function rightsOf(path: string): Promise<readonly string[]> {
   const client = (zookeeper as { createClient(connectString: string): BareClient }).createClient(server.connectString);
   client.addAuthInfo('digest', Buffer.from('alice:one'));

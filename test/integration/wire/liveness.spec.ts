@@ -103,7 +103,9 @@ it('does not blame the link for a stall of its own that the session survives', a
   expect(wire.detachments).toEqual([]);
 });
 
-/** addWatch (106), mode persistent: not an operation of this library, but one that makes the server send events unasked. */
+/**
+ * addWatch (106), mode persistent: not an operation of this library, but one that makes the server send events unasked.
+ */
 async function addPersistentWatch(wire: RecordedWire, path: string): Promise<void> {
   const header = { xid: 0, type: 106 };
   const request: WireRequest = {

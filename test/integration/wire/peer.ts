@@ -46,8 +46,8 @@ export interface Peer extends AsyncDisposable {
 }
 
 /**
- * A TCP peer that plays a server which says anything: `onConnect` answers the connect request (default: a session of 4 s), `onRequest`
- * all others; pings and the closing of the session are answered unless `onRequest` answers true.
+ * A TCP peer that plays a server which says anything: `onConnect` answers the connect request (default: a session of 4
+ * s), `onRequest` all others; pings and the closing of the session are answered unless `onRequest` answers true.
  */
 export async function startPeer(play: {
   readonly onConnect?: (socket: Socket, connection: number, request: Buffer) => void;

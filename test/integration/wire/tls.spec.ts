@@ -17,7 +17,9 @@ let mutual: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer }
 const file = (name: string): string => join(directory, name);
 const openssl = (...args: readonly string[]): unknown => execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
 
-/** A certificate authority, and a key and certificate by it for the server (127.0.0.1, zk.example) and for the client. */
+/**
+ * A certificate authority, and a key and certificate by it for the server (127.0.0.1, zk.example) and for the client.
+ */
 function makeKeys(): void {
   openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ca', '-days', '2');
   writeFileSync(file('names'), 'subjectAltName=IP:127.0.0.1,DNS:zk.example');

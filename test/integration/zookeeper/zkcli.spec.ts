@@ -20,7 +20,10 @@ const COMMANDS = [
   ...['config', 'reconfig -add server.1=a:1:2;3', 'quit'],
 ];
 
-/** What ZooKeeper's own shell writes, without what differs from server to server: its answers in their order, and what its watches told. */
+/**
+ * What ZooKeeper's own shell writes, without what differs from server to server: its answers in their order,
+ * and what its watches told.
+ */
 async function session(server: {
   readonly connectString: string;
 }): Promise<{ readonly answers: string; readonly events: readonly string[] }> {

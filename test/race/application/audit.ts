@@ -14,8 +14,9 @@ interface Told {
 }
 
 /**
- * Looks at the applications of a cluster as `Judge` does at its elections: what starts, is aborted and is told, at the moment when it happens.
- * What it finds inside of a callback of the library, which must not throw, is thrown by the next `look`.
+ * Looks at the applications of a cluster as `Judge` does at its elections: what starts, is aborted and is told,
+ * at the moment when it happens. What it finds inside of a callback of the library, which must not throw, is
+ * thrown by the next `look`.
  */
 export class Audit implements Witness {
   private readonly applications = new Map<Replica, Application>();

@@ -1,7 +1,8 @@
 import type { Election, Elections } from '../../../src/zookeeper/mastership/election/election.js';
 
 /**
- * Plants a bug: beside the election, a count of the drains that go on says whether something may start, and no drain is ever called off.
+ * Plants a bug: beside the election, a count of the drains that go on says whether something may start, and no
+ * drain is ever called off.
  */
 export function countsDrains(elections: Elections): Elections {
   const election = counting(elections.election());

@@ -9,7 +9,9 @@ import type { World } from '../model/world.js';
 import { healedWithinMs, inWorld, until } from '../search.js';
 import { Audit } from './audit.js';
 
-/** What an operator does who changes their mind: names the next replica in the master's node, and then somebody else. */
+/**
+ * What an operator does who changes their mind: names the next replica in the master's node, and then somebody else.
+ */
 export interface ChangeOfMind {
   readonly kind: 'change of mind';
   /** One after the other. 0: the master's own address again, 1 and 2: those of the others. */

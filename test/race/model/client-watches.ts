@@ -3,7 +3,10 @@ import type { WatchEvent, Watcher } from '../../../src/zookeeper/wire/operations
 
 type List = 'data' | 'exist' | 'child';
 
-/** A client's side of its watches: who is told, and what is set again after a reconnect (as ZooKeeper's Java client keeps it). */
+/**
+ * A client's side of its watches: who is told, and what is set again after a reconnect (as
+ * ZooKeeper's Java client keeps it).
+ */
 export class ClientWatches {
   private readonly lists: Record<List, Map<string, Set<Watcher>>> = { data: new Map(), exist: new Map(), child: new Map() };
 

@@ -31,9 +31,10 @@ export interface Backup {
 const FIRST_EPOCH = 1n << 32n;
 
 /**
- * A ZooKeeper ensemble. The leader decides writes in one order; members follow at their own pace, answer reads from what they
- * have, and lose what they have not yet passed on when they are cut off. A commit is decided at the moment the leader takes
- * the request: what a real ensemble may still lose after that looks the same to clients as a request lost before.
+ * A ZooKeeper ensemble. The leader decides writes in one order; members follow at their own pace, answer reads
+ * from what they have, and lose what they have not yet passed on when they are cut off. A commit is decided at
+ * the moment the leader takes the request: what a real ensemble may still lose after that looks the same to
+ * clients as a request lost before.
  */
 export class Ensemble {
   readonly members: readonly Member[];
@@ -62,7 +63,9 @@ export class Ensemble {
     return this.sessions.get(id);
   }
 
-  /** A client's connection asks for a new session; `answer` runs at the leader's decision, once the member has it too. */
+  /**
+   * A client's connection asks for a new session; `answer` runs at the leader's decision, once the member has it too.
+   */
   openSession(member: Member, timeoutMs: number, answer: (session: ServerSession) => void): void {
     member.forward(() => {
       const session: ServerSession = { id: (this.nextSession += 1n), timeoutMs, owner: member, attachment: undefined, expiry: undefined };
@@ -181,7 +184,9 @@ export class Ensemble {
     );
   }
 
-  /** How long after the last sign of life the leader ends a session: mostly about the timeout, at times much earlier. */
+  /**
+   * How long after the last sign of life the leader ends a session: mostly about the timeout, at times much earlier.
+   */
   private silenceMs(session: ServerSession): number {
     const { choices } = this.world;
     const latestMs = session.timeoutMs + 1.5 * this.options.tickTimeMs;

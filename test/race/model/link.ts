@@ -1,7 +1,9 @@
 import type { SimProcess } from './process.js';
 import type { World } from './world.js';
 
-/** One TCP connection between a simulated process and a member: two ordered streams that a fault can cut, or silence. */
+/**
+ * One TCP connection between a simulated process and a member: two ordered streams that a fault can cut, or silence.
+ */
 export class Link {
   private clientOpen = true;
   private serverOpen = true;

@@ -19,9 +19,9 @@ export interface ClockFault {
 export const TRUE_TIME: ClockFault = { rate: 1, wallAtStartMs: 1_700_000_000_000 };
 
 /**
- * One simulated Node process: its event loop and its clocks. Frozen (SIGSTOP, or a stalled loop), time passes and nothing
- * of it runs; woken, its overdue timers run before anything that arrived meanwhile, as Node does it. Suspended, its
- * monotonic clock stands still as well, and only the wall clock goes on.
+ * One simulated Node process: its event loop and its clocks. Frozen (SIGSTOP, or a stalled loop), time passes and
+ * nothing of it runs; woken, its overdue timers run before anything that arrived meanwhile, as Node does it. Suspended,
+ * its monotonic clock stands still as well, and only the wall clock goes on.
  */
 export class SimProcess implements Clock {
   private state: 'running' | 'frozen' | 'dead' = 'running';

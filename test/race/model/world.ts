@@ -21,8 +21,8 @@ function settle(): Promise<void> {
 }
 
 /**
- * True time, and everything that is still to happen, in one queue. Nothing in a simulation happens outside `step`, so its
- * order is a function of the choices alone.
+ * True time, and everything that is still to happen, in one queue. Nothing in a simulation happens outside `step`, so
+ * its order is a function of the choices alone.
  */
 export class World {
   private readonly heap: Happening[] = [];

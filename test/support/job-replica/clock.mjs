@@ -1,5 +1,5 @@
-// A wall clock that can be set. Imported before anything else; from then on `Date` shows it. The monotonic clock stays as it is.
-// CLOCK_JUMPS: JSON list of `ClockJump` (job-replica.ts), oldest first.
+// A wall clock that can be set. Imported before anything else; from then on `Date` shows it. The monotonic clock stays
+// as it is. CLOCK_JUMPS: JSON list of `ClockJump` (job-replica.ts), oldest first.
 const RealDate = Date;
 const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
 const jumps = JSON.parse(process.env.CLOCK_JUMPS ?? '[]');

@@ -1,6 +1,7 @@
-// One replica of a service as a process of its own: a Nest application of the built library with the jobs it is told to have. Options: one
-// JSON argument (`JobReplicaOptions` in job-replica.ts). Commands: JSON lines on stdin, answered on stdout. What its jobs do it appends to
-// a file, line by line, so that nothing is lost when it is killed; times are microseconds of CLOCK_MONOTONIC, which all processes share.
+// One replica of a service as a process of its own: a Nest application of the built library with the jobs it is told to
+// have. Options: one JSON argument (`JobReplicaOptions` in job-replica.ts). Commands: JSON lines on stdin, answered on
+// stdout. What its jobs do it appends to a file, line by line, so that nothing is lost when it is killed; times are
+// microseconds of CLOCK_MONOTONIC, which all processes share.
 import { addJump, wallAt } from './clock.mjs';
 import { appendFileSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -21,8 +21,8 @@ export interface JobSpec {
   /** `disabled: true` of `@Cron`. */
   readonly disabled?: boolean;
   /**
-   * `work` (the default) takes `ms`; `hang` does not end until it is aborted; `kill` ends its process; `fail` throws while the replica
-   * is told to.
+   * `work` (the default) takes `ms`; `hang` does not end until it is aborted; `kill` ends its process; `fail` throws
+   * while the replica is told to.
    */
   readonly body?: 'work' | 'hang' | 'kill' | 'fail';
   readonly ms?: number;
@@ -43,7 +43,9 @@ export interface JobReplicaOptions {
   readonly clock?: readonly ClockJump[];
   /** The ensemble's stamps go by this wall clock too. */
   readonly ensembleFollows?: boolean;
-  /** The built library to run. Default: `REPLICA_DIST`, and without it what is built from src, brought up to date first. */
+  /**
+   * The built library to run. Default: `REPLICA_DIST`, and without it what is built from src, brought up to date first.
+   */
   readonly dist?: string | undefined;
   readonly name?: string;
 }
@@ -80,7 +82,10 @@ export class JobReplica {
     return this.process.messages.findLast((one) => one['k'] === 'state')?.['s'] as string | undefined;
   }
 
-  /** What the library has logged there about events of this name, in order. Errors go to stderr, where there are no messages. */
+  /**
+   * What the library has logged there about events of this name, in order. Errors go to stderr,
+   * where there are no messages.
+   */
   logged(event: string): Message[] {
     const lines = this.process.output.split('\n').filter((line) => line.startsWith('{') && line.includes(`"event":"${event}"`));
     return lines.map((line) => JSON.parse(line) as Message).filter(({ message }) => (message as { event?: string }).event === event);

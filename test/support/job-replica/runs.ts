@@ -96,9 +96,10 @@ function started(replica: JobReplica, line: Message): Run {
 }
 
 /**
- * Everything that runs have done and that I2 and I3 forbid, in words; nothing when all is well. Two runs overlap when one was certain to act
- * as master between the first and the last moment at which the other was; so slowness, and a process that stands still, can hide something
- * and make nothing up. Jobs that may overlap by their options are looked at for the rest alone.
+ * Everything that runs have done and that I2 and I3 forbid, in words; nothing when all is well. Two runs overlap when
+ * one was certain to act as master between the first and the last moment at which the other was; so slowness, and a
+ * process that stands still, can hide something and make nothing up. Jobs that may overlap by their options are
+ * looked at for the rest alone.
  */
 export function violations(runs: readonly Run[], mayOverlap: readonly string[] = []): string[] {
   const alone = runs.filter(({ job }) => !mayOverlap.includes(job));
@@ -140,7 +141,10 @@ function overlaps(runs: readonly Run[]): string[] {
   );
 }
 
-/** Hooks that do not come in pairs: after `elected` comes `lost`, and only then the next `elected`. A process may end at any moment. */
+/**
+ * Hooks that do not come in pairs: after `elected` comes `lost`, and only then the next `elected`. A
+ * process may end at any moment.
+ */
 export function hooksOutOfStep(fleet: JobFleet): string[] {
   return fleet.replicas.flatMap((replica) => {
     const told = linesOf(replica).flatMap((line) => (line['k'] === 'hook' ? [line['hook']] : []));
@@ -149,12 +153,16 @@ export function hooksOutOfStep(fleet: JobFleet): string[] {
   });
 }
 
-/** Between two of its lines (they come twice a second) a replica that is master may be this slow, and counts as able to work. */
+/**
+ * Between two of its lines (they come twice a second) a replica that is master may be this slow,
+ * and counts as able to work.
+ */
 const STEADY_US = 1_000_000;
 
 /**
- * Jobs that were left lying: during one hold of the mastership the master was able to work for `limitMs`, and no run of a job that it has went on there, or
- * was started by anybody. Times at which the master stood still, or was in doubt, do not count; so slowness hides something and makes nothing up.
+ * Jobs that were left lying: during one hold of the mastership the master was able to work for `limitMs`, and no run of
+ * a job that it has went on there, or was started by anybody. Times at which the master stood still, or was in doubt,
+ * do not count; so slowness hides something and makes nothing up.
  */
 export function starved(fleet: JobFleet, jobsOf: (version: string) => readonly string[], limitMs: number): string[] {
   const byJob = new Map<string, Run[]>();

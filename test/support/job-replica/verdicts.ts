@@ -17,11 +17,16 @@ interface Verdict {
   readonly count: number;
 }
 
-/** The verdicts of one job whose ticks are `periodMs` apart, put together from what was read of them again and again. */
+/**
+ * The verdicts of one job whose ticks are `periodMs` apart, put together from what was read of them again and again.
+ */
 export class Ledger {
   /** Of each tick, by its time. */
   readonly ticks = new Map<number, Entry>();
-  /** What must not be, in words: two verdicts for one tick, one that has changed, a range that does not hold as many ticks as it says. */
+  /**
+   * What must not be, in words: two verdicts for one tick, one that has changed, a range that does not hold
+   * as many ticks as it says.
+   */
   readonly conflicts: string[] = [];
 
   constructor(private readonly periodMs: number) {}

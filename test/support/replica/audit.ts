@@ -14,16 +14,17 @@ interface Reign {
 }
 
 /**
- * How many turns of the event loop may find a tenure invalid before those who listen to it are told: the overdue one, and those of the millisecond or two by which Node's
- * timers round. Without a timer for the deadline there are hundreds.
+ * How many turns of the event loop may find a tenure invalid before those who listen to it are told: the
+ * overdue one, and those of the millisecond or two by which Node's timers round. Without a timer for the
+ * deadline there are hundreds.
  */
 const LATE_TURNS = 8;
 
 /**
  * Everything that the replicas have seen and that I1, I3 or I4 forbids, in words; nothing when all is well.
  *
- * Two sightings are in a certain order when one was over before the other began. Compared are only those that are; so slowness can hide
- * something, and can make nothing up.
+ * Two sightings are in a certain order when one was over before the other began. Compared are only those that are; so
+ * slowness can hide something, and can make nothing up.
  */
 export function violations(fleet: Fleet): string[] {
   const reigns = fleet.replicas.flatMap(reignsOf);

@@ -1,4 +1,5 @@
-// Many sessions in one process, each writing all the time with a few writes in flight. Argument: `CrowdOptions` in crowd.ts, as JSON.
+// Many sessions in one process, each writing all the time with a few writes in flight. Argument:
+// `CrowdOptions` in crowd.ts, as JSON.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';

@@ -1,5 +1,6 @@
-// One replica as a process of its own: the built library, no Nest. Options: one JSON argument (`ReplicaOptions` in replica.ts). Commands:
-// JSON lines on stdin. What it sees goes to stdout as JSON lines; times are microseconds of CLOCK_MONOTONIC, which all processes share.
+// One replica as a process of its own: the built library, no Nest. Options: one JSON argument (`ReplicaOptions` in
+// replica.ts). Commands: JSON lines on stdin. What it sees goes to stdout as JSON lines; times are microseconds of
+// CLOCK_MONOTONIC, which all processes share.
 import { stat } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

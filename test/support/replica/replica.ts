@@ -17,11 +17,13 @@ export interface ReplicaOptions {
   /** Names of the elections it takes part in; null is the service's own. Default: that one alone. */
   readonly elections?: readonly (string | null)[];
   /**
-   * A run is always in progress on the master. `finish`: it ends `ms` after it was asked to. `stuck`: it is given up after `ms` and goes on
-   * until the process ends.
+   * A run is always in progress on the master. `finish`: it ends `ms` after it was asked to. `stuck`: it is given up
+   * after `ms` and goes on until the process ends.
    */
   readonly drain?: { readonly kind: 'finish' | 'stuck'; readonly ms: number };
-  /** The built library to run. Default: `REPLICA_DIST`, and without it what is built from src, brought up to date first. */
+  /**
+   * The built library to run. Default: `REPLICA_DIST`, and without it what is built from src, brought up to date first.
+   */
   readonly dist?: string | undefined;
   readonly name?: string;
 }
@@ -89,7 +91,10 @@ export class Replica {
     await this.process.message((one) => one['k'] === 'state' && one['e'] === election && one['s'] === state, `state "${state}"`, rest);
   }
 
-  /** Waits until it stands by, or is master again under another token: on a slow machine its successor may have lost the mastership meanwhile. */
+  /**
+   * Waits until it stands by, or is master again under another token: on a slow machine its successor may have lost
+   * the mastership meanwhile.
+   */
   async takesPartAgain(was: bigint, since: number): Promise<void> {
     const isNew = (one: Message): boolean => one['s'] === 'master' && BigInt(one['token'] as string) !== was;
     const takesPart = (one: Message): boolean => one['k'] === 'state' && one['e'] === 0 && (one['s'] === 'standby' || isNew(one));
@@ -165,8 +170,8 @@ export class Fleet implements AsyncDisposable {
   }
 
   /**
-   * The one master there is. Waits until exactly one says so, having been heard since then; a replica that cannot speak (paused) must be
-   * named in `not`.
+   * The one master there is. Waits until exactly one says so, having been heard since then; a replica that cannot speak
+   * (paused) must be named in `not`.
    */
   async master(wanted: MasterWanted = {}): Promise<Replica> {
     const { sinceUs = nowUs(), not = [], election = 0, withinMs = WITHIN_MS } = wanted;

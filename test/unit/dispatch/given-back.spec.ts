@@ -8,7 +8,10 @@ import { EVERY_HOUR, JOB, LoneReplica, LoneStore, settle, type ReplicaOptions } 
 /** Until the next full hour, by the clock that all of these tests begin with. */
 const UNTIL_DUE_MS = 3_600_000 - (new HandClock().wallMs() % 3_600_000);
 
-/** A replica claims an hourly tick, leaves before the claim is acknowledged, and gives it back. The next replica comes `laterMs` after. */
+/**
+ * A replica claims an hourly tick, leaves before the claim is acknowledged, and gives it back. The next
+ * replica comes `laterMs` after.
+ */
 async function afterGivenBack(laterMs: number, options: ReplicaOptions): Promise<LoneReplica> {
   const clock = new HandClock();
   const store = new LoneStore({ clock });

@@ -8,7 +8,10 @@ import { statOf } from './stats.js';
 
 const FOLDER = '/soa/members/Bank';
 
-/** A session of the first replica of a service, which another one gets ahead of once, between a reading of the folder and the write that goes by it. */
+/**
+ * A session of the first replica of a service, which another one gets ahead of once, between a reading of the folder
+ * and the write that goes by it.
+ */
 function sessionWithRival(): { readonly session: Session; readonly writes: () => readonly string[] } {
   let [scope, version] = ['', 0];
   const writes: string[] = [];

@@ -5,7 +5,10 @@ import type { Op } from '../../../src/zookeeper/wire/operations.js';
 const PATH = '/soa/jobs/Bank/payouts';
 const data = (text: string): Buffer => Buffer.from(text);
 
-/** A node as ZooKeeper 3.8 keeps it (PrepRequestProcessor.checkAndIncVersion): its version is a Java int, and -1 in a request stands for any. */
+/**
+ * A node as ZooKeeper 3.8 keeps it (PrepRequestProcessor.checkAndIncVersion): its version is a Java int, and -1 in
+ * a request stands for any.
+ */
 class Node {
   text = 'begun';
   seen: number[] = [];

@@ -1,6 +1,9 @@
 import type { Clock, Timer } from '../../../src/zookeeper/support/clock.js';
 
-/** A clock that stands still until it is told to go on; timers run in order, each at its time (or late, after a `stall`). */
+/**
+ * A clock that stands still until it is told to go on; timers run in order, each at its time
+ * (or late, after a `stall`).
+ */
 export class ManualClock implements Clock {
   private now = 1000;
   private readonly timers = new Set<{ readonly atMs: number; readonly run: () => void }>();

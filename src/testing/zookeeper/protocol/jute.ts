@@ -6,7 +6,10 @@ export class MalformedError extends Error {
   }
 }
 
-/** Reads Jute, ZooKeeper's encoding (zookeeper.jute, 3.8): big-endian numbers, and lengths before everything that has one. */
+/**
+ * Reads Jute, ZooKeeper's encoding (zookeeper.jute, 3.8): big-endian numbers, and lengths before
+ * everything that has one.
+ */
 export class JuteReader {
   private at = 0;
 

@@ -176,7 +176,8 @@ function multi(from: JuteReader): Request {
     if (read === undefined) throw new MalformedError(`operation ${opcode} in a transaction`);
     const write = read(from, opcode);
     if ('kind' in write) refusal ??= write;
-    // A server of ZooKeeper answers a create2 inside a transaction as if it were a create, and all others of its kind with their stat.
+    // A server of ZooKeeper answers a create2 inside a transaction as if it were a create, and all others of
+    // its kind with their stat.
     else if (opcode === OPCODES.create2) writes.push({ ...write, answer: 'path', opcode: OPCODES.create });
     else writes.push(write);
   }

@@ -38,7 +38,10 @@ export interface Counters {
   unread: number;
 }
 
-/** So much may wait for a client that does not read, before the server reads no more of it, and before it gives the client up. */
+/**
+ * So much may wait for a client that does not read, before the server reads no more of it, and
+ * before it gives the client up.
+ */
 const PAUSE_BYTES = 1 << 20;
 const DROP_BYTES = 32 << 20;
 
@@ -218,7 +221,10 @@ export class Connection implements Peer {
     return bytes.subarray(4, 4 + length);
   }
 
-  /** At least so many of the bytes that have come, in one piece. Joined only when they are all there, so that each is copied once. */
+  /**
+   * At least so many of the bytes that have come, in one piece. Joined only when they are all there, so
+   * that each is copied once.
+   */
   private joined(bytes: number): Buffer {
     const [first] = this.incoming;
     if (first !== undefined && first.length >= bytes) return first;

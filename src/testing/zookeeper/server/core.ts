@@ -57,8 +57,8 @@ export interface CoreOptions {
 const NO_SESSION = { id: 0n, timeoutMs: 0, password: Buffer.alloc(16) };
 
 /**
- * One ZooKeeper server without a socket, a file or a timer: requests go in, frames come out, and time is what it is told. It is alone, so
- * a write is decided, done and answered in one step.
+ * One ZooKeeper server without a socket, a file or a timer: requests go in, frames come out, and time is what it is
+ * told. It is alone, so a write is decided, done and answered in one step.
  */
 export class Core {
   readonly sessions: SessionTable<Client>;
@@ -86,7 +86,8 @@ export class Core {
 
   /** A connection asks for a session, or for its own again. Undefined: it was turned away. */
   connect(peer: Peer, request: ConnectRequest): Client | undefined {
-    // ZooKeeperServer.processConnectRequest (3.8): a client that has seen more than this server is turned away without an answer.
+    // ZooKeeperServer.processConnectRequest (3.8): a client that has seen more than this server is
+    // turned away without an answer.
     if (request.lastZxid > this.tree.zxid) {
       peer.close();
       return undefined;

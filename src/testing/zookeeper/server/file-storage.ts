@@ -16,8 +16,8 @@ export class StorageError extends Error {}
 const TAKEN = new Set<string>();
 
 /**
- * Keeps a server's state in a directory, by generations: `snapshot.<n>` holds all there was, `log.<n>` each change since. A change is handed to
- * the operating system before it is answered, and nothing waits for the disk.
+ * Keeps a server's state in a directory, by generations: `snapshot.<n>` holds all there was, `log.<n>` each change
+ * since. A change is handed to the operating system before it is answered, and nothing waits for the disk.
  */
 export class FileStorage implements Storage {
   readonly directory: string;

@@ -5,7 +5,8 @@ import type { Identity } from '../state/znode.js';
 export function identityOf(scheme: string, auth: Buffer, address: string): Identity | undefined {
   if (scheme === 'ip') return { scheme, id: address };
   if (scheme !== 'digest') return undefined;
-  // DigestAuthenticationProvider.generateDigest (3.8): everything is hashed, the user is what stands before the first colon.
+  // DigestAuthenticationProvider.generateDigest (3.8): everything is hashed, the user is what
+  // stands before the first colon.
   const text = auth.toString('utf8');
   return { scheme, id: `${text.split(':')[0] ?? ''}:${createHash('sha1').update(text).digest('base64')}` };
 }

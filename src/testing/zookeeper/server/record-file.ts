@@ -33,7 +33,10 @@ export class RecordFile {
   }
 }
 
-/** The records of a file up to the first that is not whole: the last one may be cut short where the process ended while it wrote. */
+/**
+ * The records of a file up to the first that is not whole: the last one may be cut short where the
+ * process ended while it wrote.
+ */
 export function readRecords(path: string): { readonly records: Buffer[]; readonly bytes: number; readonly isWhole: boolean } {
   const all = readFileSync(path);
   const records: Buffer[] = [];

@@ -130,7 +130,9 @@ export class EmbeddedServer implements Host {
     this.watchExpiry();
   }
 
-  /** Moves the server's time. Clients that can be heard count as heard; sessions of others end if that was their time. */
+  /**
+   * Moves the server's time. Clients that can be heard count as heard; sessions of others end if that was their time.
+   */
   advance(byMs: number): void {
     const { core } = this;
     this.time.advance(byMs);
@@ -159,7 +161,10 @@ export class EmbeddedServer implements Host {
     this.settings.log(problem);
   }
 
-  /** A change that cannot be written down, or a fault of the server itself, ends it: it must not answer what it may not keep. */
+  /**
+   * A change that cannot be written down, or a fault of the server itself, ends it: it must not
+   * answer what it may not keep.
+   */
   guarded(run: () => void): void {
     try {
       run();

@@ -16,8 +16,8 @@ export interface ServerSession<C> {
 const FIRST_ID = 0x1000_0000_0000_0000n;
 
 /**
- * Makes a session's password from its id, as ZooKeeper does, so that a session is known again after a restart. It keeps clients of a test
- * from taking each other's sessions by mistake, and is no secret.
+ * Makes a session's password from its id, as ZooKeeper does, so that a session is known again after a restart. It keeps
+ * clients of a test from taking each other's sessions by mistake, and is no secret.
  */
 function passwordOf(id: bigint): Buffer {
   return createHash('sha256').update(`session ${id}`).digest().subarray(0, 16);

@@ -26,7 +26,9 @@ export function isPath(path: string): boolean {
     .every((name) => name !== '' && name !== '.' && name !== '..');
 }
 
-/** The number that ends a sequential node's name, as Java's `%010d` writes it; negative once the counter has wrapped. */
+/**
+ * The number that ends a sequential node's name, as Java's `%010d` writes it; negative once the counter has wrapped.
+ */
 export function sequenceText(made: number): string {
   return made < 0 ? `-${String(-made).padStart(9, '0')}` : String(made).padStart(10, '0');
 }

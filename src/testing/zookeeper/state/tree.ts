@@ -18,8 +18,9 @@ const NO_NAMES: ReadonlySet<string> = new Set();
 const READ_ONLY: readonly AclEntry[] = [{ rights: RIGHTS.read, scheme: 'world', id: 'anyone' }];
 
 /**
- * The znodes of one server. `decide` says what a transaction does and changes nothing; `apply` puts it in place. Between the two
- * lies whatever a server does with a transaction: write it down, send it to the others, or be late with it.
+ * The znodes of one server. `decide` says what a transaction does and changes nothing; `apply` puts it in
+ * place. Between the two lies whatever a server does with a transaction: write it down, send it to the
+ * others, or be late with it.
  */
 export class Tree {
   private readonly nodes = new Map<string, Znode>();
@@ -83,7 +84,9 @@ export class Tree {
     return [...this.ephemerals.keys()];
   }
 
-  /** The containers that have had children and have none: a server takes them away some time (ContainerManager, 3.8). */
+  /**
+   * The containers that have had children and have none: a server takes them away some time (ContainerManager, 3.8).
+   */
   usedUpContainers(): string[] {
     return [...this.containers].filter((path) => {
       const node = this.nodes.get(path);
@@ -96,7 +99,9 @@ export class Tree {
     this.zxid = txn.zxid;
   }
 
-  /** What the leader makes of these operations: all of them, or none and the first that failed. Changes nothing here. */
+  /**
+   * What the leader makes of these operations: all of them, or none and the first that failed. Changes nothing here.
+   */
   decide(ops: readonly WriteOp[], stamp: Stamp): Txn {
     const draft = new Draft((path) => this.nodes.get(path), stamp);
     const results: WriteResult[] = [];

@@ -3,8 +3,8 @@ import { parentOf } from './paths.js';
 import type { Tree } from './tree.js';
 
 /**
- * `data`, `child`: fire once. `persistent`: stays, and hears of the node and of its list of children. `recursive`: stays, and hears of
- * the node and all below it, but not of lists of children.
+ * `data`, `child`: fire once. `persistent`: stays, and hears of the node and of its list of children. `recursive`:
+ * stays, and hears of the node and all below it, but not of lists of children.
  */
 export type WatchKind = 'data' | 'child' | 'persistent' | 'recursive';
 

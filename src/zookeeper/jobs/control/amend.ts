@@ -40,9 +40,10 @@ const MAX_TRIES = 50;
 const MAX_PAUSE_MS = 200;
 
 /**
- * Carries an order out: record, control node and audit change in one transaction, which ZooKeeper refuses if either has moved; then it is decided
- * anew. Answers whether there was something to change.
- * @throws {UnknownJobError} {UnreadableJobError} {JobContendedError} {OrderNotSentError}, the reason of `signal`, and what reading rejects with.
+ * Carries an order out: record, control node and audit change in one transaction, which ZooKeeper refuses if either has
+ * moved; then it is decided anew. Answers whether there was something to change.
+ * @throws {UnknownJobError} {UnreadableJobError} {JobContendedError} {OrderNotSentError}, the reason of `signal`, and
+ * what reading rejects with.
  */
 export async function carryOut(
   parts: ControlParts,

@@ -61,7 +61,10 @@ export class NoCodeScheduleError extends ClusterCronError {
   }
 }
 
-/** An order was not carried out because the job's record changed each time between the look at it and the write. Nothing was changed. */
+/**
+ * An order was not carried out because the job's record changed each time between the look at it and the
+ * write. Nothing was changed.
+ */
 export class JobContendedError extends ClusterCronError {
   constructor(
     readonly job: string,
@@ -100,7 +103,10 @@ export class TriggerNotAcceptedError extends ClusterCronError {
   }
 }
 
-/** The trigger was refused and will not run: with `overlap: 'skip'` because the job was running, or because its claims were reset. */
+/**
+ * The trigger was refused and will not run: with `overlap: 'skip'` because the job was running, or
+ * because its claims were reset.
+ */
 export class TriggerRefusedError extends ClusterCronError {
   constructor(
     readonly job: string,
@@ -116,8 +122,8 @@ export class TriggerRefusedError extends ClusterCronError {
 }
 
 /**
- * Nothing will be told of a trigger any more: while its caller waited its node has been removed, or the record of its job, which does not name it now, has been
- * edited or made anew.
+ * Nothing will be told of a trigger any more: while its caller waited its node has been removed, or the record of its
+ * job, which does not name it now, has been edited or made anew.
  */
 export class TriggerLostError extends ClusterCronError {
   constructor(
@@ -142,7 +148,10 @@ function howLost(state: 'waiting' | 'started' | undefined): string {
   }
 }
 
-/** A trigger that was not started in time could not be taken back, because ZooKeeper could not be reached. It may still run. */
+/**
+ * A trigger that was not started in time could not be taken back, because ZooKeeper could not be
+ * reached. It may still run.
+ */
 export class TriggerUncertainError extends ClusterCronError {
   constructor(
     readonly job: string,

@@ -9,15 +9,18 @@ const MAX_TRIGGERS = MAX_AUDIT;
 export interface JobChange {
   /** By ZooKeeper's clock. */
   readonly at: Date;
-  /** `host:port` of the replica that was asked, with what the caller said of himself before it: `anna at 10.0.0.7:9090`. */
+  /**
+   * `host:port` of the replica that was asked, with what the caller said of himself before it: `anna at 10.0.0.7:9090`.
+   */
   readonly by: string;
   /** What was done, as a participle: `paused`, `rescheduled to …, before …`, `trigger … asked for`. */
   readonly change: string;
 }
 
 /**
- * The newest 50 changes of a job that are kept and the newest 50 triggers, as one row, oldest first; also of a job whose record cannot be read. Triggers are told by their own
- * nodes: noted among the changes, they would push those out.
+ * The newest 50 changes of a job that are kept and the newest 50 triggers, as one row, oldest first; also
+ * of a job whose record cannot be read. Triggers are told by their own nodes: noted among the changes,
+ * they would push those out.
  * @throws {UnknownJobError}
  */
 export async function history(store: RecordStore & TriggerStore, job: string): Promise<JobChange[]> {

@@ -9,7 +9,10 @@ export function scheduleInWords(spec: ScheduleSpec | undefined): string {
   return spec === undefined ? 'no slots' : `"${spec.cronTime}" (${spec.timeZone})`;
 }
 
-/** The declaration that speaks for the job: that of the version in force, else the newest of a living version, else the newest. */
+/**
+ * The declaration that speaks for the job: that of the version in force, else the newest of a living
+ * version, else the newest.
+ */
 export function declarationOf(control: JobControl, living?: ReadonlySet<string>): Declaration | undefined {
   const { declared, inForce } = control;
   const named = inForce.from === 'code' ? declared.find(({ version }) => version === inForce.version) : undefined;
@@ -26,14 +29,17 @@ export async function livingFor(store: MemberDirectory, { declared }: JobControl
   return declared.some(({ disabled }) => disabled) ? livingVersions(await store.members()) : undefined;
 }
 
-/** Versions of which a replica lives that may become master. Replicas with `candidate: false` tell so in the name of their node. */
+/**
+ * Versions of which a replica lives that may become master. Replicas with `candidate: false` tell so
+ * in the name of their node.
+ */
 export function livingVersions(members: readonly MemberView[]): ReadonlySet<string> {
   return new Set(members.filter(({ name }) => !name.startsWith('observer~')).map(({ version }) => version));
 }
 
 /**
- * The schedule of the record, undefined for a job without claimed ticks and for a disabled one: neither has ticks. Also where this replica cannot read it: then nothing
- * can be said about its ticks here.
+ * The schedule of the record, undefined for a job without claimed ticks and for a disabled one: neither has ticks. Also
+ * where this replica cannot read it: then nothing can be said about its ticks here.
  */
 export function ticksOf(record: JobRecord, control: JobControl, living?: ReadonlySet<string>): Schedule | undefined {
   return isDisabled(control, living) ? undefined : keptSchedule(record.schedule).schedule;

@@ -1,18 +1,23 @@
 import { zoneOf, type Zone } from '../schedule/zone.js';
 
-/** Milliseconds since 1970 as text have so many digits; fewer may be a year, a date or seconds, and nothing is guessed. */
+/**
+ * Milliseconds since 1970 as text have so many digits; fewer may be a year, a date or seconds, and nothing is guessed.
+ */
 const MILLISECONDS = /^\d{11,16}$/;
 /** ISO 8601 without a zone: a date, or a date and a time of day. */
 const LOCAL = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?))?$/;
-/** Whatever else JavaScript reads as a date, but only where it says in which zone: else it would be that of this process. */
+/**
+ * Whatever else JavaScript reads as a date, but only where it says in which zone: else it would
+ * be that of this process.
+ */
 const ZONED = /(?:\dZ|GMT|UTC|\d ?[+-]\d\d(?::?\d\d)?$)/;
 /** No zone is further from UTC. */
 const MAX_OFFSET_MS = 15 * 3_600_000;
 
 /**
- * The instant that a caller means, milliseconds since 1970; NaN for what is none. A text without a zone is the time of day in `timeZone` (UTC where the job has
- * none). What comes twice there (the end of summer time) is the first of both; what comes not at all (its beginning) is the end of the gap, at which ticks from
- * within it are due.
+ * The instant that a caller means, milliseconds since 1970; NaN for what is none. A text without a zone is the time of
+ * day in `timeZone` (UTC where the job has none). What comes twice there (the end of summer time) is the first of both;
+ * what comes not at all (its beginning) is the end of the gap, at which ticks from within it are due.
  */
 export function instantOf(tick: Date | string | number, timeZone: string | undefined): number {
   if (tick instanceof Date) return tick.getTime();

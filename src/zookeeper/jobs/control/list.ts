@@ -51,9 +51,10 @@ export interface JobStatus {
   /** `disabled: true` in the schedule's options: nothing is due. */
   readonly disabled: boolean;
   /**
-   * Why none of its ticks run: its record cannot be read, and nothing else is known; or this replica cannot use the schedule in force, whose time zone, say, its
-   * Node does not know; or the present master does not have the job, which only others have added, or which is new in a version that is not master yet; or a run
-   * has been going on for more than five minutes, and they do not start for its sake.
+   * Why none of its ticks run: its record cannot be read, and nothing else is known; or this replica cannot use the
+   * schedule in force, whose time zone, say, its Node does not know; or the present master does not have the job, which
+   * only others have added, or which is new in a version that is not master yet; or a run has been going on for more
+   * than five minutes, and they do not start for its sake.
    */
   readonly problem?: string | undefined;
 }
@@ -81,7 +82,10 @@ const NEXT_TIMES = 5;
 /** What a list is read from. */
 type JobReader = RecordStore & MemberDirectory & NoteStore;
 
-/** Every job that has a record, by name. `own`: the jobs in the code of this replica, whose member node need not tell of them yet. */
+/**
+ * Every job that has a record, by name. `own`: the jobs in the code of this replica, whose member node
+ * need not tell of them yet.
+ */
 export async function list(store: JobReader, own: ReadonlySet<string>, masterOf: MasterOf = unknownMaster): Promise<JobStatus[]> {
   const [jobs, members, ensembleMs] = await Promise.all([store.jobs(), store.members(), store.ensembleMs()]);
   const waiting = [...jobs].sort();

@@ -18,9 +18,9 @@ export interface MonitorParts {
 const READING = 32;
 
 /**
- * Tells of every job that has not succeeded for longer than its `maxSilenceMs`: once when that begins (for those that are silent already: at the first
- * look), once when it is over (a success, a pause, a removal). It looks for itself, so it tells also when no master is left who could. A look that fails is
- * repeated.
+ * Tells of every job that has not succeeded for longer than its `maxSilenceMs`: once when that begins (for those that
+ * are silent already: at the first look), once when it is over (a success, a pause, a removal). It looks for itself, so
+ * it tells also when no master is left who could. A look that fails is repeated.
  */
 export function watchAlarms(parts: MonitorParts, tell: (alarm: SilenceAlarm) => void): () => void {
   const raised = new Map<string, SilenceAlarm>();
@@ -39,7 +39,9 @@ export function watchAlarms(parts: MonitorParts, tell: (alarm: SilenceAlarm) => 
   });
 }
 
-/** Tells of all jobs at once, and again whenever a look finds that something has changed. A look that fails is repeated. */
+/**
+ * Tells of all jobs at once, and again whenever a look finds that something has changed. A look that fails is repeated.
+ */
 export function watchJobs(
   parts: MonitorParts,
   here: () => { readonly own: ReadonlySet<string>; readonly masterOf?: MasterOf },
@@ -86,7 +88,10 @@ async function alarmOf(
   return { job, kind: 'raised', silentSince: new Date(silentSinceMs(view)), maxSilenceMs };
 }
 
-/** Looks at once and again and again, each time `everyMs` after the last look has ended, until the function returned is called. */
+/**
+ * Looks at once and again and again, each time `everyMs` after the last look has ended, until the
+ * function returned is called.
+ */
 function repeat({ clock, everyMs }: MonitorParts, look: (isOver: () => boolean) => Promise<void>): () => void {
   let over = false;
   let timer: Timer | undefined;

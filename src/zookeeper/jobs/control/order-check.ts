@@ -59,7 +59,8 @@ interface Given {
 }
 
 /**
- * Looks at the arguments of a method before anything is done: they may come from a request, whose types nobody has checked.
+ * Looks at the arguments of a method before anything is done: they may come from a request, whose
+ * types nobody has checked.
  * @throws {BadOrderError} that lists every problem.
  */
 export function checkOrder(method: keyof typeof OPTIONS, given: Given): void {

@@ -1,13 +1,14 @@
 /** How long a method waits for ZooKeeper. */
 export interface WaitOptions {
   /**
-   * How long to wait for a session with ZooKeeper where there is none, as in a process that has just started; milliseconds, up to a day. 0: not at all. Then
-   * it rejects with `ZK_NOT_CONNECTED`, and nothing was sent. Default 10 000.
+   * How long to wait for a session with ZooKeeper where there is none, as in a process that has just
+   * started; milliseconds, up to a day. 0: not at all. Then it rejects with `ZK_NOT_CONNECTED`, and nothing
+   * was sent. Default 10 000.
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * Ends the whole wait, for a session and for the answer: its reason is thrown. Nothing is sent after it; an order that had been sent may be carried out all
-   * the same, so ask for it again, or look.
+   * Ends the whole wait, for a session and for the answer: its reason is thrown. Nothing is sent after it; an order
+   * that had been sent may be carried out all the same, so ask for it again, or look.
    */
   readonly signal?: AbortSignal | undefined;
 }

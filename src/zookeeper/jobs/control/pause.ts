@@ -4,7 +4,10 @@ import { parseSchedule } from '../schedule/parse.js';
 import { carryOut, type ControlParts } from './amend.js';
 import { ticksOf } from './in-force.js';
 
-/** Stops a job from starting by its schedule, on every replica, until it is resumed. False: it was paused already, and nothing was changed. */
+/**
+ * Stops a job from starting by its schedule, on every replica, until it is resumed. False: it was paused already,
+ * and nothing was changed.
+ */
 export function pause(parts: ControlParts, job: string, by?: string): Promise<boolean> {
   return carryOut(parts, job, by, ({ view, ensembleMs }) => {
     const record = changes.pause(view.record, ensembleMs);
@@ -13,9 +16,10 @@ export function pause(parts: ControlParts, job: string, by?: string): Promise<bo
 }
 
 /**
- * Lets a paused job start again. The ticks that fell due meanwhile get the verdict skipped (paused), those that were due before and that nobody had
- * run are missed. False: it was not paused.
- * @throws {BadScheduleError} where this replica cannot use the schedule in force: resume it on one that can, or after a reschedule.
+ * Lets a paused job start again. The ticks that fell due meanwhile get the verdict skipped (paused), those that were
+ * due before and that nobody had run are missed. False: it was not paused.
+ * @throws {BadScheduleError} where this replica cannot use the schedule in force: resume it on one that
+ * can, or after a reschedule.
  */
 export function resume(parts: ControlParts, job: string, by?: string): Promise<boolean> {
   return carryOut(parts, job, by, ({ view, control, ensembleMs, living }) => {
@@ -28,7 +32,10 @@ export function resume(parts: ControlParts, job: string, by?: string): Promise<b
   });
 }
 
-/** The order by which the job is paused, going by the history alone; undefined where that tells of none, or that it was resumed since. */
+/**
+ * The order by which the job is paused, going by the history alone; undefined where that tells of none, or
+ * that it was resumed since.
+ */
 export function pauseInForce(control: JobControl): AuditEntry | undefined {
   const latest = lastOf(control, 'paused', 'resumed');
   return latest?.kind === 'paused' ? latest : undefined;

@@ -20,7 +20,9 @@ export interface WhyParts {
   readonly maxClockSkewMs: number;
   /** The jobs in the code of this replica. */
   readonly own: ReadonlySet<string>;
-  /** `host:port` of the master of an election; undefined when there is none; `'unknown'` where this replica cannot ask. */
+  /**
+   * `host:port` of the master of an election; undefined when there is none; `'unknown'` where this replica cannot ask.
+   */
   masterOf(election: string): Promise<string | undefined>;
   /** What a job waits for in catching up, where this replica is its master. */
   readonly catchUp?: (job: string) => CatchUp | undefined;

@@ -10,16 +10,17 @@ export interface ReachParts {
   readonly store: JobStore;
   readonly clock: Clock;
   /**
-   * Resolves when the cluster knows the job, where it is in the code of this replica and about to be declared, or when the wait is over: then the order itself
-   * tells what is missing. Without a name: all jobs of this replica.
+   * Resolves when the cluster knows the job, where it is in the code of this replica and about to be declared, or when
+   * the wait is over: then the order itself tells what is missing. Without a name: all jobs of this replica.
    */
   readonly declared?: ((job: string | undefined, waiting: Waiting) => Promise<void>) | undefined;
 }
 
 /**
- * Does `work` as soon as ZooKeeper can be reached: a process that has just started has no session yet. Does it again when it could not be sent after all, which
- * has changed nothing.
- * @throws {NotConnectedError} when ZooKeeper could not be reached in time. The signal's reason. What `work` rejects with.
+ * Does `work` as soon as ZooKeeper can be reached: a process that has just started has no session yet. Does it again
+ * when it could not be sent after all, which has changed nothing.
+ * @throws {NotConnectedError} when ZooKeeper could not be reached in time. The signal's reason.
+ * What `work` rejects with.
  */
 export async function reach<T>(
   { store, clock, declared }: ReachParts,

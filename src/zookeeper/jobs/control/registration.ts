@@ -22,7 +22,9 @@ export interface Registration {
   readonly declaration: Declaration;
   /** `host:port` of this replica. */
   readonly by: string;
-  /** The versions that live, as a read of a second ago may tell; asked for only where it matters. Default: read anew. */
+  /**
+   * The versions that live, as a read of a second ago may tell; asked for only where it matters. Default: read anew.
+   */
   readonly living?: (() => Promise<ReadonlySet<string>>) | undefined;
   readonly known: KnownDecisions;
 }
@@ -30,8 +32,9 @@ export interface Registration {
 /** What a registration has changed, the most important alone. */
 export interface Registered {
   /**
-   * `'created'`: the job was new, or its record had been lost. `'in force'`: the schedule of this version took the place of another.
-   * `'declared'`: only noted. `'overridden'`: the code says something else than the schedule in force, which comes from `reschedule`.
+   * `'created'`: the job was new, or its record had been lost. `'in force'`: the schedule of this version took the
+   * place of another. `'declared'`: only noted. `'overridden'`: the code says something else than the schedule in
+   * force, which comes from `reschedule`.
    */
   readonly change: 'none' | 'declared' | 'in force' | 'created' | 'overridden';
   /** A sentence for the log, where there is something to say. */
@@ -39,32 +42,37 @@ export interface Registered {
   /** True when the schedule in force is that of another version's code. */
   readonly othersCode?: true | undefined;
   /**
-   * Another replica of this very version has declared the job in another time zone, and this declaration takes the place of that; or the same schedule is in force in
-   * another zone by the code of another version: a sentence for a warning.
+   * Another replica of this very version has declared the job in another time zone, and this declaration
+   * takes the place of that; or the same schedule is in force in another zone by the code of another version:
+   * a sentence for a warning.
    */
   readonly zonesDiffer?: string | undefined;
 }
 
 const MAX_TRIES = 50;
 /**
- * A version that is away for no longer has been started again, or moved to another machine. One that comes back later is deployed again: to make up for
- * what its schedule says about the time between would run jobs that the other version has run by its own.
+ * A version that is away for no longer has been started again, or moved to another machine. One that comes back later
+ * is deployed again: to make up for what its schedule says about the time between would run jobs that the other
+ * version has run by its own.
  */
 export const PROVISIONAL_MS = 3_600_000;
 
 /**
- * Declares a job to the cluster: makes its record where there is none, notes what the code of this version says about it, and puts the schedule of the
- * code in force by these rules.
+ * Declares a job to the cluster: makes its record where there is none, notes what the code of this version says about
+ * it, and puts the schedule of the code in force by these rules.
  *
  * - A schedule that comes from `reschedule` stays, through every deploy.
- * - A version that the cluster has not seen yet, or whose code has another schedule than when it was last seen, puts its schedule in force.
- * - So does a version when no replica lives of the one whose schedule is in force: a roll-back. It is provisional: when a version that was declared later than the
- *   one in force comes back, its schedule is in force again. If that is within `PROVISIONAL_MS` it goes on as if it had never been gone: its ticks count from the
- *   roll-back, and those that fell due meanwhile are made up for as `misfire` says.
+ * - A version that the cluster has not seen yet, or whose code has another schedule than when it was last seen,
+ *   puts its schedule in force.
+ * - So does a version when no replica lives of the one whose schedule is in force: a roll-back. It is provisional: when
+ *   a version that was declared later than the one in force comes back, its schedule is in force again. If that is
+ *   within `PROVISIONAL_MS` it goes on as if it had never been gone: its ticks count from the roll-back, and those that
+ *   fell due meanwhile are made up for as `misfire` says.
  * - Otherwise nothing changes; so a replica of an old version that starts again does not bring its schedule back.
  *
- * Ticks of a new schedule count from now. Those of the old one that are due and undecided get their verdict; at a roll-back also where the version that is gone had
- * the job disabled. The same schedule under another version changes nothing for its ticks. Safe to repeat; each replica does it once, and again when it becomes master.
+ * Ticks of a new schedule count from now. Those of the old one that are due and undecided get their verdict; at a
+ * roll-back also where the version that is gone had the job disabled. The same schedule under another version changes
+ * nothing for its ticks. Safe to repeat; each replica does it once, and again when it becomes master.
  * @throws {JobContendedError} {OrderNotSentError} and what reading rejects with.
  */
 export async function register(store: RecordStore & MemberDirectory, job: string, registration: Registration): Promise<Registered> {
@@ -137,7 +145,8 @@ async function stepOf(
   }
   const ensembleMs = Math.round(await store.ensembleMs());
   const ticks = ticksOf(base.record, controlView.control, living);
-  // Masters of a version that has it enabled go on beside one that disables it, so what nobody has decided fell due for them: it is not dropped in silence.
+  // Masters of a version that has it enabled go on beside one that disables it, so what nobody has decided fell due for
+  // them: it is not dropped in silence.
   const [isEnabled, isBack] = [takesOver && !declaration.disabled, isReturn(controlView.control, declaration)];
   const isRollBack = isEnabled && !isBack && !isNews(controlView.control, declaration);
   const undecided = ticks ?? (isRollBack ? keptSchedule(base.record.schedule).schedule : undefined);
@@ -166,8 +175,8 @@ function mayPutInForce(control: JobControl, declaration: Declaration, living: Re
 }
 
 /**
- * Whether a version comes back that was declared after the one in force, which so has its place by a roll-back. `declared` is in the order in which the schedules
- * were new, and what is new is put in force.
+ * Whether a version comes back that was declared after the one in force, which so has its place by a roll-back.
+ * `declared` is in the order in which the schedules were new, and what is new is put in force.
  */
 function isReturn(control: JobControl, declaration: Declaration): boolean {
   const { declared, inForce } = control;
@@ -177,7 +186,10 @@ function isReturn(control: JobControl, declaration: Declaration): boolean {
   return inForceAt !== -1 && placeOf(declaration.version) > inForceAt;
 }
 
-/** The schedule of a version that is back goes on from the roll-back (`view` has the schedule that was in force meanwhile, `ticks`). */
+/**
+ * The schedule of a version that is back goes on from the roll-back (`view` has the schedule that was in
+ * force meanwhile, `ticks`).
+ */
 function goOn(
   { record, createdMs }: Pick<JobView, 'record' | 'createdMs'>,
   ticks: Schedule,
@@ -196,7 +208,9 @@ function isNews({ declared }: JobControl, { version, schedule }: Declaration): b
   return known === undefined || !isSameSchedule(known.schedule, schedule);
 }
 
-/** Asks only where it can matter: thousands of jobs are declared at once, and each member's node may name all of them. */
+/**
+ * Asks only where it can matter: thousands of jobs are declared at once, and each member's node may name all of them.
+ */
 async function livingBeside(
   store: RecordStore & MemberDirectory,
   control: JobControl,

@@ -14,9 +14,11 @@ export interface Remover {
 }
 
 /**
- * Removes the record of a job, and everything below it, when no living replica has the job. One that others still have stays: in silence when it was added
- * here (the last replica removes it; the answer is false), else with an error. The member node of this replica may still tell of the job, where that could not be
- * told; it does not count. A replica that has taken the job out has told so before it asks here, so of several that do at once the last one finds no other.
+ * Removes the record of a job, and everything below it, when no living replica has the job. One that others still
+ * have stays: in silence when it was added here (the last replica removes it; the answer is false), else with an
+ * error. The member node of this replica may still tell of the job, where that could not be told; it does not
+ * count. A replica that has taken the job out has told so before it asks here, so of several that do at once the
+ * last one finds no other.
  * @throws {JobInUseError} {UnknownJobError}
  */
 export async function removeRecord(

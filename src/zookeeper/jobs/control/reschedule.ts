@@ -8,17 +8,20 @@ import { livingVersions, scheduleInWords, ticksOf } from './in-force.js';
 
 /** Another schedule for a job. */
 export interface NewSchedule {
-  /** A cron expression of 5 or 6 fields, or an instant in the future (a Date, or ISO 8601 in UTC) for a job that is due once. */
+  /**
+   * A cron expression of 5 or 6 fields, or an instant in the future (a Date, or ISO 8601 in UTC)
+   * for a job that is due once.
+   */
   readonly cronTime: string | Date;
   /** An IANA zone, or `UTC+05:30`. Default: the zone of the schedule in force. */
   readonly timeZone?: string | undefined;
 }
 
 /**
- * Puts another schedule in force, from now on and until the next order, whatever the code says; `null`: that of the code again, of the newest living
- * version. False: it was in force already, by an order or not as asked.
- * @throws {BadScheduleError} for an expression or a zone that cannot be used, and for a schedule without a tick to come, by the ensemble's clock; with the
- * reason. Nothing was changed.
+ * Puts another schedule in force, from now on and until the next order, whatever the code says; `null`: that of the
+ * code again, of the newest living version. False: it was in force already, by an order or not as asked.
+ * @throws {BadScheduleError} for an expression or a zone that cannot be used, and for a schedule without a tick to
+ * come, by the ensemble's clock; with the reason. Nothing was changed.
  * @throws {NoSlotsError} {NoCodeScheduleError}
  */
 export async function reschedule(parts: ControlParts, job: string, wanted: NewSchedule | null, by?: string): Promise<boolean> {

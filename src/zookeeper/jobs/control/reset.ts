@@ -9,9 +9,11 @@ import { codeSchedule } from './reschedule.js';
 import { livingVersions, ticksOf } from './in-force.js';
 
 /**
- * Repair: forgets what a job is said to run and what is due. Runs get the verdict interrupted (reset), ticks that are due missed (reset), triggers that wait
- * are refused. A run that goes on in fact is not stopped, and its end is not written down: a tick may then run beside it. A record that cannot be read is
- * made anew, with the schedule of the code, and paused if the last order of that kind that the history tells of is a pause; the triggers below it are ended.
+ * Repair: forgets what a job is said to run and what is due. Runs get the verdict interrupted (reset), ticks that
+ * are due missed (reset), triggers that wait are refused. A run that goes on in fact is not stopped, and its end
+ * is not written down: a tick may then run beside it. A record that cannot be read is made anew, with the
+ * schedule of the code, and paused if the last order of that kind that the history tells of is a pause; the
+ * triggers below it are ended.
  */
 export async function resetClaim(parts: ControlParts, job: string, by?: string): Promise<void> {
   const { kind } = await parts.store.load(job);
@@ -46,7 +48,9 @@ async function repair({ store, address }: ControlParts, job: string): Promise<De
   return code;
 }
 
-/** One that was started may have done something: it is not refused, so that asking for it again does not run it twice. */
+/**
+ * One that was started may have done something: it is not refused, so that asking for it again does not run it twice.
+ */
 function lost({ id, state }: TriggerNode, by: string): StoredVerdict {
   return state === 'waiting' ? triggerRefused(id, 'reset', by) : triggerInterrupted(id, 'reset', by);
 }

@@ -1,7 +1,10 @@
 /** How many names are suggested. */
 const MAX_SUGGESTIONS = 3;
 
-/** The names that `wanted` may have been meant as, the best first: differing in a few letters, or containing one another. */
+/**
+ * The names that `wanted` may have been meant as, the best first: differing in a few letters,
+ * or containing one another.
+ */
 export function similarTo(wanted: string, names: readonly string[]): string[] {
   const low = wanted.toLowerCase();
   return names

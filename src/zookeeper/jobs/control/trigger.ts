@@ -31,18 +31,24 @@ export interface TriggerOptions {
   /** What the run gets as `run.input`: JSON, at most 64 KiB encoded. */
   readonly input?: unknown;
   /**
-   * Names the request, for at most 100 characters: asked for again with the same key it is not run a second time, and has the same answer. Only one that was
-   * taken back, refused or lost before it started is asked for anew (with its first input, as long as that is kept). A key is remembered for a week, and among the
-   * newest 100 000 requests for the job, whichever ends first; and not beyond `remove`. Default: random.
+   * Names the request, for at most 100 characters: asked for again with the same key it is not run a second time, and
+   * has the same answer. Only one that was taken back, refused or lost before it started is asked for anew (with its
+   * first input, as long as that is kept). A key is remembered for a week, and among the newest 100 000 requests for
+   * the job, whichever ends first; and not beyond `remove`. Default: random.
    */
   readonly idempotencyKey?: string | undefined;
-  /** `'accepted'`: until a master has started it. `'done'`: until the run has ended, however it did. Default `'accepted'`. */
+  /**
+   * `'accepted'`: until a master has started it. `'done'`: until the run has ended, in any way. Default `'accepted'`.
+   */
   readonly wait?: 'accepted' | 'done' | undefined;
   /** How long to wait for ZooKeeper and for its start, milliseconds; then it is taken back. Default 30 000. */
   readonly timeoutMs?: number | undefined;
-  /** Gives the request up: it is taken back; if it has started already, only the wait for its end is over, and its reason is thrown. */
+  /** Gives the request up: it is taken back, or if it has started only not waited for; throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Who asks, 1 to 100 characters: `triggeredBy` in the verdict, and in the history; the address of this replica is added. Default: that alone. */
+  /**
+   * Who asks, 1 to 100 characters: `triggeredBy` in the verdict, and in the history; the address of this replica is
+   * added. Default: that alone.
+   */
   readonly by?: string | undefined;
 }
 
@@ -53,8 +59,9 @@ export interface Triggered {
   /** What became of it, when that is known: with `wait: 'done'` always. */
   readonly verdict?: JobVerdict | undefined;
   /**
-   * What the method has returned (a promise: its value; an Observable: the last one), as JSON has it, when the run `ran`. Undefined when that was nothing, or is left out, or was
-   * returned on a replica of an older version; and for a request that is repeated when a hundred newer ones of the job have come.
+   * What the method has returned (a promise: its value; an Observable: the last one), as JSON has it, when the run
+   * `ran`. Undefined when that was nothing, or is left out, or was returned on a replica of an older version; and for a
+   * request that is repeated when a hundred newer ones of the job have come.
    */
   readonly result?: unknown;
   /** Why what was returned is left out, as a clause: it is not JSON, say, or has more than 64 KiB. */
@@ -70,12 +77,13 @@ const MAX_TRIES = 50;
 const MAX_RESULT_TRIES = 30;
 
 /**
- * Asks the master of the job for a run, from any replica; also while the job is paused. Resolves when it was started (or has ended), also when the run
- * failed: its verdict tells.
+ * Asks the master of the job for a run, from any replica; also while the job is paused. Resolves when it was started
+ * (or has ended), also when the run failed: its verdict tells.
  * @throws {NotConnectedError} when ZooKeeper could not be reached within `timeoutMs`: nothing was sent.
  * @throws {UnknownJobError} {UnreadableJobError} {BadTriggerError} {TooManyTriggersError}
  * @throws {TriggerRefusedError} when the job was running and does not overlap.
- * @throws {TriggerNotAcceptedError} when no master started it in time, or `signal` aborted: it was taken back and will not run.
+ * @throws {TriggerNotAcceptedError} when no master started it in time, or `signal` aborted: it was
+ * taken back and will not run.
  * @throws {TriggerUncertainError} when it was to be taken back and ZooKeeper could not be reached: it may still run.
  * @throws {TriggerLostError} when it was removed, or the job's record has forgotten it, while it waited or ran.
  */
@@ -138,7 +146,10 @@ async function ask({ store, address, changed }: ControlParts, job: string, id: s
   }
 }
 
-/** One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again. `'stands'`: it did not have to. */
+/**
+ * One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again.
+ * `'stands'`: it did not have to.
+ */
 async function askAgain(store: ControlParts['store'], job: string, { id, by, atMs }: TriggerNode): Promise<'asked' | 'stands' | 'gone'> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const standing = await store.loadTriggerAndRecord(job, id);
@@ -264,7 +275,10 @@ async function answer(parts: ControlParts, job: string, node: TriggerNode, signa
   };
 }
 
-/** The run has ended, and its verdict is known: whatever keeps its result from being read is told, and is no failure of the request. */
+/**
+ * The run has ended, and its verdict is known: whatever keeps its result from being read is told, and is
+ * no failure of the request.
+ */
 async function resultOf(
   { store, clock }: ControlParts,
   job: string,

@@ -9,12 +9,15 @@ export interface Uncovered {
   readonly holders: readonly MemberView[];
 }
 
-/** `host:port` of the master of an election; undefined when there is none; `'unknown'` where this replica cannot ask. */
+/**
+ * `host:port` of the master of an election; undefined when there is none; `'unknown'` where this replica cannot ask.
+ */
 export type MasterOf = (election: string) => Promise<string | undefined>;
 
 /**
- * The present master that does not have the job, although other replicas do: it was added on some replicas only, or (`electionScope: 'service'`) only a newer
- * version has it. Undefined when a master has it, when there is none, and when it is not known who is.
+ * The present master that does not have the job, although other replicas do: it was added on some replicas only, or
+ * (`electionScope: 'service'`) only a newer version has it. Undefined when a master has it, when there is none, and
+ * when it is not known who is.
  */
 export async function uncovered(
   job: string,

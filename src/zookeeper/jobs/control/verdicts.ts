@@ -17,8 +17,9 @@ export interface JobVerdict {
   /** Its name. */
   readonly job: string;
   /**
-   * `ran`: it succeeded. `failed`: it threw, or took longer than its `timeoutMs`. `skipped`: it was due and not to start (paused, overlap, ...). `missed`: nobody
-   * could run it in time. `interrupted`: it was cut short, and is not run again.
+   * `ran`: it succeeded. `failed`: it threw, or took longer than its `timeoutMs`. `skipped`: it was due and
+   * not to start (paused, overlap, ...). `missed`: nobody could run it in time. `interrupted`: it was cut
+   * short, and is not run again.
    */
   readonly outcome: Outcome;
   /** Why, where the outcome alone does not say it. */
@@ -27,44 +28,57 @@ export interface JobVerdict {
   readonly scheduledTime?: Date | undefined;
   /** The same in the job's zone, as the schedule names it: `2026-03-29T02:30:00`. */
   readonly nominalTime?: string | undefined;
-  /** When the last tick of the row was due, or, where runs have no ticks, when the last of them started; undefined for a single one. */
+  /**
+   * When the last tick of the row was due, or, where runs have no ticks, when the last of them started;
+   * undefined for a single one.
+   */
   readonly until?: Date | undefined;
-  /** How many ticks, or runs, share it; 1 for a single one and for a trigger. Ticks that nobody ran, and runs that failed in one way, one after the other. */
+  /**
+   * How many ticks, or runs, share it; 1 for a single one and for a trigger. Ticks that nobody ran, and runs that
+   * failed in one way, one after the other.
+   */
   readonly count: number;
   /** Why the run was started. This and what follows is known of runs only; of a row it is that of the first. */
   readonly cause?: RunCause | undefined;
-  /** The number of the last attempt, counted over all starts. Undefined when another replica had to write this down: only who ran it knows. */
+  /**
+   * The number of the last attempt, counted over all starts. Undefined when another replica had to write this
+   * down: only who ran it knows.
+   */
   readonly attempt?: number | undefined;
   /** By the wall clock of the replica that ran it. */
   readonly startedTime?: Date | undefined;
   /**
-   * In place of `startedTime` for a run that another replica, or an operator, had to write down: when it was claimed, by the wall clock of the replica that claimed
-   * it. Whether the method was called after that nobody knows.
+   * In place of `startedTime` for a run that another replica, or an operator, had to write down: when it was claimed,
+   * by the wall clock of the replica that claimed it. Whether the method was called after that nobody knows.
    */
   readonly claimedTime?: Date | undefined;
   /** From the start to the end of all attempts, milliseconds. */
   readonly durationMs?: number | undefined;
-  /** `host:port` of the replica that ran it; undefined when nothing ran, and when another one had to write this down (`replica gone`). */
+  /**
+   * `host:port` of the replica that ran it; undefined when nothing ran, and when another one had to write
+   * this down (`replica gone`).
+   */
   readonly ranOn?: string | undefined;
   /** `host:port` of the replica that wrote this down. */
   readonly by?: string | undefined;
   /** In decimal, as text: JSON knows no bigint. To compare: `BigInt(fencingToken)`. */
   readonly fencingToken?: string | undefined;
   /**
-   * What was thrown: its message, with its causes and the errors of an aggregate; cut to 400 characters. Of a run whose replica has gone: on which it was claimed,
-   * where that is known.
+   * What was thrown: its message, with its causes and the errors of an aggregate; cut to 400 characters. Of a run whose
+   * replica has gone: on which it was claimed, where that is known.
    */
   readonly error?: string | undefined;
   /**
-   * Of missed ticks: what the master that decided about them knew of why nobody could run them in time, in English, at most 400 characters; for people, not for
-   * programs. Undefined when it knew nothing.
+   * Of missed ticks: what the master that decided about them knew of why nobody could run them in time, in English, at
+   * most 400 characters; for people, not for programs. Undefined when it knew nothing.
    */
   readonly explanation?: string | undefined;
   /** The id of the trigger. */
   readonly trigger?: string | undefined;
   /**
-   * Who asked for it: the replica that was asked, with the `by` of the request before it, as `anna at 10.0.0.7:9090`. Known in what `verdicts` and `trigger` answer, of the
-   * latest decision about a trigger, as long as its request is remembered.
+   * Who asked for it: the replica that was asked, with the `by` of the request before it, as
+   * `anna at 10.0.0.7:9090`. Known in what `verdicts` and `trigger` answer, of the latest decision about a trigger,
+   * as long as its request is remembered.
    */
   readonly triggeredBy?: string | undefined;
 }
@@ -117,8 +131,9 @@ export async function verdicts(
 }
 
 /**
- * Who asked for what was triggered: the request tells, not the verdict. One that was refused may have been asked for anew since, by somebody else; so a verdict is
- * looked up only if it is the latest about its trigger, and the request tells of the same.
+ * Who asked for what was triggered: the request tells, not the verdict. One that was refused may have been asked for
+ * anew since, by somebody else; so a verdict is looked up only if it is the latest about its trigger, and the
+ * request tells of the same.
  */
 async function askersOf(store: TriggerStore, job: string, kept: readonly StoredVerdict[]): Promise<ReadonlyMap<StoredVerdict, string>> {
   const latest = new Map(kept.flatMap((verdict) => (verdict.trigger === undefined ? [] : [[verdict.trigger, verdict] as const])));
@@ -131,8 +146,8 @@ async function askersOf(store: TriggerStore, job: string, kept: readonly StoredV
 }
 
 /**
- * Log and record. Verdicts move from the record to the log in one transaction: read in this order, record first, none is left out; those that
- * moved in between are counted once.
+ * Log and record. Verdicts move from the record to the log in one transaction: read in this order, record first, none
+ * is left out; those that moved in between are counted once.
  */
 export async function keptVerdicts(store: RecordStore, job: string, record: JobRecord): Promise<readonly StoredVerdict[]> {
   const log = await store.loadLog(job);

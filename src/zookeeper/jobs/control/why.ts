@@ -15,8 +15,8 @@ import { turnInWords, waitingInWords } from './why-waiting.js';
 import { at, lasting, verdictInWords } from './words.js';
 
 /**
- * Why a job did, or did not, run at an instant, in words for a person. There is an answer for everything, also for jobs that do not exist and
- * for instants that are no ticks; it rejects only where ZooKeeper cannot be asked.
+ * Why a job did, or did not, run at an instant, in words for a person. There is an answer for everything, also for jobs
+ * that do not exist and for instants that are no ticks; it rejects only where ZooKeeper cannot be asked.
  */
 export async function why(parts: WhyParts, job: string, tick: Date | string | number): Promise<string> {
   // Whether it is an instant at all does not depend on the zone.
@@ -52,7 +52,10 @@ function unknownInWords(job: string, jobs: readonly string[]): string {
   return `The service has no job "${job}": no replica has ever declared it, or it was removed.${hint}`;
 }
 
-/** Runs of a job without slots (claimed ticks) have none; those that failed, and triggers, are kept by when they were started. */
+/**
+ * Runs of a job without slots (claimed ticks) have none; those that failed, and triggers, are kept
+ * by when they were started.
+ */
 function noSlotsInWords(job: string, tickMs: number, { record }: JobView, control: JobControl, kept: readonly StoredVerdict[]): string {
   const head = `Job "${job}" has no slots (@Interval, @Timeout or claim: 'none'), so there is no verdict for each of its times; only failures are kept.`;
   const paused =
@@ -75,7 +78,10 @@ function decidedInWords(parts: WhyParts, question: Question): string | undefined
   return sentences.length === 0 ? undefined : sentences.join(' ');
 }
 
-/** A row names its first and its last tick; what lies between is one of them if the schedule says so, or if the schedule is a newer one. */
+/**
+ * A row names its first and its last tick; what lies between is one of them if the schedule says so, or if the
+ * schedule is a newer one.
+ */
 function isAbout({ tick, until }: StoredVerdict, { tickMs, schedule, view }: Question): boolean {
   if (tick === undefined) return false;
   if (tick.dueMs === tickMs || until?.dueMs === tickMs) return true;
@@ -164,7 +170,10 @@ function neighbours(schedule: Schedule, ms: number, timeZone: string): string {
 const A_DAY_MS = 86_400_000;
 const LOOK_BACK_DAYS = [1, 40, 400, 2_922];
 
-/** The last tick before an instant, within eight years; looked for in growing distances, because most schedules have one near. */
+/**
+ * The last tick before an instant, within eight years; looked for in growing distances, because most
+ * schedules have one near.
+ */
 function lastBefore(schedule: Schedule, ms: number): Tick | undefined {
   for (const days of LOOK_BACK_DAYS) {
     const tick = schedule.last(endOf(ms - days * A_DAY_MS), ms - 1);

@@ -3,8 +3,9 @@ import type { JobView } from '../record/job-record.js';
 import { scheduleInWords } from './in-force.js';
 
 /**
- * Code of one version has one cron expression; a zone that differs comes from the processes. The last one to declare itself decides, and the master declares
- * itself again when it sees that: so both sides come here. `isInForce`: whether the declaration comes into force; otherwise another schedule stays.
+ * Code of one version has one cron expression; a zone that differs comes from the processes. The last one to declare
+ * itself decides, and the master declares itself again when it sees that: so both sides come here. `isInForce`: whether
+ * the declaration comes into force; otherwise another schedule stays.
  */
 export function zonesDiffer(job: string, { declared }: JobControl, declaration: Declaration, isInForce: boolean): string | undefined {
   const { version, schedule } = declaration;
@@ -17,7 +18,10 @@ export function zonesDiffer(job: string, { declared }: JobControl, declaration: 
   );
 }
 
-/** The code of another version is in force, with the same expression in another time zone: by a change of the code, or because the processes differ. */
+/**
+ * The code of another version is in force, with the same expression in another time zone: by a change of the code, or
+ * because the processes differ.
+ */
 export function zoneInForceDiffers(
   job: string,
   { record }: JobView,

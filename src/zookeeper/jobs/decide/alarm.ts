@@ -2,8 +2,8 @@ import type { Draft } from './draft.js';
 import { silentSinceMs } from '../record/silence.js';
 
 /**
- * The alarm about a job that has not succeeded for longer than `maxSilenceMs`. It is raised once, by the record, and cleared by a success, a
- * pause, or anything else from which the silence counts anew. Answers when to look again.
+ * The alarm about a job that has not succeeded for longer than `maxSilenceMs`. It is raised once, by the record, and
+ * cleared by a success, a pause, or anything else from which the silence counts anew. Answers when to look again.
  */
 export function listen(draft: Draft): number | undefined {
   const { rules, wallMs } = draft.situation;
@@ -14,7 +14,8 @@ export function listen(draft: Draft): number | undefined {
     draft.clearAlarm();
     return undefined;
   }
-  // Another version of the service may know of a limit where this one does not: the alarm is left to it, and to a success.
+  // Another version of the service may know of a limit where this one does not: the alarm is left
+  // to it, and to a success.
   if (maxSilenceMs === undefined) return clearAfterSuccess(draft);
   const deadlineMs = silentSinceMs(draft.view) + maxSilenceMs;
   if (wallMs <= deadlineMs) {
@@ -31,8 +32,9 @@ export function clearAfterSuccess(draft: Draft): undefined {
 }
 
 /**
- * Runs without a claim write nothing when they succeed. That they did is noted when half of the time allowed has passed since the last note, so that a
- * successor does not take its predecessor's job for silent; and at once when there is an alarm to end.
+ * Runs without a claim write nothing when they succeed. That they did is noted when half of the time allowed has
+ * passed since the last note, so that a successor does not take its predecessor's job for silent; and at once when
+ * there is an alarm to end.
  */
 function noteSuccess(draft: Draft): void {
   const { rules, succeededMs, wallMs } = draft.situation;

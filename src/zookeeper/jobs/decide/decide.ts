@@ -6,11 +6,13 @@ import { Draft } from './draft.js';
 import type { Plan, Situation } from './plan.js';
 
 /**
- * What to do about one job now, as one change of its record. A pure function: whoever calls it makes the change by compare-and-set, and only when that
- * is acknowledged, and the tenure is still valid, starts what the plan says. If the record has moved meanwhile nothing has happened, and the whole
- * question is asked anew. Why this starts no tick twice and gives each one verdict is told in `changes.ts`.
+ * What to do about one job now, as one change of its record. A pure function: whoever calls it makes the change by
+ * compare-and-set, and only when that is acknowledged, and the tenure is still valid, starts what the plan says. If the
+ * record has moved meanwhile nothing has happened, and the whole question is asked anew. Why this starts no tick twice
+ * and gives each one verdict is told in `changes.ts`.
  *
- * In this order: what has ended here, what nobody carries on, triggers, ticks, the alarm about silence. At most one start for each plan.
+ * In this order: what has ended here, what nobody carries on, triggers, ticks, the alarm about silence. At most
+ * one start for each plan.
  */
 export function decide(situation: Situation): Plan {
   const draft = new Draft(situation);

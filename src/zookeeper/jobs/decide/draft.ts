@@ -22,7 +22,10 @@ import type { StoredVerdict, VerdictReason } from '../record/verdict.js';
 /** Who may start runs now, as which member of the cluster. */
 export type Claimant = NonNullable<Situation['tenure']>;
 
-/** A plan while it is made: the record as it is to be, and what goes with it. What keeps a record sound is told in `changes.ts`. */
+/**
+ * A plan while it is made: the record as it is to be, and what goes with it. What keeps a record sound
+ * is told in `changes.ts`.
+ */
 export class Draft {
   readonly verdicts: StoredVerdict[] = [];
   readonly dropped: string[] = [];
@@ -70,8 +73,8 @@ export class Draft {
   }
 
   /**
-   * As `mayStart`, for a run that makes up for the past: it takes a place of the catch-up limit. False, and in line for one, when there is none. A tick
-   * that fell due while older ones of its job were made up for needs none.
+   * As `mayStart`, for a run that makes up for the past: it takes a place of the catch-up limit. False, and in line for
+   * one, when there is none. A tick that fell due while older ones of its job were made up for needs none.
    */
   mayCatchUp(tick?: Tick): boolean {
     if (!this.mayStart()) return false;
@@ -106,7 +109,10 @@ export class Draft {
     this.current = changes.claim(this.current, entry);
   }
 
-  /** Starts again what a replica was given and did not finish. The entry keeps its tick or trigger and gets a new claim id. */
+  /**
+   * Starts again what a replica was given and did not finish. The entry keeps its tick or trigger
+   * and gets a new claim id.
+   */
   reclaim(old: RunEntry, claimant: Claimant, cause: RunEntry['cause']): void {
     const attempted = attemptsMade(old, this.situation.rules);
     const entry = { ...this.newEntry(claimant, workOf(old), cause), starts: old.starts + 1, attempted };

@@ -7,8 +7,9 @@ import { decidedUpTo } from '../record/decided-up-to.js';
 import type { Span } from './plan.js';
 
 /**
- * Ticks due up to here come too late; later ones are on time. With `overlap: 'queue-latest'` what fell due during a run was not left lying by anybody: it waits for the
- * end of that run, and is on time while that goes on, and when it has just ended.
+ * Ticks due up to here come too late; later ones are on time. With `overlap: 'queue-latest'` what fell due
+ * during a run was not left lying by anybody: it waits for the end of that run, and is on time while that goes
+ * on, and when it has just ended.
  */
 export function lateUntilMs(draft: Draft): number {
   const { wallMs, rules } = draft.situation;
@@ -24,7 +25,9 @@ function justFreed(draft: Draft): Span | undefined {
   return rules.overlap === 'queue-latest' && freed !== undefined && wallMs - freed.untilMs <= ON_TIME_MS ? freed : undefined;
 }
 
-/** The ticks that are due and not dealt with, which is: after what a draft has decided, wherever that is at the moment. */
+/**
+ * The ticks that are due and not dealt with, which is: after what a draft has decided, wherever that is at the moment.
+ */
 export class DueTicks {
   private readonly lateUntilMs: number;
 
@@ -50,7 +53,10 @@ export class DueTicks {
     return this.until(Math.min(this.lateUntilMs, Math.ceil(this.wallMs - windowMs) - 1));
   }
 
-  /** Of the late ones, the oldest beyond `MAX_CATCH_UP`. Ticks that are due at one instant (a gap in local time) stay together. */
+  /**
+   * Of the late ones, the oldest beyond `MAX_CATCH_UP`. Ticks that are due at one instant (a gap in
+   * local time) stay together.
+   */
   tooMany(): TickRange | undefined {
     const late = this.late();
     const excess = (late?.count ?? 0) - MAX_CATCH_UP;
@@ -64,7 +70,10 @@ export class DueTicks {
     return count === 1 ? undefined : { first, last: this.previous(last), count: count - 1 };
   }
 
-  /** With `overlap: 'queue-latest'`, those that fell due while a run went on that has just ended, without the last: only that one has waited for its end. */
+  /**
+   * With `overlap: 'queue-latest'`, those that fell due while a run went on that has just ended, without the last: only
+   * that one has waited for its end.
+   */
   superseded(): TickRange | undefined {
     const freed = justFreed(this.draft);
     const waited = freed && this.until(Math.min(freed.untilMs, this.wallMs));
@@ -104,7 +113,9 @@ export class DueTicks {
   }
 }
 
-/** The smallest whole number from `low` to `high` for which `holds`, which holds for all larger ones, and for `high`. */
+/**
+ * The smallest whole number from `low` to `high` for which `holds`, which holds for all larger ones, and for `high`.
+ */
 function smallest(low: number, high: number, holds: (value: number) => boolean): number {
   let [from, to] = [Math.floor(low), Math.ceil(high)];
   while (from < to) {

@@ -9,8 +9,9 @@ import type { Outcome, StoredVerdict, VerdictReason } from '../record/verdict.js
 export interface Finished {
   readonly claim: string;
   /**
-   * `'released'`: it was cut short and is to be run again (`onInterrupted: { rerun }`): its entry becomes free, with its starts.
-   * `'unstarted'`: claimed, but the mastership was over before it was started: free, and that start does not count.
+   * `'released'`: it was cut short and is to be run again (`onInterrupted: { rerun }`): its entry becomes
+   * free, with its starts. `'unstarted'`: claimed, but the mastership was over before it was started: free,
+   * and that start does not count.
    */
   readonly outcome: Outcome | 'released' | 'unstarted';
   readonly reason: VerdictReason | undefined;
@@ -38,14 +39,17 @@ export interface Situation {
   /** This replica's wall clock. Clocks that are too far off never come here. */
   readonly wallMs: number;
   /**
-   * Under which mastership this replica may start runs and decide about ticks. Undefined: it may only write down what became of its own runs.
+   * Under which mastership this replica may start runs and decide about ticks. Undefined: it may only write down
+   * what became of its own runs.
    */
   readonly tenure: { readonly member: string; readonly election: string; readonly token: bigint } | undefined;
   /** `host:port` of this replica. */
   readonly address: string;
   /** Claims whose runs go on in this process. */
   readonly live: ReadonlySet<string>;
-  /** Whether a call by other code goes on in this process: it has no claim, and is in the way of runs as one that has. */
+  /**
+   * Whether a call by other code goes on in this process: it has no claim, and is in the way of runs as one that has.
+   */
   readonly isCalled: boolean;
   readonly finished: readonly Finished[];
   /** Verdicts that need no entry in `running`: failures of runs without a claim. */
@@ -56,18 +60,25 @@ export interface Situation {
   readonly gone: ReadonlySet<string>;
   /** `host:port` of those, where it is known: a verdict about their runs names it. */
   readonly addresses: ReadonlyMap<string, string>;
-  /** The run that ended last in this process, from its claim to its end, by this replica's wall clock: ticks due meanwhile waited for it, or overlapped it. */
+  /**
+   * The run that ended last in this process, from its claim to its end, by this replica's wall clock: ticks due
+   * meanwhile waited for it, or overlapped it.
+   */
   readonly freed: Span | undefined;
   /** Whether a run that makes up for the past may start now (the catch-up limit over all jobs of this replica). */
   readonly mayCatchUp: boolean;
   /**
-   * Since when this replica, as master, has been making up for ticks of this job, by its wall clock. What has fallen due since then is late only because it stands
-   * behind older ones, and needs no place of the catch-up limit: otherwise jobs that are due often would never have caught up.
+   * Since when this replica, as master, has been making up for ticks of this job, by its wall clock. What has fallen
+   * due since then is late only because it stands behind older ones, and needs no place of the catch-up limit:
+   * otherwise jobs that are due often would never have caught up.
    */
   readonly behindSinceMs: number | undefined;
   /** What this replica knows of why ticks could not be run in time, oldest first: for people. */
   readonly obstacles: readonly Obstacle[];
-  /** `disabled: true` in the code of this version: nothing starts by the schedule, nor again. What triggers ask for still does. */
+  /**
+   * `disabled: true` in the code of this version: nothing starts by the schedule, nor again. What
+   * triggers ask for still does.
+   */
   readonly disabled: boolean;
   /** A fresh random claim id. */
   readonly newClaim: string;
@@ -80,8 +91,8 @@ export interface Plan {
   /** To be added to `record.recent` and the log, in this order. Not contained in `record` yet. */
   readonly verdicts: readonly StoredVerdict[];
   /**
-   * Claims of `finished` that no longer stand in `running`: somebody else has decided about them (a successor, or an operator), so what became of
-   * the run here is not written down.
+   * Claims of `finished` that no longer stand in `running`: somebody else has decided about them (a successor, or an
+   * operator), so what became of the run here is not written down.
    */
   readonly dropped: readonly string[];
   /** To start once the record is written: also stands in `record.running`. */

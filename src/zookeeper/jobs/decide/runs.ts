@@ -6,8 +6,9 @@ import { attemptsMade, isHeld, type RunEntry } from '../record/job-record.js';
 import type { Finished } from './plan.js';
 
 /**
- * Writes down what became of runs of this process. No mastership is needed: the record still names the claim, so nobody else has decided about it. A
- * claim that the record does not name any more, or names as given back, was decided about by somebody else; what happened here is then too late to count.
+ * Writes down what became of runs of this process. No mastership is needed: the record still names the claim, so nobody
+ * else has decided about it. A claim that the record does not name any more, or names as given back, was decided about
+ * by somebody else; what happened here is then too late to count.
  */
 export function settle(draft: Draft): void {
   for (const finished of draft.situation.finished) {
@@ -32,8 +33,9 @@ function settleOne(draft: Draft, entry: RunEntry, finished: Finished): void {
 }
 
 /**
- * Decides about runs that nobody carries on: of replicas that are gone, those that were given back, and those that this replica is said to run but
- * does not know. A run that goes on in this process is never among them, whatever the record or the list of members say.
+ * Decides about runs that nobody carries on: of replicas that are gone, those that were given back, and those that this
+ * replica is said to run but does not know. A run that goes on in this process is never among them, whatever the record
+ * or the list of members say.
  */
 export function takeOver(draft: Draft, claimant: Claimant): void {
   const { live, gone } = draft.situation;
@@ -53,8 +55,8 @@ function takeFree(draft: Draft, entry: RunEntry, claimant: Claimant): void {
 }
 
 /**
- * A tick that was claimed and never started. Its claim says nothing about whether it may run: it is as due, and as late, as one that nobody has claimed, and is
- * dealt with by the same rules.
+ * A tick that was claimed and never started. Its claim says nothing about whether it may run: it is as due, and as
+ * late, as one that nobody has claimed, and is dealt with by the same rules.
  */
 function takeUnstarted(draft: Draft, entry: RunEntry, tick: Tick, claimant: Claimant): void {
   const { rules, disabled } = draft.situation;
@@ -98,15 +100,19 @@ function whereItRan({ situation }: Draft, { holder }: RunEntry): string | undefi
   return address === undefined ? undefined : `It was claimed on ${address}, which has gone.`;
 }
 
-/** Nothing is claimed while the job is paused, or before its turn in catching up. It must not stand in the way of triggers, and of ticks, until then. */
+/**
+ * Nothing is claimed while the job is paused, or before its turn in catching up. It must not stand in the way of
+ * triggers, and of ticks, until then.
+ */
 function setAside(draft: Draft, entry: RunEntry): void {
   if (!isHeld(entry)) return;
   draft.free(entry, { cause: 'rerun', starts: entry.starts, attempted: attemptsMade(entry, draft.situation.rules) });
 }
 
 /**
- * Whether a run that was cut short is to be started again: as often as `onInterrupted` says; not by a version that has disabled the job, which is how a job
- * that goes wrong is stopped by a deploy; and not when its tick lies further back than `misfireWindowMs`, as nothing does that starts late.
+ * Whether a run that was cut short is to be started again: as often as `onInterrupted` says; not by a version that has
+ * disabled the job, which is how a job that goes wrong is stopped by a deploy; and not when its tick lies further back
+ * than `misfireWindowMs`, as nothing does that starts late.
  */
 function mayRunAgain({ situation }: Draft, { starts, tick }: RunEntry): boolean {
   const { rules, disabled, wallMs } = situation;

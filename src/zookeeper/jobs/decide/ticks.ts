@@ -5,10 +5,12 @@ import { isHeld } from '../record/job-record.js';
 import { hasRoomForRun } from '../record/room.js';
 
 /**
- * Deals with the ticks that are due and behind the cursor, oldest first: those that come too late by `misfire`, those on time by `overlap`. Ticks
- * that have to wait are left alone; they are still behind the cursor when there is a reason to look again. Answers when the next one is due.
+ * Deals with the ticks that are due and behind the cursor, oldest first: those that come too late by `misfire`, those
+ * on time by `overlap`. Ticks that have to wait are left alone; they are still behind the cursor when there is a reason
+ * to look again. Answers when the next one is due.
  *
- * However many ticks there are, they are counted and never listed: an outage of a year of a per-second job is one verdict.
+ * However many ticks there are, they are counted and never listed: an outage of a year of a
+ * per-second job is one verdict.
  */
 export function decideTicks(draft: Draft, claimant: Claimant): number | undefined {
   const { schedule, rules } = draft.situation;
@@ -55,7 +57,10 @@ function runLatest(draft: Draft, due: DueTicks, claimant: Claimant): boolean {
   return true;
 }
 
-/** Each runs, one after the other, and after what was given back. Ticks on time queue behind, so that they keep their order. */
+/**
+ * Each runs, one after the other, and after what was given back. Ticks on time queue behind, so
+ * that they keep their order.
+ */
 function runAll(draft: Draft, due: DueTicks, claimant: Claimant): boolean {
   const tooMany = due.tooMany();
   if (tooMany !== undefined) draft.pass(tooMany, 'missed', 'too many');
@@ -75,8 +80,9 @@ function mayCatchUp(draft: Draft, tick: Tick): boolean {
 }
 
 /**
- * A tick overlaps a run that was going on when it was due. Of one that this very plan starts, perhaps to make up for the past, that cannot be said yet: the tick is
- * left for the next look, when the run has ended, or a further tick is due.
+ * A tick overlaps a run that was going on when it was due. Of one that this very plan starts, perhaps to
+ * make up for the past, that cannot be said yet: the tick is left for the next look, when the run has ended,
+ * or a further tick is due.
  */
 function passOnTime(draft: Draft, due: DueTicks, claimant: Claimant): void {
   const { overlap } = draft.situation.rules;

@@ -1,7 +1,10 @@
 import type { Draft, Claimant } from './draft.js';
 import { hasRoomForRun } from '../record/room.js';
 
-/** Starts, refuses or keeps waiting what `ClusterJobs.trigger` has asked for, oldest first. Also while the job is paused. */
+/**
+ * Starts, refuses or keeps waiting what `ClusterJobs.trigger` has asked for, oldest first. Also
+ * while the job is paused.
+ */
 export function startTriggers(draft: Draft, claimant: Claimant): void {
   const { overlap } = draft.situation.rules;
   for (const trigger of draft.record.triggers) {

@@ -44,7 +44,9 @@ export interface Change {
   readonly control?: { readonly view: ControlView; readonly control: JobControl };
 }
 
-/** Where the cluster keeps its decisions about the jobs of one service: records, with their verdicts, and control nodes. */
+/**
+ * Where the cluster keeps its decisions about the jobs of one service: records, with their verdicts, and control nodes.
+ */
 export interface RecordStore {
   /**
    * Resolves when the cluster can be asked and told something; at once where it can be.
@@ -53,16 +55,26 @@ export interface RecordStore {
   ready(waiting: Waiting): Promise<void>;
   load(job: string): Promise<LoadedRecord>;
   /**
-   * Makes the changes in one transaction, in one round trip as long as the log need not be moved. A lost reply is resolved by the same
-   * transaction again, after the reconnect, and only then by reading; the answer is exact. `signal`: gives up waiting for a connection.
+   * Makes the changes in one transaction, in one round trip as long as the log need not be moved. A lost reply is
+   * resolved by the same transaction again, after the reconnect, and only then by reading; the answer is exact.
+   * `signal`: gives up waiting for a connection.
    */
   write(job: string, change: Change, signal?: AbortSignal): Promise<WriteResult>;
-  /** Makes the record, its parents and the control node where they are missing; `record` is written only when there is none. */
+  /**
+   * Makes the record, its parents and the control node where they are missing; `record` is written
+   * only when there is none.
+   */
   create(job: string, record: JobRecord, control: JobControl): Promise<void>;
   loadControl(job: string): Promise<ControlView | undefined>;
-  /** `listener` is called after each change of the control node, and after a reconnect or a new session, until the function returned is called. */
+  /**
+   * `listener` is called after each change of the control node, and after a reconnect or a new session, until the
+   * function returned is called.
+   */
   watchControl(job: string, listener: () => void): () => void;
-  /** `listener` is called when the job's record has changed; made for the short time that another replica's run stands in the way. */
+  /**
+   * `listener` is called when the job's record has changed; made for the short time that another
+   * replica's run stands in the way.
+   */
   watchRecord(job: string, listener: () => void): () => void;
   /** The verdicts that were moved to the log, oldest first. */
   loadLog(job: string): Promise<readonly StoredVerdict[]>;
@@ -71,13 +83,14 @@ export interface RecordStore {
   /** Removes the record and everything below it. */
   remove(job: string): Promise<void>;
   /**
-   * Puts `record` in place of one that cannot be read, by compare-and-set. Of what is below it, the triggers that wait or run have the verdict that `end` says; the
-   * rest stays. `'readable'`: it can be read, or is gone, and was not changed.
+   * Puts `record` in place of one that cannot be read, by compare-and-set. Of what is below it, the triggers
+   * that wait or run have the verdict that `end` says; the rest stays. `'readable'`: it can be read, or is
+   * gone, and was not changed.
    */
   repair(job: string, record: JobRecord, end: (open: TriggerNode) => StoredVerdict): Promise<'repaired' | 'readable'>;
   /**
-   * The ensemble's clock now, in milliseconds since 1970: as of the session's last write, or of a small one where there was none. In memory: the wall clock.
-   * Rejects as that write does.
+   * The ensemble's clock now, in milliseconds since 1970: as of the session's last write, or of a small one where there
+   * was none. In memory: the wall clock. Rejects as that write does.
    */
   ensembleMs(): Promise<number>;
 }
@@ -85,8 +98,8 @@ export interface RecordStore {
 /** What was asked for by hand, and what became of it. */
 export interface TriggerStore {
   /**
-   * Asks for a run: adds it to the record and makes its node. `'exists'`: this id was used before, and nothing was changed. `'contended'`: the record moved all
-   * the while, and nothing was changed.
+   * Asks for a run: adds it to the record and makes its node. `'exists'`: this id was used before, and nothing was
+   * changed. `'contended'`: the record moved all the while, and nothing was changed.
    */
   addTrigger(job: string, trigger: TriggerNode): Promise<'added' | 'exists' | 'full' | 'no job' | 'contended'>;
   loadTrigger(job: string, id: string): Promise<TriggerNode | undefined>;

@@ -4,19 +4,19 @@ import { withParents } from '../../session/parents.js';
  * Where the jobs of a service live in the tree. They belong to the service, not to one of its versions.
  *
  * ```
- * <root>/jobs/<service>/<job>                 the record (record-codec.ts); every decision is a compare-and-set of it
- * <root>/jobs/<service>/<job>/control         what versions declare and operators have ordered (control-codec.ts); watched by the master
- * <root>/jobs/<service>/<job>/verdicts        the youngest segment of the log of older verdicts (verdict-log.ts)
- * <root>/jobs/<service>/<job>/log/<segment>   the segments before it, which nobody changes any more (zookeeper-log.ts)
- * <root>/jobs/<service>/<job>/triggers/<id>   a trigger, from the request to its end (trigger-codec.ts)
- * <root>/jobs/<service>/<job>/results/<id>    what its run has returned, as long as that node is there (result-codec.ts)
- * <root>/jobs/<service>/<job>/keys/<bucket>/<id>   that the trigger was asked for, and later what became of it (zookeeper-keys.ts)
- * <root>/jobs/<service>/<job>/checkpoint      JSON of the job's own
- * <root>/jobs/<service>/<job>/progress        JSON: how far the present run is
+ * <root>/jobs/<service>/<job>   the record (record-codec.ts); every decision is a compare-and-set of it
+ *   /control                    what versions declare and operators ordered (control-codec.ts); the master watches it
+ *   /verdicts                   the youngest segment of the log of older verdicts (verdict-log.ts)
+ *   /log/<segment>              the segments before it, which nobody changes any more (zookeeper-log.ts)
+ *   /triggers/<id>              a trigger, from the request to its end (trigger-codec.ts)
+ *   /results/<id>               what its run has returned, as long as that node is there (result-codec.ts)
+ *   /keys/<bucket>/<id>         that the trigger was asked for, and later what became of it (zookeeper-keys.ts)
+ *   /checkpoint                 JSON of the job's own
+ *   /progress                   JSON: how far the present run is
  * ```
  *
- * All are persistent. The folders down to the service's own are made with the rights of shared parents; the rest belongs to the credentials of
- * the service alone.
+ * All are persistent. The folders down to the service's own are made with the rights of shared parents; the rest
+ * belongs to the credentials of the service alone.
  */
 export interface JobZnodes {
   /** Holds the records of all jobs of the service. */

@@ -187,7 +187,10 @@ export class MemoryJobStore implements JobStore {
   }
 }
 
-/** As in ZooKeeper: what has not run may be asked for anew, so nothing is kept of it; of what has run the answer is, for as long. */
+/**
+ * As in ZooKeeper: what has not run may be asked for anew, so nothing is kept of it; of what has run
+ * the answer is, for as long.
+ */
 function removeOld({ triggers, answers, results }: Kept, ensembleMs: number): void {
   for (const [id, trigger] of triggers) {
     if (triggers.size <= MAX_KEPT_TRIGGERS) break;

@@ -8,12 +8,14 @@ import { encodeAtAnySize, MAX_RECENT } from './codec/record-codec.js';
 import { decodeVerdicts, encodeVerdicts } from './codec/verdict-codec.js';
 import { MAX_ERROR_LENGTH, MAX_EXPLANATION_LENGTH, MAX_LOG_BYTES, MAX_VERDICTS, type StoredVerdict } from '../record/verdict.js';
 
-/** Verdicts leave the record when it would be longer: what else can still come into it before the next chance has room. */
+/**
+ * Verdicts leave the record when it would be longer: what else can still come into it before the next chance has room.
+ */
 export const ROOMY_RECORD_BYTES = 1_000;
 
 /**
- * Puts verdicts into the record. Those in `moved` (often none) have left it, in this order, and must be added to the log in the same transaction
- * (`appendToLog`): the ones in the record are always the newest.
+ * Puts verdicts into the record. Those in `moved` (often none) have left it, in this order, and must be added to the
+ * log in the same transaction (`appendToLog`): the ones in the record are always the newest.
  *
  * A record without verdicts is within its limit (`room.ts`), so the one returned is.
  */
@@ -31,8 +33,9 @@ export function place(
 }
 
 /**
- * The log with these verdicts at its end: the newest `MAX_VERDICTS` of them all, or as many as `MAX_LOG_BYTES` holds. One that tells of a failure like the last one's, by the
- * schedule of `record` the very next one, adds to that entry: in an incident failures would push out everything else.
+ * The log with these verdicts at its end: the newest `MAX_VERDICTS` of them all, or as many as `MAX_LOG_BYTES` holds.
+ * One that tells of a failure like the last one's, by the schedule of `record` the very next one, adds to that entry:
+ * in an incident failures would push out everything else.
  */
 export function appendToLog(
   log: readonly StoredVerdict[],
@@ -111,8 +114,8 @@ function withinLimits(verdict: StoredVerdict): StoredVerdict {
 }
 
 /**
- * One entry for each row of ticks that nobody ran for one reason. Only what is added is merged: two that are kept already stand apart because a tick
- * between them ran, though its run may be over by now.
+ * One entry for each row of ticks that nobody ran for one reason. Only what is added is merged: two that are kept
+ * already stand apart because a tick between them ran, though its run may be over by now.
  */
 function withAdded(
   kept: readonly StoredVerdict[],
@@ -139,8 +142,8 @@ function rowOfUnrun(last: StoredVerdict, next: StoredVerdict, running: readonly 
 }
 
 /**
- * Ticks of one schedule without any between them, which another verdict could be about; or runs that have no tick, whose row then ends with the start of the last one.
- * When and for how long it ran is told of the first.
+ * Ticks of one schedule without any between them, which another verdict could be about; or runs that have no tick,
+ * whose row then ends with the start of the last one. When and for how long it ran is told of the first.
  */
 function rowOfFailures(last: StoredVerdict, next: StoredVerdict, { schedule }: Pick<JobRecord, 'schedule'>): StoredVerdict | undefined {
   if (last.outcome !== 'failed' || last.trigger !== undefined || next.trigger !== undefined) return undefined;

@@ -7,12 +7,14 @@ import type { TriggerNode } from '../record/trigger.state.js';
 import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes.js';
 
 /**
- * What has been asked for, by id, for a week: so that a request that is repeated is not run twice, however many others came between. The nodes of triggers, which hold
- * inputs, are kept for the newest alone; an id costs a node of some bytes, made in the transaction that adds the trigger, and it gets the answer without the input when
- * the trigger's own node goes.
+ * What has been asked for, by id, for a week: so that a request that is repeated is not run twice, however many
+ * others came between. The nodes of triggers, which hold inputs, are kept for the newest alone; an id costs a node of
+ * some bytes, made in the transaction that adds the trigger, and it gets the answer without the input when the
+ * trigger's own node goes.
  *
- * The ids lie in buckets, a new one each day, or when one is full, so that what is old goes without being looked at one by one. An id is looked for in all of them. Two
- * requests with one id at once cannot both miss each other: both change the job's record by compare-and-set, each after it has looked.
+ * The ids lie in buckets, a new one each day, or when one is full, so that what is old goes without being looked at one
+ * by one. An id is looked for in all of them. Two requests with one id at once cannot both miss each other: both change
+ * the job's record by compare-and-set, each after it has looked.
  */
 
 const A_DAY_MS = 86_400_000;
@@ -23,7 +25,10 @@ export const MAX_KEYS = 100_000;
 const BUCKET_MS = A_DAY_MS;
 /** What the names of so many children take stays well below ZooKeeper's limit for an answer, 1 MiB. */
 export const MAX_KEYS_PER_BUCKET = 10_000;
-/** `MAX_KEYS`, and the youngest one, which is being filled; the days of a week and the one that ends within it are fewer. */
+/**
+ * `MAX_KEYS`, and the youngest one, which is being filled; the days of a week and the one that
+ * ends within it are fewer.
+ */
 const MAX_BUCKETS = MAX_KEYS / MAX_KEYS_PER_BUCKET + 1;
 /** How many ids one call removes at most. */
 const MAX_REMOVALS = 1_000;
@@ -32,7 +37,9 @@ const REMOVED_AT_ONCE = 200;
 /** An id as it is remembered. */
 export interface KnownKey {
   readonly path: string;
-  /** What became of the trigger; undefined as long as its own node tells, and when that was removed by somebody else. */
+  /**
+   * What became of the trigger; undefined as long as its own node tells, and when that was removed by somebody else.
+   */
   readonly trigger: TriggerNode | undefined;
 }
 
@@ -91,15 +98,18 @@ export async function archive(
 }
 
 /**
- * Forgets an id that may be asked for anew, because it has not run, and the trigger's own nodes (`removals`) with it: all or nothing. It may have been asked for again since
- * it was looked at, and have run; then it is remembered.
+ * Forgets an id that may be asked for anew, because it has not run, and the trigger's own nodes (`removals`) with it:
+ * all or nothing. It may have been asked for again since it was looked at, and have run; then it is remembered.
  */
 export async function forgetKey(session: Session, znodes: JobZnodes, job: string, id: string, removals: readonly Op[]): Promise<void> {
   const known = await findKey(session, znodes, job, id);
   await session.multi([...removals, ...(known === undefined ? [] : [{ kind: 'delete', path: known.path, version: ANY_VERSION } as const])]);
 }
 
-/** Removes what is too old, or too much: some of it, the rest with the next call. A bucket ends where the next one begins. */
+/**
+ * Removes what is too old, or too much: some of it, the rest with the next call. A bucket ends
+ * where the next one begins.
+ */
 export async function removeOldKeys(session: Session, znodes: JobZnodes, job: string, ensembleMs: number): Promise<void> {
   const folder = znodes.keys(job);
   const buckets = await bucketsOf(session, folder);

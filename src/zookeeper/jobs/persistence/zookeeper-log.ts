@@ -9,14 +9,17 @@ import { verdictKey, MAX_VERDICTS, type StoredVerdict } from '../record/verdict.
 import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes.js';
 
 /**
- * The log of verdicts in ZooKeeper: segments. Verdicts are added to the youngest one, the node `verdicts`; when that has grown it is copied to a node of its own, which
- * nobody changes any more, and begun anew. So the bytes that a verdict costs do not grow with the number that is kept: a whole log of errors, written over for each
- * failure, was thirty times what a run costs that succeeds.
+ * The log of verdicts in ZooKeeper: segments. Verdicts are added to the youngest one, the node `verdicts`; when that
+ * has grown it is copied to a node of its own, which nobody changes any more, and begun anew. So the bytes that a
+ * verdict costs do not grow with the number that is kept: a whole log of errors, written over for each failure, was
+ * thirty times what a run costs that succeeds.
  *
- * Each segment is written as versions of this library before wrote the whole log. Such a version, beside this one during a deploy, reads and writes the youngest segment
- * alone: it shows less, and destroys nothing; what it has added, perhaps much, becomes a segment with the next write here.
+ * Each segment is written as versions of this library before wrote the whole log. Such a version, beside this one
+ * during a deploy, reads and writes the youngest segment alone: it shows less, and destroys nothing; what it has added,
+ * perhaps much, becomes a segment with the next write here.
  *
- * All of it is written in the transaction that changes the job's record, by compare-and-set of that, so writers never meet here.
+ * All of it is written in the transaction that changes the job's record, by compare-and-set of that, so
+ * writers never meet here.
  */
 
 /** The youngest segment is not written over any more once it has so many bytes. */
@@ -24,7 +27,10 @@ export const SEGMENT_BYTES = 2_048;
 /** How many old segments one write removes. */
 const MAX_REMOVALS = 20;
 
-/** Puts what has left the record at the end of the log. `logLost` is told when its youngest segment cannot be read, which is then begun anew. */
+/**
+ * Puts what has left the record at the end of the log. `logLost` is told when its youngest segment cannot be read,
+ * which is then begun anew.
+ */
 export async function logOperations(
   session: Session,
   { znodes, logLost }: { readonly znodes: JobZnodes; readonly logLost: (job: string, problem: string) => void },
@@ -47,7 +53,10 @@ export async function logOperations(
   ];
 }
 
-/** Makes a segment of its own of the youngest one, and removes those that nobody needs any more for the newest `MAX_VERDICTS`. */
+/**
+ * Makes a segment of its own of the youngest one, and removes those that nobody needs any more for
+ * the newest `MAX_VERDICTS`.
+ */
 async function sealing(
   session: Session,
   znodes: JobZnodes,
@@ -74,7 +83,8 @@ async function sealing(
 
 /** The newest `MAX_VERDICTS` of the log, oldest first. What cannot be read is left out. */
 export async function loadLog(session: Session, znodes: JobZnodes, job: string): Promise<readonly StoredVerdict[]> {
-  // Verdicts go from the youngest segment to those before it: read in that order none is left out, and what moves in between is read twice.
+  // Verdicts go from the youngest segment to those before it: read in that order none is left out, and what moves
+  // in between is read twice.
   const youngest = await getOrUndefined(session, znodes.verdicts(job));
   const folder = znodes.segments(job);
   const names = (await segmentsOf(session, folder)).map(nameOf);

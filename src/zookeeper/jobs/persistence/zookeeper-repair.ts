@@ -11,8 +11,9 @@ import type { StoredVerdict } from '../record/verdict.js';
 import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 
 /**
- * Puts `record` in place of one that cannot be read. The triggers below it that wait or run are ended before: as long as the record cannot be read nobody
- * else adds, starts or ends one, and each of these changes is refused when that is no longer so.
+ * Puts `record` in place of one that cannot be read. The triggers below it that wait or run are ended before: as
+ * long as the record cannot be read nobody else adds, starts or ends one, and each of these changes is refused
+ * when that is no longer so.
  */
 export async function repair(
   session: Session,

@@ -8,11 +8,15 @@ import type { TriggerChange } from '../record/trigger.state.js';
 import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 
 /**
- * What triggered runs have returned, each in a node of its own beside that of its trigger: a replica of an older version, which knows nothing of them, reads the
- * trigger as before. A result comes in the transaction that ends its trigger, so whoever sees the end sees the result; it goes with the trigger's node.
+ * What triggered runs have returned, each in a node of its own beside that of its trigger: a replica of an older
+ * version, which knows nothing of them, reads the trigger as before. A result comes in the transaction that ends its
+ * trigger, so whoever sees the end sees the result; it goes with the trigger's node.
  */
 
-/** Bytes of results in one transaction: with the inputs of its triggers far below what ZooKeeper takes in one request, 1 MiB. */
+/**
+ * Bytes of results in one transaction: with the inputs of its triggers far below what ZooKeeper
+ * takes in one request, 1 MiB.
+ */
 const MAX_WRITTEN_BYTES = 4 * MAX_RESULT_BYTES;
 const REMOVED_AT_ONCE = 100;
 
@@ -57,8 +61,9 @@ export async function resultRemoval(session: Session, znodes: JobZnodes, job: st
 }
 
 /**
- * Removes results whose trigger has no node any more, some of them, the rest with the next call: a replica of an older version has removed that alone. The
- * triggers are listed after the results, so one that has a result and is not among them is gone.
+ * Removes results whose trigger has no node any more, some of them, the rest with the next call: a replica of an
+ * older version has removed that alone. The triggers are listed after the results, so one that has a result and
+ * is not among them is gone.
  */
 export async function removeOrphanedResults(session: Session, znodes: JobZnodes, job: string): Promise<void> {
   const results = await childrenOf(session, znodes.results(job));

@@ -46,7 +46,10 @@ export class UnreadableNodeError extends ClusterCronError {
 const EMPTY = Buffer.alloc(0);
 const MAX_ROUNDS = 20;
 
-/** The decisions about the jobs of one service, in ZooKeeper. Without a session: `ready` waits, `write` answers `'unsent'`, watches begin later, the rest rejects. */
+/**
+ * The decisions about the jobs of one service, in ZooKeeper. Without a session: `ready` waits, `write` answers
+ * `'unsent'`, watches begin later, the rest rejects.
+ */
 export class ZookeeperJobStore implements JobStore {
   private readonly znodes: JobZnodes;
   private readonly writing: WriteParts;

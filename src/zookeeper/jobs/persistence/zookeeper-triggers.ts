@@ -17,7 +17,10 @@ import { removeOrphanedResults, resultRemoval } from './zookeeper-results.js';
 import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes.js';
 import type { WriteParts } from './zookeeper-write.js';
 
-/** How many triggers that are over are kept for each job with their input; of older ones the id and the answer are (zookeeper-keys.ts). */
+/**
+ * How many triggers that are over are kept for each job with their input; of older ones the id and the answer
+ * are (zookeeper-keys.ts).
+ */
 export const MAX_KEPT_TRIGGERS = 100;
 /** How many one call removes at most. */
 const MAX_REMOVALS = 20;
@@ -26,8 +29,9 @@ const MAX_ROUNDS = 50;
 type AddedTrigger = 'added' | 'exists' | 'full' | 'no job';
 
 /**
- * Makes the trigger's node, adds its id to the record and touches the control node, which the master watches: all or nothing. Verdicts whose room the id
- * needs move to the log with it. The node's name is the id, so the same request twice is one trigger.
+ * Makes the trigger's node, adds its id to the record and touches the control node, which the master watches: all
+ * or nothing. Verdicts whose room the id needs move to the log with it. The node's name is the id, so the same
+ * request twice is one trigger.
  */
 export async function addTrigger(
   session: Session,
@@ -89,7 +93,10 @@ async function sendTrigger(
   return 'added';
 }
 
-/** Somebody has deleted it: the job goes on without what it told. When another replica makes it first, and changes it, the transaction is refused. */
+/**
+ * Somebody has deleted it: the job goes on without what it told. When another replica makes it first, and changes it,
+ * the transaction is refused.
+ */
 async function newControl(session: Session, path: string): Promise<{ readonly data: Buffer; readonly version: number }> {
   const data = encodeControl(EMPTY_CONTROL);
   await createIfMissing(session, path, data);
@@ -102,7 +109,10 @@ export async function loadTrigger(session: Session, znodes: JobZnodes, job: stri
   return read === undefined ? (await findKey(session, znodes, job, id))?.trigger : decodeTrigger(read.data).trigger;
 }
 
-/** The newest of those that have a node, oldest first. Looks at the nodes before it reads these, because their inputs are large. */
+/**
+ * The newest of those that have a node, oldest first. Looks at the nodes before it reads these,
+ * because their inputs are large.
+ */
 export async function newestTriggers(session: Session, znodes: JobZnodes, job: string, limit: number): Promise<readonly TriggerNode[]> {
   const newest = (await oldestFirst(session, znodes, job, await childrenOf(session, znodes.triggers(job)))).slice(-limit);
   const reads = await Promise.all(newest.map((name) => getOrUndefined(session, znodes.trigger(job, name))));
@@ -118,8 +128,9 @@ async function oldestFirst(session: Session, znodes: JobZnodes, job: string, nam
 }
 
 /**
- * A trigger's node and the record change in one transaction, but are read one after the other. A node that is the same before and after the record was read
- * is what it was at that instant. All three reads are of one session, which never sees anything older than before.
+ * A trigger's node and the record change in one transaction, but are read one after the other. A node that is the same
+ * before and after the record was read is what it was at that instant. All three reads are of one session, which never
+ * sees anything older than before.
  */
 export async function loadTriggerAndRecord(
   session: Session,
@@ -148,8 +159,9 @@ function bothOf(trigger: TriggerNode | undefined, read: Read): TriggerAndRecord 
 }
 
 /**
- * Best effort: what is left is removed with the next trigger. The oldest that are over go, as they were read, before the record was. One that was refused or forgotten
- * before it started has not run and may be asked for anew, so nothing of it is kept; of the others the answer is.
+ * Best effort: what is left is removed with the next trigger. The oldest that are over go, as they were read, before
+ * the record was. One that was refused or forgotten before it started has not run and may be asked for anew, so nothing
+ * of it is kept; of the others the answer is.
  */
 async function removeOld(session: Session, znodes: JobZnodes, job: string, ensembleMs: number): Promise<void> {
   await removeOldKeys(session, znodes, job, ensembleMs);

@@ -43,11 +43,13 @@ interface Prepared {
 }
 
 /**
- * One change of a job's record as one transaction: the checks of the tenure, the record, and whatever else moves with it. Answers exactly what became of it.
+ * One change of a job's record as one transaction: the checks of the tenure, the record, and whatever else moves with
+ * it. Answers exactly what became of it.
  *
- * Also when the reply is lost (session/conditional-write.ts): the record that is read then is ours if its bytes and its version are, and the end of the log where it has
- * grown, since what it replaced is named in every write, claims have random names, and verdicts say who has given them. If somebody has moved it on since, or the session ends before it is known, the answer is `'unknown'`:
- * the caller reads the record again and gives back its claim if that is in it.
+ * Also when the reply is lost (session/conditional-write.ts): the record that is read then is ours if its bytes and its
+ * version are, and the end of the log where it has grown, since what it replaced is named in every write, claims have
+ * random names, and verdicts say who has given them. If somebody has moved it on since, or the session ends before it
+ * is known, the answer is `'unknown'`: the caller reads the record again and gives back its claim if that is in it.
  */
 export class RecordWriter {
   constructor(private readonly parts: WriteParts) {}
@@ -125,8 +127,9 @@ export class RecordWriter {
   }
 
   /**
-   * A trigger whose node is gone, or was written over by hand, has nobody left to be told; but it cannot be made to wait again (undefined). Together they stay far below
-   * what ZooKeeper takes in one request, 1 MiB: of those that have ended the inputs, which nobody reads any more, go when they are much.
+   * A trigger whose node is gone, or was written over by hand, has nobody left to be told; but it cannot be made to
+   * wait again (undefined). Together they stay far below what ZooKeeper takes in one request, 1 MiB: of those that have
+   * ended the inputs, which nobody reads any more, go when they are much.
    */
   private async triggerOperations(session: Session, job: string, changes: Change['triggers']): Promise<readonly Op[] | undefined> {
     const operations: Op[] = [];
@@ -148,8 +151,9 @@ export class RecordWriter {
   }
 
   /**
-   * What became of a write whose reply was lost; undefined: it did not happen. `logged`: the last verdict that it has put into the log. Without that in it, a record is
-   * the same whoever has decided so, as when two replicas leave out the same tick: then the log tells whose decision it was.
+   * What became of a write whose reply was lost; undefined: it did not happen. `logged`: the last verdict that it has
+   * put into the log. Without that in it, a record is the same whoever has decided so, as when two replicas leave out
+   * the same tick: then the log tells whose decision it was.
    */
   private async find(
     session: Session,
@@ -174,7 +178,10 @@ export class RecordWriter {
   }
 }
 
-/** What a refusal says of: the tenure, the record (or the control node that goes with it), or something beside them. Undefined: the answer is no refusal. */
+/**
+ * What a refusal says of: the tenure, the record (or the control node that goes with it), or something beside them.
+ * Undefined: the answer is no refusal.
+ */
 function refusalOf(answer: ZooKeeperError, prepared: Prepared | undefined): 'refused' | 'moved' | 'beside' | undefined {
   const at = answer.details.opIndex;
   if (!isZooKeeperError(answer, 'no-node', 'bad-version', 'node-exists') || prepared === undefined || at === undefined) return undefined;

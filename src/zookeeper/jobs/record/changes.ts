@@ -9,27 +9,33 @@ import { runInterrupted, ticksPassed, triggerRefused, type Passing } from './ver
 import type { StoredVerdict, VerdictReason } from './verdict.js';
 
 /*
- * Every change of a job's record. Masters, operators, deploys and stores all change it by these functions and by nothing else; the architecture test refuses
- * a change that is made elsewhere.
+ * Every change of a job's record. Masters, operators, deploys and stores all change it by these functions and by
+ * nothing else; the architecture test refuses a change that is made elsewhere.
  *
- * The safety of the whole job layer rests on them, and on ZooKeeper accepting a change only if the record is still what it was made from. Together they keep:
+ * The safety of the whole job layer rests on them, and on ZooKeeper accepting a change only if the record is still what
+ * it was made from. Together they keep:
  *
- * - **A tick is claimed at most once.** `claim` takes ticks from behind the cursor only, and moves the cursor past them in the same change. No function moves the
- *   cursor back. Two masters (of two versions, or one that does not know yet that it was deposed) may both make such a change, from one record; ZooKeeper accepts
- *   one of them, and the other finds the tick passed. A second start of the same tick is only ever `reclaim`: of an entry whose run was never started, or which may
- *   be started again (`onInterrupted`), with `starts` counted in the record.
- * - **A tick has exactly one verdict.** It gets one when the cursor passes it without a claim, or when its entry leaves `running` (`end`, `reset`), and never
- *   otherwise. An entry leaves `running` by its claim id, which is new for each start; so of the replica that ran it, its successor and an operator only the first
- *   to write decides, and the others find nothing to decide about.
- * - **A record always has room for the next change.** What enters `running` and `triggers` is held to the limits of `room.ts` where it enters.
+ * - **A tick is claimed at most once.** `claim` takes ticks from behind the cursor only, and moves the cursor past them
+ *   in the same change. No function moves the cursor back. Two masters (of two versions, or one that does not know yet
+ *   that it was deposed) may both make such a change, from one record; ZooKeeper accepts one of them, and the other
+ *   finds the tick passed. A second start of the same tick is only ever `reclaim`: of an entry whose run was never
+ *   started, or which may be started again (`onInterrupted`), with `starts` counted in the record.
+ * - **A tick has exactly one verdict.** It gets one when the cursor passes it without a claim, or when its entry leaves
+ *   `running` (`end`, `reset`), and never otherwise. An entry leaves `running` by its claim id, which is new for each
+ *   start; so of the replica that ran it, its successor and an operator only the first to write decides, and the others
+ *   find nothing to decide about.
+ * - **A record always has room for the next change.** What enters `running` and `triggers` is held to the limits of
+ *   `room.ts` where it enters.
  */
 
 /*
- * `atMs` is the instant of a change, in milliseconds since 1970: by the ensemble's clock where an operator or a deploy makes it, by the wall clock of a master in
- * what that decides itself.
+ * `atMs` is the instant of a change, in milliseconds since 1970: by the ensemble's clock where an operator or a deploy
+ * makes it, by the wall clock of a master in what that decides itself.
  */
 
-/** A record as it is to be, and the verdicts that are written with it. These are not contained in `record.recent` yet. */
+/**
+ * A record as it is to be, and the verdicts that are written with it. These are not contained in `record.recent` yet.
+ */
 export interface Changed {
   readonly record: JobRecord;
   readonly verdicts: readonly StoredVerdict[];
@@ -41,21 +47,27 @@ export function newRecord(spec: ScheduleSpec | undefined): JobRecord {
 }
 
 /**
- * In place of a record that cannot be read: nothing can be told of what ran and what was due, and ticks count from now. `pausedMs`: since when the job is paused, as
- * far as that is known from elsewhere.
+ * In place of a record that cannot be read: nothing can be told of what ran and what was due, and ticks count from now.
+ * `pausedMs`: since when the job is paused, as far as that is known from elsewhere.
  */
 export function recordInPlaceOfUnreadable(spec: ScheduleSpec | undefined, atMs: number, pausedMs?: number): JobRecord {
   return { ...EMPTY_RECORD, schedule: inForceSince(spec, atMs), cursor: spec && endOf(atMs), pausedMs };
 }
 
-/** Starts a tick that the cursor has not passed, or a trigger, which so leaves the line. Ticks between them must have been passed before. */
+/**
+ * Starts a tick that the cursor has not passed, or a trigger, which so leaves the line. Ticks between them must
+ * have been passed before.
+ */
 export function claim(record: JobRecord, entry: RunEntry): JobRecord {
   invariant(hasRoomForRun(record, entry), 'a run was to start that the record has no room for');
   const moved = entry.tick === undefined ? record : { ...record, cursor: past(record, entry.tick) };
   return { ...withRun(moved, entry), triggers: record.triggers.filter((id) => id !== entry.trigger) };
 }
 
-/** Starts again what a replica was given and did not finish. `entry` has the tick or trigger of the old one, and a new claim id. */
+/**
+ * Starts again what a replica was given and did not finish. `entry` has the tick or trigger of the old
+ * one, and a new claim id.
+ */
 export function reclaim(record: JobRecord, old: RunEntry, entry: RunEntry): JobRecord {
   return replaceEntry(record, old, entry);
 }
@@ -95,7 +107,10 @@ export function pause(record: JobRecord, atMs: number): JobRecord | undefined {
   return record.pausedMs === undefined ? { ...record, pausedMs: atMs } : undefined;
 }
 
-/** Ticks count from now again: the pause is over, and what fell due meanwhile gets its verdict. Undefined: it was not paused. */
+/**
+ * Ticks count from now again: the pause is over, and what fell due meanwhile gets its verdict.
+ * Undefined: it was not paused.
+ */
 export function resume(view: Changeable, ticks: Schedule | undefined, atMs: number, by: string): Changed | undefined {
   const { record } = view;
   if (record.pausedMs === undefined) return undefined;
@@ -103,7 +118,10 @@ export function resume(view: Changeable, ticks: Schedule | undefined, atMs: numb
   return { record: { ...record, pausedMs: undefined, resumedMs: atMs, cursor: cursorUpTo(record, atMs) }, verdicts };
 }
 
-/** Forgets what a job is said to run and what is due: runs are interrupted, ticks that are due are missed, triggers that wait are refused. */
+/**
+ * Forgets what a job is said to run and what is due: runs are interrupted, ticks that are due are missed,
+ * triggers that wait are refused.
+ */
 export function reset(view: Changeable, ticks: Schedule | undefined, atMs: number, by: string): Changed & { readonly due: number } {
   const { record } = view;
   const interrupted = record.running.map((entry) => runInterrupted(entry, { reason: 'reset', by, error: undefined }));
@@ -116,7 +134,10 @@ export function reset(view: Changeable, ticks: Schedule | undefined, atMs: numbe
   };
 }
 
-/** Another schedule, whose ticks count from now. What was due by the one before (`ticks`) and undecided gets its verdict. */
+/**
+ * Another schedule, whose ticks count from now. What was due by the one before (`ticks`) and
+ * undecided gets its verdict.
+ */
 export function replaceSchedule(
   view: Changeable,
   ticks: Schedule | undefined,
@@ -133,9 +154,9 @@ export function replaceSchedule(
 }
 
 /**
- * The schedule that was put in force by `replaced`, whose ticks are `own`, counts from `sinceMs`, when it was last in force, and not from now. Ticks of it that lie
- * behind what was decided meanwhile, and were not themselves ticks of the schedule `meanwhile`, are missed: nobody can go back to them. They are listed, so there must
- * not be many.
+ * The schedule that was put in force by `replaced`, whose ticks are `own`, counts from `sinceMs`, when it was last in
+ * force, and not from now. Ticks of it that lie behind what was decided meanwhile, and were not themselves ticks of the
+ * schedule `meanwhile`, are missed: nobody can go back to them. They are listed, so there must not be many.
  */
 export function countFrom(replaced: Changed, sinceMs: number, own: Schedule, meanwhile: Schedule, by: string): Changed {
   const { record, verdicts } = replaced;
@@ -162,7 +183,10 @@ export interface KnownPause {
   readonly czxid: bigint;
 }
 
-/** What a replica knows of a record that may be gone since: the highest tick that it has seen decided, its runs, and whether the job was paused. */
+/**
+ * What a replica knows of a record that may be gone since: the highest tick that it has seen decided, its runs, and
+ * whether the job was paused.
+ */
 export interface KnownDecisions {
   readonly cursor: Tick | undefined;
   readonly running: readonly KnownRun[];
@@ -170,11 +194,11 @@ export interface KnownDecisions {
 }
 
 /**
- * Puts back what a replica knows and the record does not: it was deleted, and made again by somebody who knew less. The ticks since the last known one up to
- * when it was made are reported, because nobody can say any more whether they ran. A run that was claimed in another record is put back also where no tick tells that
- * this one is new, so that nothing starts beside it; one that was claimed in this record, and does not stand in it any more, was decided about. A pause of another
- * record goes on, unless somebody has resumed the job in this one.
- * Undefined: the record knows as much.
+ * Puts back what a replica knows and the record does not: it was deleted, and made again by somebody who knew less. The
+ * ticks since the last known one up to when it was made are reported, because nobody can say any more whether they ran.
+ * A run that was claimed in another record is put back also where no tick tells that this one is new, so that nothing
+ * starts beside it; one that was claimed in this record, and does not stand in it any more, was decided about. A pause
+ * of another record goes on, unless somebody has resumed the job in this one. Undefined: the record knows as much.
  */
 export function restore(
   view: Changeable & Pick<JobView, 'czxid'>,

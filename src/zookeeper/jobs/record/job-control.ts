@@ -25,14 +25,14 @@ export interface AuditEntry {
 }
 
 /**
- * `'in force'`: a deploy has put the schedule of its version in force. `'declared'`: it has said something else that changes which ticks there are. `'other'`: what a
- * later version of this library may have written.
+ * `'in force'`: a deploy has put the schedule of its version in force. `'declared'`: it has said something else that
+ * changes which ticks there are. `'other'`: what a later version of this library may have written.
  */
 export type AuditKind = 'paused' | 'resumed' | 'rescheduled' | 'reset' | 'in force' | 'declared' | 'other';
 
 /**
- * A control node holds the words alone, and versions of this library that read no more than those may write beside this one; so each kind has a beginning of its own, by
- * which it is known when it is read.
+ * A control node holds the words alone, and versions of this library that read no more than those may write beside this
+ * one; so each kind has a beginning of its own, by which it is known when it is read.
  */
 const BEGINNINGS: Readonly<Record<Exclude<AuditKind, 'other'>, string>> = {
   paused: 'paused',

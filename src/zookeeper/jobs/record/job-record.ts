@@ -4,7 +4,10 @@ import type { ScheduleSpec } from '../schedule/schedule.js';
 import type { Tick } from '../schedule/tick.js';
 import type { StoredVerdict } from './verdict.js';
 
-/** Which replica has a run: it goes on there, as far as anybody knows. Or nobody: it was given back without having ended, and is free to be taken. */
+/**
+ * Which replica has a run: it goes on there, as far as anybody knows. Or nobody: it was given back without having
+ * ended, and is free to be taken.
+ */
 export type Holder =
   | {
       readonly kind: 'replica';
@@ -26,9 +29,15 @@ interface ClaimedRun {
   readonly cause: RunCause;
   /** How often it was started, this time included. */
   readonly starts: number;
-  /** Of one that was given back, and of one that this process starts: how many attempts were made before. Undefined where the record does not tell. */
+  /**
+   * Of one that was given back, and of one that this process starts: how many attempts were made before. Undefined
+   * where the record does not tell.
+   */
   readonly attempted?: number | undefined;
-  /** When it was claimed, by the wall clock of the replica that has claimed it. The method is called once the claim is acknowledged. */
+  /**
+   * When it was claimed, by the wall clock of the replica that has claimed it. The method is called once
+   * the claim is acknowledged.
+   */
   readonly startedMs: number;
   readonly holder: Holder;
   /** A digest of the election's key: tells whose master runs it. */
@@ -55,8 +64,8 @@ export function isHeld(entry: RunEntry): entry is HeldRun {
 }
 
 /**
- * How many attempts a run has made when nobody carries it on. Of a process that has died nobody knows: as many are counted as its starts may have made, so
- * that no number comes twice.
+ * How many attempts a run has made when nobody carries it on. Of a process that has died nobody knows: as many are
+ * counted as its starts may have made, so that no number comes twice.
  */
 export function attemptsMade(entry: RunEntry, { retry }: Pick<JobRules, 'retry'>): number {
   const { attempted, starts } = entry;
@@ -68,7 +77,10 @@ export interface ScheduleInForce extends ScheduleSpec {
   readonly sinceMs: number | undefined;
 }
 
-/** What the cluster has decided about one job of one service. Every change is a compare-and-set of the whole; at most 1 KiB. */
+/**
+ * What the cluster has decided about one job of one service. Every change is a compare-and-set of
+ * the whole; at most 1 KiB.
+ */
 export interface JobRecord {
   /** Undefined for a job without claimed ticks: `@Interval`, `@Timeout`, `claim: 'none'`. */
   readonly schedule: ScheduleInForce | undefined;

@@ -4,7 +4,10 @@ import { decidedUpTo } from './decided-up-to.js';
 import { isHeld, type HeldRun, type JobRecord, type JobView, type RunEntry } from './job-record.js';
 import type { StoredVerdict } from './verdict.js';
 
-/** A run that has been going on for this long, and keeps ticks of its job from starting, is told of: perhaps it never ends. */
+/**
+ * A run that has been going on for this long, and keeps ticks of its job from starting, is told
+ * of: perhaps it never ends.
+ */
 export const LONG_RUN_MS = 300_000;
 
 /** Runs that have been going on for long, the oldest first. */
@@ -20,7 +23,10 @@ export function hasDueSince(schedule: Schedule | undefined, { startedMs }: RunEn
   return (schedule?.next(endOf(startedMs))?.dueMs ?? Infinity) <= atMs;
 }
 
-/** The long run that keeps a job's ticks from starting: the last one was skipped for it, or one is due and waits. Undefined: there is none. */
+/**
+ * The long run that keeps a job's ticks from starting: the last one was skipped for it, or one is due and waits.
+ * Undefined: there is none.
+ */
 export function heldUpBy(
   view: Pick<JobView, 'record' | 'createdMs'>,
   schedule: Schedule | undefined,

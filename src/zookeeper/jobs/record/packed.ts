@@ -4,8 +4,9 @@ import type { RunCause } from '../run/run-cause.js';
 import { heldBy, isHeld, NOBODY, type RunEntry, type RunWork } from './job-record.js';
 
 /**
- * Short texts for what records hold many of. A record is written at every tick, so each byte is sent to every server of the ensemble, each time:
- * numbers are written to the base 36, UUIDs in base64url, and the fields of one thing stand in one text, with a space between them.
+ * Short texts for what records hold many of. A record is written at every tick, so each byte is sent to every server of
+ * the ensemble, each time: numbers are written to the base 36, UUIDs in base64url, and the fields of one thing stand in
+ * one text, with a space between them.
  */
 
 /** What stands for an undefined value. */
@@ -107,8 +108,9 @@ export function byLetter<Key extends string>(letters: Readonly<Record<Key, strin
 }
 
 /**
- * `<claim> <cause><starts>[.<attempted>] <started> <member> <election> <token>` and the two fields of its tick, or the id of its trigger. The member is empty where
- * nobody has the run. Attempts are written only of a run that was given back, which has the room of the name that it lacks, and only when there were retries.
+ * `<claim> <cause><starts>[.<attempted>] <started> <member> <election> <token>` and the two fields of its tick, or the
+ * id of its trigger. The member is empty where nobody has the run. Attempts are written only of a run that was given
+ * back, which has the room of the name that it lacks, and only when there were retries.
  */
 export function packEntry(entry: RunEntry): string {
   return [

@@ -2,9 +2,9 @@ import { heldBy, isHeld, MAX_RUNNING, MAX_WAITING_TRIGGERS, type JobRecord, type
 import { packEntry, packText } from './packed.js';
 
 /**
- * How many bytes of the record its runs and waiting triggers may take. What is left of `MAX_RECORD_BYTES` holds the longest schedule and every
- * instant, so that a record always has room for a pause, a reschedule or the end of a run. Enough for `MAX_RUNNING` runs and
- * `MAX_WAITING_TRIGGERS` triggers whose names are UUIDs.
+ * How many bytes of the record its runs and waiting triggers may take. What is left of `MAX_RECORD_BYTES` holds the
+ * longest schedule and every instant, so that a record always has room for a pause, a reschedule or the end of a run.
+ * Enough for `MAX_RUNNING` runs and `MAX_WAITING_TRIGGERS` triggers whose names are UUIDs.
  */
 export const MAX_WORK_BYTES = 640;
 /** The longest id of a trigger, in bytes. */

@@ -26,7 +26,10 @@ interface Over {
 
 export type TriggerState = Open | Over;
 
-/** A trigger, from the request to its end, as its node says. Whether that still holds the record decides (`isForgotten`). */
+/**
+ * A trigger, from the request to its end, as its node says. Whether that still holds the record
+ * decides (`isForgotten`).
+ */
 export type TriggerNode = Request & TriggerState;
 
 /** What becomes of a trigger; written together with a change of the record. */
@@ -80,8 +83,9 @@ export interface TriggerAndRecord {
 }
 
 /**
- * Whether nothing will ever change this trigger any more: by its node it waits or runs, but the record, which decides about that, does not name it. So it is
- * when somebody has edited the record, or put an older one in its place. Both must be as they were at one instant (`JobStore.loadStanding`).
+ * Whether nothing will ever change this trigger any more: by its node it waits or runs, but the record, which decides
+ * about that, does not name it. So it is when somebody has edited the record, or put an older one in its place. Both
+ * must be as they were at one instant (`JobStore.loadStanding`).
  */
 export function isForgotten({ triggers, running }: JobRecord, trigger: Pick<TriggerNode, 'id' | 'state'>): boolean {
   return isOpen(trigger) && !triggers.includes(trigger.id) && !running.some((run) => run.trigger === trigger.id);
@@ -93,8 +97,8 @@ export function hasNotRun(record: JobRecord, trigger: Pick<TriggerNode, 'id' | '
 }
 
 /**
- * What must be kept of a trigger whose node has to make room. Everything: it is not over. Its answer, without the input: it has run, or may have. Nothing: it has
- * not run and may be asked for anew, or cannot be read.
+ * What must be kept of a trigger whose node has to make room. Everything: it is not over. Its answer, without the
+ * input: it has run, or may have. Nothing: it has not run and may be asked for anew, or cannot be read.
  */
 export function toKeepOf(record: JobRecord, trigger: TriggerNode | undefined): 'everything' | 'answer' | 'nothing' {
   if (trigger === undefined || hasNotRun(record, trigger)) return 'nothing';

@@ -13,8 +13,8 @@ export function passed(schedule: Schedule | undefined, after: Tick, untilMs: num
 }
 
 /**
- * The verdicts of all ticks that are due and have none, because nobody will look at them any more: those since the job was paused are skipped, and
- * the others are missed.
+ * The verdicts of all ticks that are due and have none, because nobody will look at them any more: those since the job
+ * was paused are skipped, and the others are missed.
  */
 export function passedOver(
   view: Pick<JobView, 'record' | 'createdMs'>,

@@ -34,7 +34,10 @@ export function runEnded(entry: RunEntry, end: RunEnd): StoredVerdict {
   return { ...NO_RUN, ...aboutRun(entry), ...end };
 }
 
-/** Of a run that another replica, or an operator, has to write off: how often the method was called, and for how long it ran, only its replica knew. */
+/**
+ * Of a run that another replica, or an operator, has to write off: how often the method was called, and for how long it
+ * ran, only its replica knew.
+ */
 export function runInterrupted(entry: RunEntry, { reason, by, error }: Pick<StoredVerdict, 'reason' | 'by' | 'error'>): StoredVerdict {
   return { ...NO_RUN, ...aboutRun(entry), outcome: 'interrupted', reason, by, error };
 }

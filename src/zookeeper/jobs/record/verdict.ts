@@ -56,8 +56,8 @@ export interface StoredVerdict {
   /** Cut to `MAX_ERROR_LENGTH`. */
   readonly error: string | undefined;
   /**
-   * Of missed ticks: what the master that decided knew of why nobody could run them in time, in words, at most `MAX_EXPLANATION_LENGTH`. Undefined when it knew
-   * nothing.
+   * Of missed ticks: what the master that decided knew of why nobody could run them in time, in words, at most
+   * `MAX_EXPLANATION_LENGTH`. Undefined when it knew nothing.
    */
   readonly explanation: string | undefined;
 }
@@ -79,7 +79,10 @@ export const NO_RUN: Omit<StoredVerdict, 'outcome'> = {
   explanation: undefined,
 };
 
-/** What an entry is about, whatever has been added to it since: the first of its ticks, its trigger, or when its first run started. */
+/**
+ * What an entry is about, whatever has been added to it since: the first of its ticks, its trigger, or
+ * when its first run started.
+ */
 export function verdictKey({ tick, trigger, startedMs, outcome }: StoredVerdict): string {
   return JSON.stringify([
     tick?.dueMs,

@@ -13,7 +13,9 @@ import type { RunSignal } from '../../support/run-signal.js';
 /** The longest checkpoint, as JSON in UTF-8. ZooKeeper takes 1 MiB for a node. */
 export const MAX_CHECKPOINT_BYTES = 512 * 1_024;
 
-/** How often a refused write is tried again while this replica is still master: its nodes may have been edited by hand. */
+/**
+ * How often a refused write is tried again while this replica is still master: its nodes may have been edited by hand.
+ */
 const MAX_REFUSALS = 5;
 
 /** One value of a job that outlives its runs and replicas. */
@@ -21,8 +23,8 @@ export interface Checkpoint {
   /** The value that was last set, by whichever replica; undefined when none ever was. */
   get<T = unknown>(): Promise<T | undefined>;
   /**
-   * Keeps `value` (JSON). Resolves when ZooKeeper has it; sets of one run happen in the order of the calls. While the connection is lost it waits, as
-   * long as the run's signal does not abort.
+   * Keeps `value` (JSON). Resolves when ZooKeeper has it; sets of one run happen in the order of the calls. While the
+   * connection is lost it waits, as long as the run's signal does not abort.
    * @throws {BadCheckpointError} for what is not JSON, or longer than 512 KiB; before anything is sent.
    * @throws {MastershipLostError} when this replica is not master any more: ZooKeeper itself refuses it.
    */
@@ -95,7 +97,9 @@ export class StoredCheckpoint implements Checkpoint {
     }
   }
 
-  /** The same write again is harmless: nobody else writes under this tenure, and this run writes one after the other. */
+  /**
+   * The same write again is harmless: nobody else writes under this tenure, and this run writes one after the other.
+   */
   private async whileConnected<T>(work: () => Promise<T>): Promise<T> {
     const { signal, clock } = this.parts;
     for (let failures = 0; ; failures += 1) {

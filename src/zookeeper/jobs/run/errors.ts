@@ -1,6 +1,9 @@
 import { ClusterCronError } from '../../support/errors.js';
 
-/** The abort reason of a run that shutdown, or a resignation, has waited for long enough. The replica may still be master while it reads this. */
+/**
+ * The abort reason of a run that shutdown, or a resignation, has waited for long enough. The replica may still be
+ * master while it reads this.
+ */
 export class RunAbortedError extends ClusterCronError {
   constructor(job: string, why: string, waitedMs: number) {
     const waited = waitedMs === 0 ? '' : ` and it was still running after ${waitedMs} ms; raise drainTimeoutMs if it needs longer`;
@@ -28,7 +31,10 @@ export class NotCalledError extends ClusterCronError {
   }
 }
 
-/** A run has returned something that stands for work still to be done, and that only its author could do. Counts as failed, and is not tried again. */
+/**
+ * A run has returned something that stands for work still to be done, and that only its author could do. Counts as
+ * failed, and is not tried again.
+ */
 export class UnfinishedResultError extends ClusterCronError {
   constructor(what: string) {
     super(
@@ -38,7 +44,10 @@ export class UnfinishedResultError extends ClusterCronError {
   }
 }
 
-/** A scheduled method was called by other code while it ran already, and its `overlap` is not `'allow'`. This call did not run. */
+/**
+ * A scheduled method was called by other code while it ran already, and its `overlap` is not
+ * `'allow'`. This call did not run.
+ */
 export class JobRunningError extends ClusterCronError {
   constructor(job: string, overlap: string) {
     super(

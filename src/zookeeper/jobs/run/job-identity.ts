@@ -18,13 +18,16 @@ export interface JobIdentity {
   readonly disabled: boolean;
   /** The options about ticks and runs, with defaults. */
   readonly rules: JobRules;
-  /** What the code says about the times of its ticks; undefined for a job without claimed ticks. Another one may be in force (`ClusterJobs.reschedule`). */
+  /**
+   * What the code says about the times of its ticks; undefined for a job without claimed ticks. Another one may be in
+   * force (`ClusterJobs.reschedule`).
+   */
   readonly schedule: ScheduleSpec | undefined;
 }
 
 /**
- * True for a class name as a minifier writes it ("t", "Te", "$1"): a job named after it changes its name with the next build, and with it
- * everything that is kept under that name.
+ * True for a class name as a minifier writes it ("t", "Te", "$1"): a job named after it changes its name with the next
+ * build, and with it everything that is kept under that name.
  */
 export function looksMinified(className: string): boolean {
   return /^[\w$]{1,2}\d{0,2}$/u.test(className);

@@ -13,43 +13,49 @@ import {
 /** How the ticks and runs of a job are dealt with. All durations are milliseconds. */
 export interface JobOptions {
   /**
-   * `'tick'`: each tick starts at most once in the cluster, decided by ZooKeeper, and gets a verdict; only for schedules whose ticks all replicas have in common, so not with
-   * `@Interval` and `@Timeout`. `'none'`: the local mastership check alone, no network per tick. Default `'tick'` with `@Cron`, else `'none'`.
+   * `'tick'`: each tick starts at most once in the cluster, decided by ZooKeeper, and gets a verdict; only for
+   * schedules whose ticks all replicas have in common, so not with `@Interval` and `@Timeout`. `'none'`: the local
+   * mastership check alone, no network per tick. Default `'tick'` with `@Cron`, else `'none'`.
    */
   readonly claim?: 'tick' | 'none' | undefined;
   /**
-   * What becomes of ticks that fell due while no master could run them. `'run-latest'`: the latest one runs. `'run-all'`: all run, oldest first,
-   * at most 1 000. `'skip'`: none. Those that do not run are reported as missed. Over all its jobs a replica begins at most four such runs, and reruns, at once; one
-   * that takes longer than 5 seconds lets the next begin. A tick that was claimed and never started is as late as any other. Only with claims.
-   * Default `'run-latest'`.
+   * What becomes of ticks that fell due while no master could run them. `'run-latest'`: the latest one runs.
+   * `'run-all'`: all run, oldest first, at most 1 000. `'skip'`: none. Those that do not run are reported as missed.
+   * Over all its jobs a replica begins at most four such runs, and reruns, at once; one that takes longer than 5
+   * seconds lets the next begin. A tick that was claimed and never started is as late as any other. Only with
+   * claims. Default `'run-latest'`.
    */
   readonly misfire?: MisfirePolicy | undefined;
   /**
-   * Ticks that are late by more than this are reported as missed, never run. A run that was cut short is not started again either when its tick was due longer
-   * ago: let the window be longer than the runs take. Triggers have no tick, and no window. 1 000 to 31 536 000 000 (a year); default 86 400 000 (a day).
+   * Ticks that are late by more than this are reported as missed, never run. A run that was cut short is not started
+   * again either when its tick was due longer ago: let the window be longer than the runs take. Triggers have no tick,
+   * and no window. 1 000 to 31 536 000 000 (a year); default 86 400 000 (a day).
    */
   readonly misfireWindowMs?: number | undefined;
   /**
-   * What becomes of a run that was cut short by death, shutdown or lost mastership. `'report'`: it is reported as interrupted. `{ rerun: n }`: it is
-   * started again, on whichever replica is master, at most n (1 to 100) more times, with its checkpoint; the job is then run at least once
-   * instead of at most once. A version whose schedule has `disabled: true` starts nothing again. Only with claims. Default `'report'`.
+   * What becomes of a run that was cut short by death, shutdown or lost mastership. `'report'`: it is reported as
+   * interrupted. `{ rerun: n }`: it is started again, on whichever replica is master, at most n (1 to 100) more times,
+   * with its checkpoint; the job is then run at least once instead of at most once. A version whose schedule has
+   * `disabled: true` starts nothing again. Only with claims. Default `'report'`.
    */
   readonly onInterrupted?: InterruptedPolicy | undefined;
   /**
-   * What becomes of a tick that is due while the job still runs. `'skip'`: it is skipped. `'queue-latest'`: the latest one waits for the end of
-   * the run, those before it are skipped. `'allow'`: it runs beside it, up to four at once. Calls by other code count as runs; unless this is `'allow'` they throw
-   * `JobRunningError` while the job runs on this replica. Default `'skip'`.
+   * What becomes of a tick that is due while the job still runs. `'skip'`: it is skipped. `'queue-latest'`: the latest
+   * one waits for the end of the run, those before it are skipped. `'allow'`: it runs beside it, up to four at once.
+   * Calls by other code count as runs; unless this is `'allow'` they throw `JobRunningError` while the job runs on this
+   * replica. Default `'skip'`.
    */
   readonly overlap?: OverlapPolicy | undefined;
   /**
-   * The run's signal aborts after this, all attempts together, and the run counts as failed; until it settles it counts as running. 1 to 2 147 483 647 (24 days).
-   * Default: no limit.
+   * The run's signal aborts after this, all attempts together, and the run counts as failed; until it settles it counts
+   * as running. 1 to 2 147 483 647 (24 days). Default: no limit.
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * Repeats a run that threw, in this process and under the same claim and mastership; never after an abort. `attempts`: 1 to 100, the first
-   * included. `backoffMs`: the pause before the second, doubled each time, with jitter. `maxBackoffMs`: the longest pause, default ten times
-   * `backoffMs`. While the mastership is being given up no further attempt is made: a run that waits for one holds nothing up, and is cut short as by an abort. Default: none.
+   * Repeats a run that threw, in this process and under the same claim and mastership; never after an abort.
+   * `attempts`: 1 to 100, the first included. `backoffMs`: the pause before the second, doubled each time, with jitter.
+   * `maxBackoffMs`: the longest pause, default ten times `backoffMs`. While the mastership is being given up no further
+   * attempt is made: a run that waits for one holds nothing up, and is cut short as by an abort. Default: none.
    */
   readonly retry?: RetryOptions | undefined;
   /** An alarm is raised, once, when no run has succeeded for longer than this. At least 1 000. Default: never. */
@@ -98,7 +104,10 @@ const CHECKS: Readonly<Record<keyof JobOptions, Check>> = {
 /** The names of the options. */
 export const JOB_OPTIONS = Object.keys(CHECKS) as readonly (keyof JobOptions)[];
 
-/** What is wrong with the value of one option, as a clause: what was expected, what was received. Undefined when it is fine. */
+/**
+ * What is wrong with the value of one option, as a clause: what was expected, what was received.
+ * Undefined when it is fine.
+ */
 export function jobOptionProblem(option: keyof JobOptions, value: unknown): string | undefined {
   return value === undefined ? undefined : CHECKS[option](value, option);
 }

@@ -30,8 +30,8 @@ export interface RunParts {
 }
 
 /**
- * One run of a `@MasterOnly` job, under one tenure of this replica. The argument of a scheduled method, and `JobRun.current()`
- * anywhere below it.
+ * One run of a `@MasterOnly` job, under one tenure of this replica. The argument of a scheduled method, and
+ * `JobRun.current()` anywhere below it.
  */
 export class JobRun {
   /** The job's name: `@MasterOnly({ name })`, else the schedule's name, else `Class.method`. */
@@ -39,23 +39,23 @@ export class JobRun {
   /** When the run was started, by this replica's wall clock. */
   readonly firedTime: Date;
   /**
-   * `'schedule'`: on time. `'misfire'`: late, because nobody could run it in time. `'rerun'`: an earlier start of this tick was cut short.
-   * `'trigger'`: by `ClusterJobs.trigger`. `'direct'`: the method was called by other code.
+   * `'schedule'`: on time. `'misfire'`: late, because nobody could run it in time. `'rerun'`: an earlier start of this
+   * tick was cut short. `'trigger'`: by `ClusterJobs.trigger`. `'direct'`: the method was called by other code.
    */
   readonly cause: RunCause;
   /**
-   * The instant at which the tick was due: the same on every replica and in every attempt, so it can name what the run makes. Undefined for triggers, direct
-   * calls and jobs whose ticks are not claimed.
+   * The instant at which the tick was due: the same on every replica and in every attempt, so it can name what the run
+   * makes. Undefined for triggers, direct calls and jobs whose ticks are not claimed.
    */
   readonly scheduledTime: Date | undefined;
   /**
-   * The time that the schedule names, in its zone, e.g. `2026-03-29T02:30:00`. Says something else than `scheduledTime` only in the hour that
-   * summer time leaves out, at whose end such ticks are due.
+   * The time that the schedule names, in its zone, e.g. `2026-03-29T02:30:00`. Says something else than `scheduledTime`
+   * only in the hour that summer time leaves out, at whose end such ticks are due.
    */
   readonly nominalTime: string | undefined;
   /**
-   * 1 at the first start; retries, and starts after an interruption, count on. After a process that died nobody knows how many attempts it has made: then as many are
-   * counted as `retry` may have made, so that no number comes twice.
+   * 1 at the first start; retries, and starts after an interruption, count on. After a process that died nobody knows
+   * how many attempts it has made: then as many are counted as `retry` may have made, so that no number comes twice.
    */
   readonly attempt: number;
   /** What `ClusterJobs.trigger` was given. */
@@ -63,13 +63,13 @@ export class JobRun {
   /** What this job wants its next runs to know, on whichever replica they are. */
   readonly checkpoint: Checkpoint;
   /**
-   * Grows strictly from tenure to tenure of the election. Store it with what you write and refuse lower ones: that closes what no
-   * clock can (a suspended machine, a write delayed on its way).
+   * Grows strictly from tenure to tenure of the election. Store it with what you write and refuse lower ones: that
+   * closes what no clock can (a suspended machine, a write delayed on its way).
    */
   readonly fencingToken: bigint;
   /**
-   * Aborts when the mastership is in doubt or lost, and when a shutdown or a hand-over has waited for `drainTimeoutMs`. `aborted` and `throwIfAborted()`
-   * compare the deadline when asked.
+   * Aborts when the mastership is in doubt or lost, and when a shutdown or a hand-over has waited for `drainTimeoutMs`.
+   * `aborted` and `throwIfAborted()` compare the deadline when asked.
    */
   readonly signal: AbortSignal;
   readonly #election: string;
@@ -98,15 +98,18 @@ export class JobRun {
     return context.getStore();
   }
 
-  /** What `JSON.stringify` makes of it: its facts, without checkpoint and signal; the fencing token as text, because JSON knows no bigint. */
+  /**
+   * What `JSON.stringify` makes of it: its facts, without checkpoint and signal; the fencing token as text,
+   * because JSON knows no bigint.
+   */
   toJSON(): Readonly<Record<string, unknown>> {
     const { job, cause, scheduledTime, nominalTime, firedTime, attempt, input, fencingToken } = this;
     return jsonFacts({ job, cause, scheduledTime, nominalTime, firedTime, attempt, input, fencingToken });
   }
 
   /**
-   * Tells people how far the run is: shown by `ClusterJobs.list()` on every replica. Costs one write a second at most; never fails the run when it cannot be
-   * written.
+   * Tells people how far the run is: shown by `ClusterJobs.list()` on every replica. Costs one write a second at most;
+   * never fails the run when it cannot be written.
    * @param fraction from 0 to 1
    * @param note at most 200 characters
    * @throws {BadProgressError} for anything else.
@@ -116,8 +119,8 @@ export class JobRun {
   }
 
   /**
-   * Returns while this replica may act as master for this run, by the deadline as of now. Call it just before each effect that a
-   * second master must not see.
+   * Returns while this replica may act as master for this run, by the deadline as of now. Call it just before each
+   * effect that a second master must not see.
    * @throws {MastershipLostError} as soon as a successor may be master.
    */
   assertMaster(): void {

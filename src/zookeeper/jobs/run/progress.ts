@@ -111,8 +111,9 @@ export class Progress {
   }
 
   /**
-   * A refusal does not mean that the mastership is over: another replica may have moved the election's record on, as it does when it raises the floor of the
-   * tokens. The master then reads it again. If it is master still, what was told last is written.
+   * A refusal does not mean that the mastership is over: another replica may have moved the election's record on,
+   * as it does when it raises the floor of the tokens. The master then reads it again. If it is master still, what
+   * was told last is written.
    */
   private async save(note: ProgressNote, refusals: number): Promise<void> {
     const { store, job, tenure, mayCreate } = this.parts;

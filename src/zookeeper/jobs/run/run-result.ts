@@ -15,8 +15,8 @@ export interface KeptResult {
 const TOO_LARGE = `it has more than ${MAX_RESULT_BYTES} bytes as JSON`;
 
 /**
- * What `JSON.stringify` makes of the value; undefined for undefined. Never throws: the run has ended well, whatever it has returned. A large value is given up on the way,
- * not measured to its end.
+ * What `JSON.stringify` makes of the value; undefined for undefined. Never throws: the run has ended well, whatever it
+ * has returned. A large value is given up on the way, not measured to its end.
  */
 export function resultOf(value: unknown): RunResult | undefined {
   if (value === undefined) return undefined;

@@ -13,8 +13,9 @@ export interface CronFields {
 }
 
 /**
- * Which local times match the fields of a cron expression: arithmetic on the calendar alone, with local times written as if they were UTC. Where days
- * of the month and of the week are both restricted, one of them is enough, as in cron(8) and in the `cron` package.
+ * Which local times match the fields of a cron expression: arithmetic on the calendar alone, with local times written
+ * as if they were UTC. Where days of the month and of the week are both restricted, one of them is enough, as in
+ * cron(8) and in the `cron` package.
  */
 export class Calendar {
   private readonly nextSecond: Int8Array;

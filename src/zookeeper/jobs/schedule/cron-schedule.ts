@@ -18,9 +18,10 @@ interface Course {
 }
 
 /**
- * Times of day: each local time once. All those that a change of the zone leaves out are one tick, due when the gap ends (together with the local time
- * that the clocks show then, if that matches, too); one that comes twice is due the first time. So there is at most one tick at an instant. The due
- * instants never go back as the local times go forward, so the local time alone leads.
+ * Times of day: each local time once. All those that a change of the zone leaves out are one tick, due when the gap
+ * ends (together with the local time that the clocks show then, if that matches, too); one that comes twice is due the
+ * first time. So there is at most one tick at an instant. The due instants never go back as the local times go forward,
+ * so the local time alone leads.
  */
 class TimesOfDay implements Course {
   constructor(
@@ -41,7 +42,10 @@ class TimesOfDay implements Course {
     }
   }
 
-  /** In each stretch between two changes: the matching local times that were not reached before it, and one for a gap that leads into it. */
+  /**
+   * In each stretch between two changes: the matching local times that were not reached before it, and one for
+   * a gap that leads into it.
+   */
   count(first: Tick, last: Tick): number {
     let count = 0;
     let reachedMs: number | undefined;
@@ -70,8 +74,8 @@ class TimesOfDay implements Course {
   }
 
   /**
-   * The last of the local times that are due at this instant, of which one is given. The last, because a replica with an earlier release of this library
-   * takes each of them for a tick of its own: after this one it finds no more.
+   * The last of the local times that are due at this instant, of which one is given. The last, because a replica with
+   * an earlier release of this library takes each of them for a tick of its own: after this one it finds no more.
    */
   private lastOfInstant(dueMs: number, nominalMs: number): number {
     const localMs = dueMs + this.zone.segmentAt(dueMs).offsetMs;
@@ -123,9 +127,10 @@ class ElapsedTime implements Course {
 /**
  * The ticks of a cron expression in a time zone.
  *
- * Changes of the zone, as to and from summer time, in one sentence: a schedule that allows every hour of the day runs by elapsed time, and any other
- * runs once for each local time that it names, where all those that a change leaves out are one run at the end of the gap, and one that comes twice
- * is the first of the two. (docs/summer-time.md compares this with other libraries.)
+ * Changes of the zone, as to and from summer time, in one sentence: a schedule that allows every hour of the day runs
+ * by elapsed time, and any other runs once for each local time that it names, where all those that a change leaves out
+ * are one run at the end of the gap, and one that comes twice is the first of the two. (docs/summer-time.md compares
+ * this with other libraries.)
  */
 export class CronSchedule implements Schedule {
   private readonly course: Course;

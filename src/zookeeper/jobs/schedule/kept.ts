@@ -9,8 +9,8 @@ export interface KeptSchedule {
 }
 
 /**
- * Reads a schedule that perhaps another replica has written: its Node may know time zones, or its version of the library expressions, that are
- * unknown here. That is no reason to fail: what is not about ticks goes on.
+ * Reads a schedule that perhaps another replica has written: its Node may know time zones, or its version of the
+ * library expressions, that are unknown here. That is no reason to fail: what is not about ticks goes on.
  */
 export function keptSchedule(spec: ScheduleSpec | undefined): KeptSchedule {
   if (spec === undefined) return { schedule: undefined, problem: undefined };

@@ -23,13 +23,17 @@ function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value.length > 300 ? `${value.slice(0, 300)}...` : value) : `(${typeof value})`;
 }
 
-/** So many schedules are kept as read; the one read first is forgotten first. A process has as many as its jobs differ in. */
+/**
+ * So many schedules are kept as read; the one read first is forgotten first. A process has as
+ * many as its jobs differ in.
+ */
 const MAX_KEPT = 2_000;
 const kept = new Map<string, Schedule>();
 
 /**
- * Reads a schedule. Accepts what `@Cron` accepts, since the `cron` package reads the expression; which instants it means is worked out here. The same text and zone give
- * the same schedule, which never changes: thousands of jobs may have one, and each is asked about in several places.
+ * Reads a schedule. Accepts what `@Cron` accepts, since the `cron` package reads the expression; which instants it
+ * means is worked out here. The same text and zone give the same schedule, which never changes: thousands of jobs may
+ * have one, and each is asked about in several places.
  * @throws {BadScheduleError} that says what is wrong with it.
  */
 export function parseSchedule(spec: ScheduleSpec): Schedule {
@@ -60,7 +64,8 @@ function readSchedule(spec: ScheduleSpec): Schedule {
 }
 
 /**
- * Refuses what would silence a job for good: an order of a schedule that has no tick after this instant. Code may have one, an instant that has passed.
+ * Refuses what would silence a job for good: an order of a schedule that has no tick after this instant. Code may have
+ * one, an instant that has passed.
  * @throws {BadScheduleError} that says so.
  */
 export function mustTickAfter(schedule: Schedule, instantMs: number): void {
@@ -70,9 +75,11 @@ export function mustTickAfter(schedule: Schedule, instantMs: number): void {
 }
 
 /**
- * Writes down what `@Cron` was given, with one blank between its fields: other spacing is no other schedule, and a tab would take two bytes in the
- * record. Without a zone or an offset: `defaultZone`, and without that the one of this process.
- * @throws {BadScheduleError} for what is neither text, a Date nor a luxon DateTime, and where this process has no zone that has a name.
+ * Writes down what `@Cron` was given, with one blank between its fields: other spacing is no other schedule,
+ * and a tab would take two bytes in the record. Without a zone or an offset: `defaultZone`, and without that
+ * the one of this process.
+ * @throws {BadScheduleError} for what is neither text, a Date nor a luxon DateTime, and where this process has
+ * no zone that has a name.
  */
 export function scheduleSpecOf(cronTime: unknown, timeZone?: unknown, utcOffset?: unknown, defaultZone?: string): ScheduleSpec {
   const zone = zoneNameOf(cronTime, timeZone, utcOffset, defaultZone);
@@ -130,7 +137,10 @@ function instantOf(cronTime: string): number | undefined {
   return Number.isNaN(instantMs) ? undefined : instantMs;
 }
 
-/** What other cron dialects have and the `cron` package has not, by how it looks in a field (or as a whole); and what to do instead. */
+/**
+ * What other cron dialects have and the `cron` package has not, by how it looks in a field (or as a
+ * whole); and what to do instead.
+ */
 const FOREIGN: readonly (readonly [pattern: RegExp, what: string, instead: string])[] = [
   [
     /^@/u,
@@ -178,7 +188,8 @@ function fieldsOf(spec: ScheduleSpec): CronFields {
     if (foreign !== undefined) throw new BadScheduleError(spec, foreign);
     throw new BadScheduleError(spec, `${messageOf(thrown)}. Expected 5 or 6 fields: [second] minute hour day-of-month month day-of-week`);
   }
-  // Each field is an object whose keys are the values. `toJSON` is no substitute: it takes 0-58 for all seconds (cron 4.4). Pinned by a unit test.
+  // Each field is an object whose keys are the values. `toJSON` is no substitute: it takes 0-58 for all seconds (cron
+  // 4.4). Pinned by a unit test.
   const fields = parsed as Readonly<Record<string, Readonly<Record<string, boolean>>>>;
   const values = (name: string): number[] =>
     Object.keys(fields[name] ?? {})

@@ -18,8 +18,9 @@ export type ProcessZone = { readonly kind: 'known'; readonly name: string } | { 
 const POSIX_FIXED = /^(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d{1,2}(?::[0-5]\d)?$/u;
 
 /**
- * The time zone of this process. Node takes most values of TZ, also those that Intl has no name for (`CST-8`, `utc`, an empty one): a name is found for them
- * here, because a schedule is written down together with its zone, for all replicas.
+ * The time zone of this process. Node takes most values of TZ, also those that Intl has no name for
+ * (`CST-8`, `utc`, an empty one): a name is found for them here, because a schedule is written down together
+ * with its zone, for all replicas.
  */
 export function processZone(source: ZoneSource = zoneSource()): ProcessZone {
   const { intl, tz, offsetMinutes } = source;

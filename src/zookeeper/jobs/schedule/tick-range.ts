@@ -9,7 +9,10 @@ export interface TickRange {
   readonly count: number;
 }
 
-/** The ticks of a schedule that are due after `after` and up to `untilMs`. Undefined: there are none. However many there are, they are never listed. */
+/**
+ * The ticks of a schedule that are due after `after` and up to `untilMs`. Undefined: there are none. However many there
+ * are, they are never listed.
+ */
 export function rangeOf(schedule: Schedule | undefined, after: Tick, untilMs: number): TickRange | undefined {
   const last = schedule?.last(after, untilMs);
   const first = last && schedule?.next(after);

@@ -1,8 +1,9 @@
 /**
  * One scheduled moment of a job. The same on every replica, because it follows from the schedule and its zone alone.
  *
- * `nominalMs` is the time that the schedule names, in the schedule's zone, written as if it were UTC. A schedule has at most one tick at an instant.
- * Records of earlier releases may hold several: each of the local times that a change to summer time leaves out.
+ * `nominalMs` is the time that the schedule names, in the schedule's zone, written as if it were UTC. A schedule has
+ * at most one tick at an instant. Records of earlier releases may hold several: each of the local times that a change
+ * to summer time leaves out.
  */
 export interface Tick {
   /** The instant at which it is due, milliseconds since 1970. */

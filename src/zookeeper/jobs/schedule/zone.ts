@@ -21,7 +21,8 @@ const MAX_ZONES = 64;
 const zones = new Map<string, Zone>();
 
 /**
- * The zone with an IANA name, or with a fixed offset as `UTC+05:30`. The rules are those that Node was built with (ICU).
+ * The zone with an IANA name, or with a fixed offset as `UTC+05:30`. The rules are those that
+ * Node was built with (ICU).
  * @throws {RangeError} when there is no such zone.
  */
 export function zoneOf(name: string): Zone {
@@ -114,7 +115,9 @@ class NamedZone implements Zone {
     return segments;
   }
 
-  /** The first whole second after `lowMs`, and at or before `highMs`, at which the offset is not `offsetMs` any more. */
+  /**
+   * The first whole second after `lowMs`, and at or before `highMs`, at which the offset is not `offsetMs` any more.
+   */
   private changeBetween(lowMs: number, highMs: number, offsetMs: number): number {
     let low = lowMs;
     let high = highMs;

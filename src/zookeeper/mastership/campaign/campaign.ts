@@ -37,15 +37,15 @@ export interface CampaignSurroundings {
 type Phase =
   /** Looks who is master, or stands by. */
   | { readonly kind: 'looking'; readonly isTaken: boolean }
-  /** The node has gone, and this candidate goes for it. `known`: the record of the master that has just gone, when this candidate is the first in line. */
+  /** The node has gone, and this candidate goes for it. `known`, for the first in line: the last master's record. */
   | { readonly kind: 'going'; readonly isTaken: boolean; readonly known: KnownRecord | undefined }
   | { readonly kind: 'won'; readonly tenure: TenureKeeper };
 
 const LOOKING: Phase = { kind: 'looking', isTaken: false };
 
 /**
- * One candidate's campaign in one election over one session: look at the node, then stand by, or try to win and see the tenure through, until the
- * session ends or the candidate withdraws. Every wake-up is a hint; each round looks again.
+ * One candidate's campaign in one election over one session: look at the node, then stand by, or try to win and see the
+ * tenure through, until the session ends or the candidate withdraws. Every wake-up is a hint; each round looks again.
  */
 export class Campaign {
   private readonly stopping = new AbortController();
@@ -62,7 +62,7 @@ export class Campaign {
     this.sameAddress = new SameAddress(context, line);
     const { session, clock, latch } = context;
     this.pauses = new FailurePauses({ session, clock, latch, maxMs: MAX_PAUSE_MS });
-    // An ensemble restored to an older state fires nothing for a node whose last change lies below what this session has seen.
+    // An ensemble restored to an older state fires nothing for a node that last changed below what was seen here.
     this.unsubscribe = context.session.onAttached(() => context.watch.disarm());
   }
 
@@ -159,7 +159,7 @@ export class Campaign {
     if (deleted && !signal.aborted) await this.afterDeletion(node.text, record.known);
   }
 
-  /** Those who had to wait tell nobody before they have looked again, so that a thousand of them do not keep the first one waiting. */
+  /** Those who had to wait look again before they tell anybody, so that a thousand of them do not hold up the first. */
   private async afterDeletion(master: string, known: KnownRecord | undefined): Promise<void> {
     const { context } = this;
     const went = await awaitTurn(context, this.line, this.surroundings.heldElsewhere, this.stopping.signal, () => this.go(undefined));
@@ -206,14 +206,14 @@ export class Campaign {
   }
 
   /**
-   * Saves the first in line a round trip: a resignation moves the record exactly one version on, so the win can be sent right behind
-   * the reading of the record, conditional on that version, and proof comes from the reading, as always. If the master has died
-   * instead, the version does not match, nothing happens, and the next round reads first.
+   * Saves the first in line a round trip: a resignation moves the record exactly one version on, so the win can be sent
+   * right behind the reading of the record, conditional on that version, and proof comes from the reading, as always.
+   * If the master has died instead, the version does not match, nothing happens, and the next round reads first.
    */
   private async attemptAhead({ record, version }: KnownRecord): Promise<void> {
     const { context } = this;
     const reading = readRecord(context.session, context.znodes).catch(() => undefined);
-    // What the win replaces may be another's win, made meanwhile: until the reading is here, the predecessor may be anybody.
+    // The win may replace another's win, made meanwhile: until the reading is here, the predecessor may be anybody.
     await this.contend(this.plan(version + 1, record.floor, context.memory.unknown(record, '').waitMs), reading);
   }
 

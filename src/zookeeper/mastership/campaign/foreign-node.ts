@@ -4,8 +4,8 @@ import { removeBelow } from '../../session/nodes.js';
 import type { ElectionContext } from '../election/election-context.js';
 
 /**
- * Removes a node at the election path that nobody reigns under (made by a tool as persistent, say), with the children that only such
- * a node can have, conditional on the version that was read. Safe to repeat on every replica at once.
+ * Removes a node at the election path that nobody reigns under (made by a tool as persistent, say), with the children
+ * that only such a node can have, conditional on the version that was read. Safe to repeat on every replica at once.
  */
 export async function removeForeignNode(context: ElectionContext, node: NodeView, why: string): Promise<void> {
   const { session, znodes } = context;

@@ -13,8 +13,9 @@ export interface KnownRecord {
 }
 
 /**
- * What a standby keeps in mind of the master whose node it has read: the token in force, and an edit that names a successor. A floor that has
- * fallen behind what this replica has seen is raised. Answers the record when it is in force and was left as it is.
+ * What a standby keeps in mind of the master whose node it has read: the token in force, and an edit that names a
+ * successor. A floor that has fallen behind what this replica has seen is raised. Answers the record when it is in
+ * force and was left as it is.
  */
 async function remember(context: ElectionContext, node: NodeView, watch?: Watcher): Promise<KnownRecord | undefined> {
   const { memory } = context;
@@ -40,8 +41,9 @@ async function remember(context: ElectionContext, node: NodeView, watch?: Watche
 }
 
 /**
- * The record of the master that a standby stands by for. Everybody reads it once. The first in line keeps to it by a watch: a winner that had to wait for
- * its predecessor writes the record again when it believes, and whoever does not know that version needs one more round trip when that master resigns.
+ * The record of the master that a standby stands by for. Everybody reads it once. The first in line keeps to it by a
+ * watch: a winner that had to wait for its predecessor writes the record again when it believes, and whoever does not
+ * know that version needs one more round trip when that master resigns.
  */
 export class RecordInForce {
   private read: 'never' | 'once' | 'watched' = 'never';

@@ -11,8 +11,9 @@ function goneAfterMs(sessionTimeoutMs: number): number {
 }
 
 /**
- * Warns, once a session, of another living replica that advertises this one's address: logs and `transferTo` cannot tell the two apart, and whoever is
- * sent to the master reaches either. Reads nothing unless another one was seen, and then once.
+ * Warns, once a session, of another living replica that advertises this one's address: logs and `transferTo`
+ * cannot tell the two apart, and whoever is sent to the master reaches either. Reads nothing unless another one
+ * was seen, and then once.
  */
 export class SameAddress {
   private timer: Timer | undefined;

@@ -13,7 +13,10 @@ import { withParents, makeParents } from '../../session/parents.js';
 import { LONGEST_OLD_LEASE_MS, MAX_LEASE_MS, waitMsFor } from '../../session/lease-length.js';
 import { Latch } from '../../support/latch.js';
 
-/** Before a member's node that was deleted by hand is made again: so that somebody who wipes the tree gets to the end of it. */
+/**
+ * Before a member's node that was deleted by hand is made again: so that somebody who wipes the
+ * tree gets to the end of it.
+ */
 const REJOIN_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 5_000;
 
@@ -31,14 +34,14 @@ export interface ScopeGuardParts {
 
 /**
  * Keeps this replica a member of its service, and holds its campaign back while an older member campaigns in the other
- * `electionScope`: the two scopes elect at different nodes, so both could have a master. Of two that meet, the older goes on; so
- * during a deploy that changes the scope the new replicas wait until the last old one has gone, and then for as long as any
- * of them could have believed.
+ * `electionScope`: the two scopes elect at different nodes, so both could have a master. Of two that meet, the older
+ * goes on; so during a deploy that changes the scope the new replicas wait until the last old one has gone, and then
+ * for as long as any of them could have believed.
  *
- * A replica that starts when the last old one has just gone meets nobody. So the folder of the members keeps the scope in which the service
- * campaigns: written before anybody campaigns in it, and after the wait for the other one. Whoever finds the other scope there waits as if it had
- * met a member. An empty folder says nothing and need not: where everything was deleted, the election's record is gone as well, and its
- * winner waits for the longest lease.
+ * A replica that starts when the last old one has just gone meets nobody. So the folder of the members keeps the scope
+ * in which the service campaigns: written before anybody campaigns in it, and after the wait for the other one. Whoever
+ * finds the other scope there waits as if it had met a member. An empty folder says nothing and need not: where
+ * everything was deleted, the election's record is gone as well, and its winner waits for the longest lease.
  */
 export class ScopeGuard {
   private readonly membership: Membership;
@@ -64,7 +67,8 @@ export class ScopeGuard {
     this.membership = new Membership(parts.session, this.folder, parts.member, parts.id, parts.clock, () => this.wake.ring());
     this.unsubscribe = parts.session.onAttached(() => {
       this.wake.ring();
-      // There may be another leader, with another clock, to compare with. A node that is not there is seen to by the loop.
+      // There may be another leader, with another clock, to compare with. A node that is not
+      // there is seen to by the loop.
       if (this.membership.isMember) void this.membership.write().catch(() => undefined);
     });
   }
@@ -104,8 +108,8 @@ export class ScopeGuard {
   }
 
   /**
-   * The ensemble's clock, from a write made now: of this replica's own node, which nobody waits for. A node that was deleted by hand is made
-   * again first.
+   * The ensemble's clock, from a write made now: of this replica's own node, which nobody waits for. A node that was
+   * deleted by hand is made again first.
    */
   async readEnsembleTime(): Promise<number> {
     const { session } = this.parts;
@@ -145,8 +149,9 @@ export class ScopeGuard {
   }
 
   /**
-   * 0: nothing stands against a campaign. Undefined: an older member does, and rings when it goes. Else for how long the last of them could still
-   * believe that it is master, although its node has gone: nobody knows when its last renewal was acknowledged, but it was before that.
+   * 0: nothing stands against a campaign. Undefined: an older member does, and rings when it goes. Else for how long
+   * the last of them could still believe that it is master, although its node has gone: nobody knows when its last
+   * renewal was acknowledged, but it was before that.
    */
   private async leftToWait(): Promise<number | undefined> {
     const { member, clock } = this.parts;
@@ -165,7 +170,10 @@ export class ScopeGuard {
     return this.leftToWait();
   }
 
-  /** False: another replica has written the folder meanwhile. So it is where several start at once, and then each of them but one looks again. */
+  /**
+   * False: another replica has written the folder meanwhile. So it is where several start at once, and then each of
+   * them but one looks again.
+   */
   private async putInForce(scope: 'version' | 'service', version: number): Promise<boolean> {
     try {
       await this.parts.session.set(this.folder, Buffer.from(scope), version);

@@ -4,10 +4,11 @@ import type { ElectionContext } from '../election/election-context.js';
 import { rankDelayMs, shareDelayMs } from '../election/timing.js';
 
 /**
- * After the node has gone: resolves when it is this candidate's turn to try. The first in line goes at once; the others give those before them a
- * little time. Whoever holds other elections of the service lets those go first who hold fewer: asked again after each delay, because several
- * elections lose their master at once when a replica dies. `go` is called in the turn of the loop in which it was decided, so that the
- * replica's other elections count this one from then on.
+ * After the node has gone: resolves when it is this candidate's turn to try. The first in line goes at once; the
+ * others give those before them a little time. Whoever holds other elections of the service lets those go first
+ * who hold fewer: asked again after each delay, because several elections lose their master at once when a replica
+ * dies. `go` is called in the turn of the loop in which it was decided, so that the replica's other elections
+ * count this one from then on.
  *
  * @throws the signal's reason.
  */

@@ -46,8 +46,9 @@ function operationsOf(znodes: ElectionZnodes, attempt: Attempt): Op[] {
 }
 
 /**
- * Tries to win, in one transaction: the election node (created, then set, to get version 1), the record, the tenure node, the
- * place in the line. The read of the node that arms the winner's watch is sent right behind it. Waits for the connection.
+ * Tries to win, in one transaction: the election node (created, then set, to get version 1), the record, the
+ * tenure node, the place in the line. The read of the node that arms the winner's watch is sent right behind it.
+ * Waits for the connection.
  *
  * @throws {ZooKeeperError} when the session has ended, or the signal aborts, before it is known whether it has won.
  */

@@ -7,7 +7,8 @@ import { LONGEST_OLD_LEASE_MS, waitMsFor } from '../../session/lease-length.js';
 
 /**
  * The election's persistent memory: who won last, whether that tenure is over, and the floor of the fencing tokens.
- * Written by the transactions that win, end the take-over wait and resign, and by whoever must raise the floor; always by compare-and-set.
+ * Written by the transactions that win, end the take-over wait and resign, and by whoever must raise the floor;
+ * always by compare-and-set.
  */
 export interface ElectionRecord {
   /** The id of the last tenure. */
@@ -18,8 +19,8 @@ export interface ElectionRecord {
   /** How long that tenure's renewals let it believe. */
   readonly leaseMs: number;
   /**
-   * What that tenure itself still had to wait for its own predecessor when this was written. Whoever follows inherits it: a
-   * winner that dies or resigns during its wait has proven nothing about the master before it.
+   * What that tenure itself still had to wait for its own predecessor when this was written. Whoever follows inherits
+   * it: a winner that dies or resigns during its wait has proven nothing about the master before it.
    */
   readonly unprovenMs: number;
   /** The token of the node made by transaction z is `floor + z` (token.ts). */
@@ -32,7 +33,9 @@ export interface ElectionRecord {
 export interface RecordRead {
   /** Undefined when the data is not a record: nothing is known of a predecessor then. */
   readonly record: ElectionRecord | undefined;
-  /** The version of the node that its writer meant to make; undefined when that was an older version of this library. */
+  /**
+   * The version of the node that its writer meant to make; undefined when that was an older version of this library.
+   */
   readonly writtenAs: number | undefined;
   readonly stat: Stat;
 }
@@ -40,8 +43,8 @@ export interface RecordRead {
 const MAX_FLOOR_DIGITS = 40;
 
 /**
- * `writtenAs` is the version that the node has after this write, one more than the version that the write is conditional on. Undefined when the record
- * is passed on by somebody who does not know it to be as its master wrote it.
+ * `writtenAs` is the version that the node has after this write, one more than the version that the write is
+ * conditional on. Undefined when the record is passed on by somebody who does not know it to be as its master wrote it.
  */
 export function encodeRecord(record: ElectionRecord, writtenAs: number | undefined): Buffer {
   const { floor, ...rest } = record;
@@ -55,9 +58,10 @@ export function readRecordFrom(data: Buffer, stat: Stat): RecordRead {
 }
 
 /**
- * Whether what the record says of its tenure can be relied on: it is as a master of this library wrote it, in the one node there was. Each write names
- * the version that it makes, and is conditional on the version before. So a record that was edited, put back from an earlier time, or made anew from
- * a copy has another version than the one it names. (Not for whoever corrects that as well.)
+ * Whether what the record says of its tenure can be relied on: it is as a master of this library wrote it, in the one
+ * node there was. Each write names the version that it makes, and is conditional on the version before. So a record
+ * that was edited, put back from an earlier time, or made anew from a copy has another version than the one it names.
+ * (Not for whoever corrects that as well.)
  */
 export function isAsWritten({ record, writtenAs, stat }: RecordRead): boolean {
   return record !== undefined && writtenAs === stat.version;
@@ -104,18 +108,21 @@ function isSuccessor(value: unknown): value is { address: string; after: string 
 }
 
 /**
- * Whether the record proves, to the winner of the node created at `wonCzxid`, that its tenure has resigned. `mzxid === pzxid` holds
- * after the transaction that resigns (it writes the record and deletes its child, the tenure node) and is broken by any edit by
- * hand. A record *created* as resigned (`czxid === mzxid`) could have been made by hand. And a resignation from an earlier
- * epoch of the ensemble may come out of an older snapshot: a restart of the quorum opens a new epoch, the upper half of each zxid.
- * (A standalone server has no epochs, so a snapshot restored there proves what it proved when it was taken.)
+ * Whether the record proves, to the winner of the node created at `wonCzxid`, that its tenure has resigned.
+ * `mzxid === pzxid` holds after the transaction that resigns (it writes the record and deletes its child, the tenure
+ * node) and is broken by any edit by hand. A record *created* as resigned (`czxid === mzxid`) could have been made by
+ * hand. And a resignation from an earlier epoch of the ensemble may come out of an older snapshot: a restart of the
+ * quorum opens a new epoch, the upper half of each zxid. (A standalone server has no epochs, so a snapshot restored
+ * there proves what it proved when it was taken.)
  */
 export function provesResignation({ record, stat }: RecordRead, wonCzxid: bigint): boolean {
   if (record?.state !== 'resigned') return false;
   return stat.mzxid === stat.pzxid && stat.mzxid !== stat.czxid && leaderEpochOf(stat.mzxid) === leaderEpochOf(wonCzxid);
 }
 
-/** The record; undefined when there is no such node. With a watcher, that is told when a record that was read changes. */
+/**
+ * The record; undefined when there is no such node. With a watcher, that is told when a record that was read changes.
+ */
 export async function readRecord(session: Session, znodes: ElectionZnodes, watch?: Watcher): Promise<RecordRead | undefined> {
   const read = await getOrUndefined(session, znodes.record, watch === undefined ? {} : { watch });
   return read && readRecordFrom(read.data, read.stat);

@@ -4,15 +4,18 @@ import { withParents } from '../../session/parents.js';
  * Where an election lives in the tree.
  *
  * ```
- * <root>/master/services/<key>              ephemeral, data host:port: whoever creates it is elected (format fixed, shared with others)
- * <root>/elections/<key>                    persistent, the record (record.ts), until no replica of its version lives (prune.ts)
- * <root>/elections/<key>/tenure-<id>        ephemeral, the tenure in force
- * <root>/elections/<key>/line/<address>~<id>-<sequence>   ephemeral, the standbys
+ * <root>/master/services/<key>        ephemeral, data host:port: whoever creates it is elected (a fixed format,
+ *                                     which others share)
+ * <root>/elections/<key>              persistent, the record (election-record.ts), until no replica of its version
+ *                                     lives (prune.ts)
+ *   /tenure-<id>                      ephemeral, the tenure in force
+ *   /line/<address>~<id>-<sequence>   ephemeral, the standbys
  * ```
  *
- * The tenure node is a child of the record on purpose: the transaction that wins or resigns writes the record and creates or
- * deletes that child, so afterwards the record's `mzxid` equals its `pzxid`. An edit by hand, or a session's end, breaks the
- * equation. So one read tells whether a resignation in the record is what a master wrote (record.ts).
+ * The tenure node is a child of the record on purpose: the transaction that wins or resigns writes the record and
+ * creates or deletes that child, so afterwards the record's `mzxid` equals its `pzxid`. An edit by hand, or a
+ * session's end, breaks the equation. So one read tells whether a resignation in the record is what a master
+ * wrote (election-record.ts).
  */
 export interface ElectionZnodes {
   readonly key: string;

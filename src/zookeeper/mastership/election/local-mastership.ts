@@ -9,9 +9,9 @@ import { believable, isLapsed, type Lease } from '../../session/lease.js';
 import { Span } from './span.js';
 
 /**
- * What this replica believes of its own mastership of one election: the one place that holds the state, changes it (by `next`)
- * and judges it when asked. Nothing else caches it, so nothing can be stale: after a stalled loop or a SIGCONT an overdue timer
- * runs before any event, and still finds the deadline compared here.
+ * What this replica believes of its own mastership of one election: the one place that holds the state, changes it (by
+ * `next`) and judges it when asked. Nothing else caches it, so nothing can be stale: after a stalled loop or a SIGCONT
+ * an overdue timer runs before any event, and still finds the deadline compared here.
  */
 export class LocalMastership {
   private current: Mastership;
@@ -20,7 +20,10 @@ export class LocalMastership {
   private fence: Fence | undefined;
   private timer: Timer | undefined;
   private renewNow: () => void = () => undefined;
-  /** The lease at which the two clocks were found to disagree. Whoever asked since has heard "no", and waits to be told when that has changed. */
+  /**
+   * The lease at which the two clocks were found to disagree. Whoever asked since has heard "no", and waits to be
+   * told when that has changed.
+   */
   private questioned: Lease | undefined;
   private readonly listeners: Listeners<[state: Mastership]>;
 
@@ -50,7 +53,10 @@ export class LocalMastership {
     return isBelievable;
   }
 
-  /** When the wall clock has passed the deadline and the monotonic one has not, ZooKeeper knows. Asked once for each lease. */
+  /**
+   * When the wall clock has passed the deadline and the monotonic one has not, ZooKeeper knows.
+   * Asked once for each lease.
+   */
   private question(lease: Lease): void {
     if (this.questioned === lease || isLapsed(lease, this.clock.monotonicMs())) return;
     this.questioned = lease;
@@ -110,7 +116,8 @@ export class LocalMastership {
   private follow(was: Mastership, state: Mastership): void {
     switch (state.kind) {
       case 'master':
-        // Whoever looks whether there is something to begin with knows by the new hold that there is, also after a drain that it has not seen.
+        // Whoever looks whether there is something to begin with knows by the new hold that there is, also after a
+        // drain that it has not seen.
         if (was.kind !== 'master') this.held = this.newHold(state.tenure);
         this.arm(state.lease);
         return;

@@ -13,11 +13,13 @@ export interface Tenure {
   readonly czxid: bigint;
 }
 
-/** One replica's part in one election, as one value. Written only by `next`; a lease is judged at each use (`judge`). */
+/**
+ * One replica's part in one election, as one value. Written only by `next`; a lease is judged at each use (`judge`).
+ */
 export type Mastership =
   /**
-   * Not taking part: not started yet, `candidate: false`, or closed. `master`: who holds the node, as last seen; undefined while nobody does, or it
-   * is not known.
+   * Not taking part: not started yet, `candidate: false`, or closed. `master`: who holds the node, as last seen;
+   * undefined while nobody does, or it is not known.
    */
   | { readonly kind: 'observing'; readonly why: string; readonly master: string | undefined }
   /** Taking part, but it is not known yet who is master: no session, or the campaign's first steps. */

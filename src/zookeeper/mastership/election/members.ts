@@ -14,7 +14,10 @@ export interface ClusterMember {
   readonly candidate: boolean;
   /** Since when its session is a member of the service, by the ensemble's clock. */
   readonly since: Date;
-  /** The keys of the service's elections whose node it holds, in order: `AccountService:1.0.0`, `AccountService:1.0.0:reports`, … */
+  /**
+   * The keys of the service's elections whose node it holds, in order: `AccountService:1.0.0`,
+   * `AccountService:1.0.0:reports`, …
+   */
   readonly holds: readonly string[];
   /** How many stand in line before it in the election asked about; undefined when it does not stand in that line. */
   readonly rank: number | undefined;
@@ -32,8 +35,8 @@ export interface MemberFolders {
 }
 
 /**
- * The living replicas of a service, the oldest first. Reads each member, each election node of the service and each place of the line once:
- * for people and for pages that are looked at, not for a loop.
+ * The living replicas of a service, the oldest first. Reads each member, each election node of the service and each
+ * place of the line once: for people and for pages that are looked at, not for a loop.
  */
 export async function readClusterMembers(
   session: Session,

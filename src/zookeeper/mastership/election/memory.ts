@@ -51,8 +51,8 @@ export class Memory {
   }
 
   /**
-   * Replicas may be configured with different session timeouts, hence leases. A tenure never changes its lease and never
-   * lengthens its wait, so what was seen first counts: a later edit by hand makes nobody wait for longer.
+   * Replicas may be configured with different session timeouts, hence leases. A tenure never changes its lease and
+   * never lengthens its wait, so what was seen first counts: a later edit by hand makes nobody wait for longer.
    */
   sawRecord(read: RecordRead): void {
     const { record } = read;
@@ -69,8 +69,8 @@ export class Memory {
   }
 
   /**
-   * A tenure of this very process is over: nothing of it believes any more. `untilMs`: when its own wait would have ended. Known again by the
-   * record's version as well: an older record put back by hand names an older tenure.
+   * A tenure of this very process is over: nothing of it believes any more. `untilMs`: when its own wait would have
+   * ended. Known again by the record's version as well: an older record put back by hand names an older tenure.
    */
   endedHere(tenureId: string, recordVersion: number, untilMs: number): void {
     this.ended = { tenureId, recordVersion, untilMs };
@@ -80,7 +80,9 @@ export class Memory {
     this.lastNodeCzxid = maxOf(this.lastNodeCzxid, stat.czxid);
   }
 
-  /** A master's node was edited to name another replica; if that master dies before it hands over, its standbys know. */
+  /**
+   * A master's node was edited to name another replica; if that master dies before it hands over, its standbys know.
+   */
   sawEdit(edit: { readonly address: string; readonly after: string } | undefined): void {
     this.edit = edit;
   }
@@ -96,9 +98,9 @@ export class Memory {
   }
 
   /**
-   * The wait for a predecessor that may be anybody: the longest lease there can be, be it longer than this replica's own. `record` is one that is
-   * not known to be the predecessor's. It counts nevertheless where it says more: a master of an older version of this library,
-   * whose record does not prove itself, may believe for longer.
+   * The wait for a predecessor that may be anybody: the longest lease there can be, be it longer than this replica's
+   * own. `record` is one that is not known to be the predecessor's. It counts nevertheless where it says more: a master
+   * of an older version of this library, whose record does not prove itself, may believe for longer.
    */
   unknown(record: ElectionRecord | undefined, why: string): Proof {
     const seen = record !== undefined && record.tenure === this.seen?.id ? this.seen : record;
@@ -108,8 +110,8 @@ export class Memory {
   }
 
   /**
-   * The wait for the very tenure that this record names: for its lease, and for what is left of the wait that it had inherited. That wait has begun,
-   * at the latest, when this replica saw the tenure for the first time.
+   * The wait for the very tenure that this record names: for its lease, and for what is left of the wait that it had
+   * inherited. That wait has begun, at the latest, when this replica saw the tenure for the first time.
    */
   private unended(record: ElectionRecord, why: string): Proof {
     const seen = record.tenure === this.seen?.id ? this.seen : undefined;
@@ -120,18 +122,20 @@ export class Memory {
   }
 
   /**
-   * The proof-or-wait rule, for the winner of the node created at `wonCzxid` who replaced the record as read. A renewal of the predecessor
-   * that was ever acknowledged was sent before its node vanished, hence before the win; so its belief ends within its lease
-   * of the win, whatever session timeouts, ticks and pings did. Only three things need no wait: a resignation, an end within this
-   * very process, and what is left of an inherited wait.
+   * The proof-or-wait rule, for the winner of the node created at `wonCzxid` who replaced the record as read. A renewal
+   * of the predecessor that was ever acknowledged was sent before its node vanished, hence before the win; so its
+   * belief ends within its lease of the win, whatever session timeouts, ticks and pings did. Only three things need no
+   * wait: a resignation, an end within this very process, and what is left of an inherited wait.
    *
-   * Whose lease? The replicas' leases differ with their session timeouts. A record that is as written names the last tenure there was, since every win
-   * replaces it, and that tenure's own lease. Anything else leaves the predecessor unknown.
+   * Whose lease? The replicas' leases differ with their session timeouts. A record that is as written names
+   * the last tenure there was, since every win replaces it, and that tenure's own lease. Anything else leaves
+   * the predecessor unknown.
    */
   proofOf(read: RecordRead, wonCzxid: bigint): Proof {
     const { record, stat } = read;
     if (record === undefined) return this.unknown(record, 'nothing is known of a predecessor');
-    // A win writes the record in the node's own transaction, so a node younger than the record's last write was not won by us.
+    // A win writes the record in the node's own transaction, so a node younger than the record's last
+    // write was not won by us.
     if (this.lastNodeCzxid > stat.mzxid) return this.unknown(record, 'the last holder was a participant that keeps no record');
     if (provesResignation(read, wonCzxid)) return { waitMs: record.unprovenMs, why: `${record.address} has resigned` };
     const { ended } = this;
@@ -145,7 +149,10 @@ export class Memory {
     );
   }
 
-  /** The address that a hand-over prefers now, if any: the record's word, or an edit that its master did not live to carry out. */
+  /**
+   * The address that a hand-over prefers now, if any: the record's word, or an edit that its master
+   * did not live to carry out.
+   */
   preferred(read: RecordRead): { readonly address: string; readonly after: string } | undefined {
     const { record } = read;
     if (record === undefined) return undefined;

@@ -7,8 +7,9 @@ export function rankDelayMs(rank: number | undefined): number {
 }
 
 /**
- * A standby that holds other elections of the service gives those who hold fewer this much of a start for each, so that the elections spread. More
- * than the delay between two ranks; best effort, since a network slower than that makes it void.
+ * A standby that holds other elections of the service gives those who hold fewer this much of a start for
+ * each, so that the elections spread. More than the delay between two ranks; best effort, since a network
+ * slower than that makes it void.
  */
 const SHARE_DELAY_MS = 100;
 const MAX_SHARE_DELAY_MS = 500;

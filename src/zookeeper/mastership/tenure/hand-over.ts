@@ -16,7 +16,9 @@ export async function addressesIn(session: Session, line: string, options?: Oper
   return [...new Set((await placesIn(session, line, options)).map((place) => place.address))];
 }
 
-/** Nobody becomes master because of data: an edit only makes the present master hand over, and only to a living standby. */
+/**
+ * Nobody becomes master because of data: an edit only makes the present master hand over, and only to a living standby.
+ */
 export async function judgeEdit(context: ElectionContext, node: NodeView): Promise<Edit> {
   const named = node.text.trim();
   if (named === context.address) return { kind: 'restore', why: 'the edit names this replica, which is master already' };
@@ -27,8 +29,8 @@ export async function judgeEdit(context: ElectionContext, node: NodeView): Promi
 }
 
 /**
- * Writes the master's own address back, conditional on the version read, and answers the node's version. An edit that comes between makes the
- * write fail; the watch is then disarmed, so that the master reads and judges again.
+ * Writes the master's own address back, conditional on the version read, and answers the node's version. An edit that
+ * comes between makes the write fail; the watch is then disarmed, so that the master reads and judges again.
  */
 export async function restoreNode(context: ElectionContext, node: NodeView, edit: Extract<Edit, { kind: 'restore' }>): Promise<number> {
   if (node.text === context.address) return node.stat.version;

@@ -7,8 +7,9 @@ const LATE_AGAIN_MS = 60_000;
 const LATE_ANSWERS = 3;
 
 /**
- * Answers to one tenure that came when their lease was over. With round trips longer than the lease nobody can be master, however healthy all else is. That
- * must be said; and the node, which keeps others from being master, goes to one of them, if there are any, when it has been so for a session timeout.
+ * Answers to one tenure that came when their lease was over. With round trips longer than the lease nobody can be
+ * master, however healthy all else is. That must be said; and the node, which keeps others from being master, goes to
+ * one of them, if there are any, when it has been so for a session timeout.
  */
 export class Lateness {
   /** Since the last answer that came in time. */

@@ -5,11 +5,12 @@ import { adoptRecord } from './take-over.js';
 import { readRecord } from '../election/election-record.js';
 
 /**
- * Puts back what an operator has taken from a tenure whose election node is still there: adopts the record's version (another replica has raised the
- * floor, somebody has edited or deleted the record), and makes the tenure node again. Safe to repeat.
+ * Puts back what an operator has taken from a tenure whose election node is still there: adopts the record's
+ * version (another replica has raised the floor, somebody has edited or deleted the record), and makes the tenure
+ * node again. Safe to repeat.
  *
- * A successor's record is never adopted: its win implies that the election node was deleted, and that event has arrived, and ended the tenure, before
- * the record read here.
+ * A successor's record is never adopted: its win implies that the election node was deleted, and that event has
+ * arrived, and ended the tenure, before the record read here.
  */
 export async function repair(context: ElectionContext, won: WonElection, isOver: () => boolean): Promise<void> {
   const { session, znodes } = context;
@@ -23,7 +24,9 @@ export async function repair(context: ElectionContext, won: WonElection, isOver:
   });
 }
 
-/** Those who wait for another look at everything that a tenure has in ZooKeeper, because one of its checks was refused. */
+/**
+ * Those who wait for another look at everything that a tenure has in ZooKeeper, because one of its checks was refused.
+ */
 export class Rechecks {
   private readonly waiting: (() => void)[] = [];
 

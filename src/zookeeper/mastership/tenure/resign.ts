@@ -7,9 +7,9 @@ import { adoptRecord } from './take-over.js';
 import { readRecord } from '../election/election-record.js';
 
 /**
- * Gives the node up in one transaction: deletes it with the version last read, writes the end into the record, deletes the
- * tenure node. `'again'`: something moved, call again. A lost reply is resolved by the same call again: it is then refused, and
- * the record tells that the first one has happened.
+ * Gives the node up in one transaction: deletes it with the version last read, writes the end into the record, deletes
+ * the tenure node. `'again'`: something moved, call again. A lost reply is resolved by the same call again: it is then
+ * refused, and the record tells that the first one has happened.
  */
 export async function resign(context: ElectionContext, won: WonElection, unprovenMs: number): Promise<'resigned' | 'ended' | 'again'> {
   const { session, znodes } = context;

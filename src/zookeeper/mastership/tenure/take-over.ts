@@ -8,9 +8,9 @@ import { floorAbove, maxOf } from '../../support/token.js';
 import { readRecord } from '../election/election-record.js';
 
 /**
- * Ends the wait for an unproven predecessor: one transaction that checks the node and moves the record forward. It fixes the
- * token (another replica that has seen higher ones may have raised the floor meanwhile) and, being a leader-checked write, gives the
- * first lease. Undefined: something moved; look again and repeat. Safe to repeat.
+ * Ends the wait for an unproven predecessor: one transaction that checks the node and moves the record forward. It
+ * fixes the token (another replica that has seen higher ones may have raised the floor meanwhile) and, being a
+ * leader-checked write, gives the first lease. Undefined: something moved; look again and repeat. Safe to repeat.
  */
 export async function endTakeOverWait(context: ElectionContext, won: WonElection): Promise<Lease | undefined> {
   const { session, znodes, keeper, memory } = context;
@@ -24,7 +24,8 @@ export async function endTakeOverWait(context: ElectionContext, won: WonElection
     ]);
   } catch (thrown) {
     if (!isZooKeeperError(thrown, 'bad-version', 'no-node')) throw thrown;
-    // A successor's record cannot be adopted here: its win implies the deleted event, which ends this tenure before any reply.
+    // A successor's record cannot be adopted here: its win implies the deleted event, which ends this
+    // tenure before any reply.
     if (thrown.details.opIndex === 1) await adoptRecord(context, won, await readRecord(session, znodes));
     else context.watch.disarm();
     return undefined;
@@ -34,7 +35,9 @@ export async function endTakeOverWait(context: ElectionContext, won: WonElection
   return lease;
 }
 
-/** Takes over the record's version as read, and a floor that another replica has raised. A missing record is made again. */
+/**
+ * Takes over the record's version as read, and a floor that another replica has raised. A missing record is made again.
+ */
 export async function adoptRecord(context: ElectionContext, won: WonElection, read: RecordRead | undefined): Promise<void> {
   if (read === undefined) {
     await makeParents(context.session, context.znodes.parents);

@@ -20,11 +20,15 @@ export type StayingTenure =
   | { readonly kind: 'held' };
 
 /**
- * One tenure from the win to its end, as one value. Written only by `next`. `D` is the departure under way, which this file only hands on.
+ * One tenure from the win to its end, as one value. Written only by `next`. `D` is the departure under way, which
+ * this file only hands on.
  */
 export type TenureState<D> =
   | StayingTenure
-  /** Asked to end; its runs go on, or what became of them has not been acted upon yet. `from`: what it goes back to when it stays after all. */
+  /**
+   * Asked to end; its runs go on, or what became of them has not been acted upon yet. `from`: what it goes back to
+   * when it stays after all.
+   */
   | {
       readonly kind: 'draining';
       readonly from: StayingTenure;

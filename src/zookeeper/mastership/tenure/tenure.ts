@@ -132,8 +132,8 @@ export class TenureKeeper implements LeaseHolder {
   }
 
   /**
-   * The read sent right behind the win. The winning write is a lease of its own, whatever became of the node since: a successor
-   * could only have won after it. Renewals need the watch, and count from this read on.
+   * The read sent right behind the win. The winning write is a lease of its own, whatever became of the node since: a
+   * successor could only have won after it. Renewals need the watch, and count from this read on.
    */
   private async readFirstView(): Promise<void> {
     const view = await this.win.view?.catch(() => 'unread' as const);
@@ -160,7 +160,8 @@ export class TenureKeeper implements LeaseHolder {
     const leftMs = this.provenAtMs - context.clock.monotonicMs();
     if (leftMs > 0) return context.latch.wait(signal, leftMs);
     const lease = await endTakeOverWait(context, this.won);
-    // An event or an order to leave during that is met by the next step; after an answer later than its lease it is done again.
+    // An event or an order to leave during that is met by the next step; after an answer later than
+    // its lease it is done again.
     if (lease === undefined || signal.aborted || this.state.kind !== 'waiting') return;
     if (context.keeper.isBelievable(lease)) return this.believe(lease);
     const tookMs = context.clock.monotonicMs() - lease.sentAtMs;
@@ -184,8 +185,8 @@ export class TenureKeeper implements LeaseHolder {
   }
 
   /**
-   * Reads the node and arms the watch again; what it finds may end the tenure or be an edit. Whatever fails before an edit is dealt
-   * with disarms the watch: no further event would tell of that edit.
+   * Reads the node and arms the watch again; what it finds may end the tenure or be an edit. Whatever fails before an
+   * edit is dealt with disarms the watch: no further event would tell of that edit.
    */
   private async verify(): Promise<void> {
     try {
@@ -218,7 +219,10 @@ export class TenureKeeper implements LeaseHolder {
     this.callOffTransfer();
   }
 
-  /** The last edit counts: one that names nobody else takes an earlier hand-over back, unless there are other reasons to leave. */
+  /**
+   * The last edit counts: one that names nobody else takes an earlier hand-over back, unless there
+   * are other reasons to leave.
+   */
   private callOffTransfer(): void {
     forgetSuccessor(this.won);
     const { state } = this;
@@ -262,7 +266,10 @@ export class TenureKeeper implements LeaseHolder {
     departure.settle(outcome);
   }
 
-  /** The election node, the tenure node and the record: what is missing is made again, what was changed by hand is adopted. */
+  /**
+   * The election node, the tenure node and the record: what is missing is made again, what was
+   * changed by hand is adopted.
+   */
   private async checkAll(): Promise<void> {
     await this.verify();
     if (!this.isOver) await repair(this.context, this.won, () => this.isOver);

@@ -4,7 +4,10 @@ import type { ElectionRecord } from '../election/election-record.js';
 import type { Tenure } from '../election/mastership.state.js';
 import { tokenOf } from '../../support/token.js';
 
-/** The won node's version: created with 0, then set once in the same transaction, so that a foreign or re-created node (0) differs. */
+/**
+ * The won node's version: created with 0, then set once in the same transaction, so that a foreign or
+ * re-created node (0) differs.
+ */
 export const WON_VERSION = 1;
 
 /** A won node, as the winning transaction has made it. */
@@ -14,9 +17,14 @@ export interface Win {
   readonly record: ElectionRecord;
   /** The record's version after the win; every later write of the record is conditional on it. */
   readonly recordVersion: number;
-  /** The record node's creating transaction: tells a record that was wiped and made again from the one that was read. */
+  /**
+   * The record node's creating transaction: tells a record that was wiped and made again from the one that was read.
+   */
   readonly recordCzxid: bigint;
-  /** From the winning write itself; undefined when its reply was lost: then the end of the take-over wait gives the first one. */
+  /**
+   * From the winning write itself; undefined when its reply was lost: then the end of the take-over
+   * wait gives the first one.
+   */
   readonly lease: Lease | undefined;
   /** The read that arms the watch, sent right behind the winning write; undefined when the win's reply was lost. */
   readonly view: Promise<NodeView | undefined> | undefined;
@@ -49,7 +57,10 @@ export function forgetSuccessor(won: WonElection): void {
   won.record = record;
 }
 
-/** A win that has put back a floor raised meanwhile: the end of the take-over wait writes the right one before anything is believed. */
+/**
+ * A win that has put back a floor raised meanwhile: the end of the take-over wait writes the right one
+ * before anything is believed.
+ */
 export function withFloor(won: Win, floor: bigint): Win {
   return floor <= won.record.floor ? won : { ...won, record: { ...won.record, floor }, lease: undefined };
 }

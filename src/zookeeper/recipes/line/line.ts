@@ -20,7 +20,10 @@ export function parsePlace(name: string): Place | undefined {
   return { name, address, id, sequence: Number(sequence) };
 }
 
-/** The places, first in line first. The server's counter is a signed 32-bit number that wraps after 2^31 places: accepted. */
+/**
+ * The places, first in line first. The server's counter is a signed 32-bit number that wraps
+ * after 2^31 places: accepted.
+ */
 export function sortedPlaces(names: readonly string[]): Place[] {
   return names
     .map(parsePlace)
@@ -34,10 +37,10 @@ export async function placesIn(session: Session, folder: string, options?: Opera
 }
 
 /**
- * This candidate's place in the line of standbys: an ephemeral sequential node, each watching the one before it, as in ZooKeeper's
- * recipe for leader election (Apache ZooKeeper, "Recipes and Solutions"). Here the line only orders the attempts, so that a
- * failover among a thousand standbys costs few writes; it elects nobody. Standbys whose place is lost or stale just try later
- * or earlier than they should.
+ * This candidate's place in the line of standbys: an ephemeral sequential node, each watching the one before it, as in
+ * ZooKeeper's recipe for leader election (Apache ZooKeeper, "Recipes and Solutions"). Here the line only orders the
+ * attempts, so that a failover among a thousand standbys costs few writes; it elects nobody. Standbys whose place is
+ * lost or stale just try later or earlier than they should.
  */
 export class Line {
   private place: Place | undefined;
@@ -70,7 +73,9 @@ export class Line {
     return this.place === undefined ? undefined : `${this.folder}/${this.place.name}`;
   }
 
-  /** Takes a place, or looks at it again when the one before it, or this one, has gone. Cheap when nothing has changed. */
+  /**
+   * Takes a place, or looks at it again when the one before it, or this one, has gone. Cheap when nothing has changed.
+   */
   async stand(): Promise<void> {
     while (this.stale) {
       this.stale = false;

@@ -4,13 +4,19 @@ export interface Member {
   readonly version: string;
   readonly scope: 'version' | 'service';
   readonly candidate: boolean;
-  /** For how long an acknowledged write lets it believe that it is master. Members of older versions of this library do not tell. */
+  /**
+   * For how long an acknowledged write lets it believe that it is master. Members of older versions of
+   * this library do not tell.
+   */
   readonly leaseMs: number;
   /** The names of its jobs; undefined when they are too many to be told. */
   readonly jobs?: readonly string[] | undefined;
 }
 
-/** What a member's node says; each part undefined where it does not, because an older version of this library wrote it, or somebody by hand. */
+/**
+ * What a member's node says; each part undefined where it does not, because an older version of this library wrote
+ * it, or somebody by hand.
+ */
 export interface ToldMember {
   readonly address: string | undefined;
   readonly version: string | undefined;
@@ -26,7 +32,9 @@ export interface ToldMember {
 /** ZooKeeper takes 1 MiB for a node; this leaves others room. */
 const MAX_MEMBER_BYTES = 256 * 1_024;
 
-/** JSON. `wallMs`: the member's wall clock as it writes. Without the jobs where these would make it longer than 256 KiB. */
+/**
+ * JSON. `wallMs`: the member's wall clock as it writes. Without the jobs where these would make it longer than 256 KiB.
+ */
 export function encodeMember(member: Member, wallMs: number): Buffer {
   const data = Buffer.from(JSON.stringify({ ...member, wallMs }));
   return data.length <= MAX_MEMBER_BYTES ? data : Buffer.from(JSON.stringify({ ...member, wallMs, jobs: undefined }));

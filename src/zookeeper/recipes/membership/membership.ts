@@ -45,8 +45,8 @@ function parseMember(name: string): MemberNode | undefined {
 }
 
 /**
- * Group membership (ZooKeeper, "Recipes and Solutions"): one ephemeral node for each replica of a service, with who it is, as
- * JSON. Present while the replica's session lives; made again when somebody deletes it.
+ * Group membership (ZooKeeper, "Recipes and Solutions"): one ephemeral node for each replica of a service, with who it
+ * is, as JSON. Present while the replica's session lives; made again when somebody deletes it.
  */
 export class Membership {
   /** The name of this replica's node in the folder. */
@@ -92,7 +92,9 @@ export class Membership {
     if (this.joined && this.told !== this.member) await this.write();
   }
 
-  /** Tells of this replica anew. The kind of member it is must stay. Until it is one, what it tells is kept for then. */
+  /**
+   * Tells of this replica anew. The kind of member it is must stay. Until it is one, what it tells is kept for then.
+   */
   async update(member: Member): Promise<void> {
     this.member = member;
     if (this.joined) await this.write();
@@ -107,8 +109,9 @@ export class Membership {
   }
 
   /**
-   * This replica's clock from a write made now, and those of other hosts as their replicas last told, one for each; only what was written under the same
-   * leader of ZooKeeper can be compared. A leader's change makes all replicas connect again, and tell anew.
+   * This replica's clock from a write made now, and those of other hosts as their replicas last told, one for each;
+   * only what was written under the same leader of ZooKeeper can be compared. A leader's change makes all replicas
+   * connect again, and tell anew.
    */
   async clocks(): Promise<{ readonly own: MemberClock; readonly others: readonly MemberClock[] }> {
     const wallMs = this.clock.wallMs();

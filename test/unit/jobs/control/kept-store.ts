@@ -20,7 +20,9 @@ interface Kept {
   readonly told: Listeners<[]>;
 }
 
-/** Where jobs are kept in the memory of a test, which owns the clock and the members, and may step in before each write. */
+/**
+ * Where jobs are kept in the memory of a test, which owns the clock and the members, and may step in before each write.
+ */
 export class KeptStore implements JobStore {
   readonly kept = new Map<string, Kept>();
   clockMs: number;

@@ -116,7 +116,10 @@ interface Pending {
   readonly finished: readonly Finished[];
 }
 
-/** A replica as the job loop is: it thinks, writes, and starts what was written. Any of them may take itself for master, at any time. */
+/**
+ * A replica as the job loop is: it thinks, writes, and starts what was written. Any of them may take itself
+ * for master, at any time.
+ */
 export class Replica {
   private static made = 0;
   readonly member = `version~${uuid((Replica.made += 1))}`;
@@ -173,7 +176,9 @@ export class Replica {
     return plan;
   }
 
-  /** Whatever was claimed, given back or cut short before: what starts is as late as the rules allow, and in its turn. */
+  /**
+   * Whatever was claimed, given back or cut short before: what starts is as late as the rules allow, and in its turn.
+   */
   private checkStart({ tick, cause }: RunEntry, catchesUp: boolean, nowMs: number): void {
     const { rules, behindSinceMs } = this;
     holds(!this.disabled || cause === 'trigger', `a ${cause} starts by a version that has disabled the job`);
@@ -187,7 +192,10 @@ export class Replica {
     holds(catchesUp || isBehind || cause === 'schedule', `a ${cause} starts out of its turn`);
   }
 
-  /** Writes what it has decided. `'misled'`: it is told that nothing was written, and tells its verdicts again. `'deposed'`: before the start. */
+  /**
+   * Writes what it has decided. `'misled'`: it is told that nothing was written, and tells its verdicts again.
+   * `'deposed'`: before the start.
+   */
   write(nowMs: number, fault: 'none' | 'misled' | 'deposed' = 'none'): boolean {
     const { pending } = this;
     this.pending = undefined;

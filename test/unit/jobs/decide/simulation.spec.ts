@@ -122,7 +122,10 @@ class Simulation {
     }
   }
 
-  /** All clocks agree about what is due, every run ends, and one replica stays as the master until nothing is left to do. */
+  /**
+   * All clocks agree about what is due, every run ends, and one replica stays as the master
+   * until nothing is left to do.
+   */
   private comeToRest(): void {
     this.nowMs += 10_000;
     if (this.shared.view.record.pausedMs !== undefined) this.operator.pauseOrResume(this.nowMs);

@@ -8,7 +8,10 @@ import { compareTicks, type Tick } from '../../../../src/zookeeper/jobs/schedule
 
 export const spec = { cronTime: '* * * * * *', timeZone: 'UTC' };
 
-/** Due at each multiple of a step. `calls` counts the questions, for tests that show that ticks are never gone through one by one. */
+/**
+ * Due at each multiple of a step. `calls` counts the questions, for tests that show that ticks are never
+ * gone through one by one.
+ */
 export class Every implements Schedule {
   readonly spec = spec;
   calls = 0;

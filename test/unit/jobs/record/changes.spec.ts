@@ -173,7 +173,8 @@ describe('a schedule', () => {
     const record = recordWith({ cursor: second(8) });
     const counted = changes.countFrom({ record, verdicts: [] }, CREATED_MS, own, meanwhile, 'me:1');
     expect(counted.record.schedule?.sinceMs).toBe(CREATED_MS);
-    // By the multiples of their steps: 1 002, 1 004, 1 006 and 1 008 are own ticks, of which 1 002 and 1 008 are ticks of both.
+    // By the multiples of their steps: 1 002, 1 004, 1 006 and 1 008 are own ticks, of which 1 002 and
+    // 1 008 are ticks of both.
     expect(counted.verdicts).toMatchObject([{ outcome: 'missed', reason: 'late', tick: second(4), until: second(6), count: 2 }]);
     expect(
       changes.countFrom({ record: recordWith({ cursor: undefined }), verdicts: [] }, CREATED_MS, own, meanwhile, 'me:1').verdicts,

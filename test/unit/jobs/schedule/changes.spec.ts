@@ -94,8 +94,9 @@ describe('around every change of every time zone from 2026 to 2028', () => {
 });
 
 /**
- * Zones with the same changes at the same instants to the same local times are one zone by another name: nothing that a schedule asks of
- * them differs. `ALL_ZONES=1 npm test -- test/unit/jobs/schedule/changes.spec.ts` takes each all the same.
+ * Zones with the same changes at the same instants to the same local times are one zone by another name:
+ * nothing that a schedule asks of them differs.
+ * `ALL_ZONES=1 npm test -- test/unit/jobs/schedule/changes.spec.ts` takes each all the same.
  */
 function oneOfEachKind(zones: readonly string[]): readonly string[] {
   const kinds = new Map<string, string>();

@@ -1,6 +1,6 @@
 /**
- * An independent calculation of what a schedule means: it walks through real time in steps, asks Intl for the local time of each, and applies the rule as it is
- * written in words. Shares nothing with the implementation.
+ * An independent calculation of what a schedule means: it walks through real time in steps, asks Intl for the local
+ * time of each, and applies the rule as it is written in words. Shares nothing with the implementation.
  */
 export interface Simple {
   /** The minutes and hours at which the job is due. */
@@ -31,7 +31,10 @@ export class LocalTimes {
   }
 }
 
-/** The instants at which the job runs from `fromMs` (included) to `toMs` (excluded), with the local time that each is for: `2026-03-29 02:30`. */
+/**
+ * The instants at which the job runs from `fromMs` (included) to `toMs` (excluded), with the local time that each is
+ * for: `2026-03-29 02:30`.
+ */
 export function expectedRuns(job: Simple, local: LocalTimes, fromMs: number, toMs: number): { dueMs: number; nominal: string }[] {
   return job.hours.length === 24 ? byElapsedTime(job, local, fromMs, toMs) : oncePerNominalTime(job, local, fromMs, toMs);
 }
@@ -46,8 +49,8 @@ function byElapsedTime(job: Simple, local: LocalTimes, fromMs: number, toMs: num
 }
 
 /**
- * Walks with a list of all nominal times that exist on paper. At each real minute at which the clock has reached, or jumped over, nominal times that have not
- * run, they run once: the last of them.
+ * Walks with a list of all nominal times that exist on paper. At each real minute at which the clock has reached, or
+ * jumped over, nominal times that have not run, they run once: the last of them.
  */
 function oncePerNominalTime(job: Simple, local: LocalTimes, fromMs: number, toMs: number): { dueMs: number; nominal: string }[] {
   const runs = [];
@@ -75,7 +78,10 @@ function nominalOf(day: string, hour: number, minute: number): string {
   return `${day} ${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`;
 }
 
-/** When the offset of a zone changes between two instants, to the minute: found by comparing local time with UTC every hour, then every minute. */
+/**
+ * When the offset of a zone changes between two instants, to the minute: found by comparing local time with UTC every
+ * hour, then every minute.
+ */
 export function changesOf(timeZone: string, fromMs: number, toMs: number): number[] {
   const local = new LocalTimes(timeZone);
   const offsetAt = (ms: number): number => ordinal(local.at(ms)) - ms / MINUTE_MS;

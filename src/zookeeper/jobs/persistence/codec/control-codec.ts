@@ -7,14 +7,20 @@ const FORMAT = 1;
 /** Of an audit entry's texts; longer ones are cut when they are written. */
 export const MAX_BY_LENGTH = 300;
 export const MAX_CHANGE_LENGTH = 400;
-/** What the longest texts of `MAX_DECLARATIONS` and `MAX_AUDIT` entries stay below, far within ZooKeeper's limit of 1 MiB for a node. */
+/**
+ * What the longest texts of `MAX_DECLARATIONS` and `MAX_AUDIT` entries stay below, far within ZooKeeper's
+ * limit of 1 MiB for a node.
+ */
 export const MAX_CONTROL_BYTES = 393_216;
 
 /** What was read: the control node's content, or why it cannot be used. */
 export type DecodedControl =
   { readonly control: JobControl; readonly problem: undefined } | { readonly control: undefined; readonly problem: string };
 
-/** Within its limits: the newest declarations, always the one in force among them, and the newest audit entries, with long texts cut. */
+/**
+ * Within its limits: the newest declarations, always the one in force among them, and the newest audit
+ * entries, with long texts cut.
+ */
 export function boundControl({ declared, inForce, audit }: JobControl): JobControl {
   const kept = new Set(declared.slice(-MAX_DECLARATIONS));
   const used = inForce.from === 'code' ? declared.findLast(({ version }) => version === inForce.version) : undefined;
@@ -59,7 +65,9 @@ function ordered({ version, schedule, kind, claim, election, maxSilenceMs, disab
   return { version, schedule: spec, kind, claim, election, maxSilenceMs, disabled };
 }
 
-/** Nothing is guessed: for anything that `encodeControl` would not have written the answer is the problem, as a clause. */
+/**
+ * Nothing is guessed: for anything that `encodeControl` would not have written the answer is the problem, as a clause.
+ */
 export function decodeControl(data: Buffer): DecodedControl {
   try {
     expected(data.length > 0, 'it is empty');

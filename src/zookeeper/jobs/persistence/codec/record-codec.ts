@@ -24,7 +24,8 @@ export type DecodedRecord =
 
 /**
  * `[format, schedule, instants, runs, triggers, verdicts]`, as JSON.
- * @throws InvariantError when it would be longer than `MAX_RECORD_BYTES`: `place` and `room.ts` see to it that it never is.
+ * @throws InvariantError when it would be longer than `MAX_RECORD_BYTES`: `place` and `room.ts`
+ * see to it that it never is.
  */
 export function encodeRecord(record: JobRecord): Buffer {
   const data = encodeAtAnySize(record);
@@ -49,13 +50,14 @@ export function encodeAtAnySize(record: JobRecord): Buffer {
 }
 
 /**
- * Nothing is mended or guessed: for anything that `encodeRecord` would not have written (an edit by hand, a newer format) the answer is the problem,
- * as a clause.
+ * Nothing is mended or guessed: for anything that `encodeRecord` would not have written (an edit by hand, a newer
+ * format) the answer is the problem, as a clause.
  */
 export function decodeRecord(data: Buffer): DecodedRecord {
   try {
     const record = parse(data);
-    // What reads back but is written otherwise (spaces, a leading zero) was written by somebody else, who may have meant something else.
+    // What reads back but is written otherwise (spaces, a leading zero) was written by somebody else, who may
+    // have meant something else.
     expected(encodeAtAnySize(record).equals(data), 'it is not written as this library writes it');
     return { record, problem: undefined };
   } catch (thrown) {

@@ -25,7 +25,9 @@ export type DecodedTrigger =
 
 const STATES: readonly TriggerNode['state'][] = ['waiting', 'started', 'ended', 'refused'];
 
-/** @throws {TriggerInputError} when the input is not JSON, or has more than `MAX_INPUT_BYTES`. No input at all is fine. */
+/**
+ * @throws {TriggerInputError} when the input is not JSON, or has more than `MAX_INPUT_BYTES`. No input at all is fine.
+ */
 export function encodeTrigger({ id, input, by, atMs, state, verdict }: TriggerNode): Buffer {
   const head = JSON.stringify([FORMAT, id, by, atMs, state, verdict === undefined ? 0 : encodeVerdicts([verdict])]);
   const json = jsonOf(input);

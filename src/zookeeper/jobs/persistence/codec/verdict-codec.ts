@@ -21,8 +21,9 @@ const REASONS: Readonly<Record<VerdictReason, string>> = {
 const NONE = '-';
 
 /**
- * A list of verdicts as JSON: who signed them (`by` and token), each pair once, then the verdicts, each with the number of its signer and, where there is one, its text: the
- * error of a run, or the explanation of missed ticks, which have no run. Versions that know no explanations show it as the error of the missed tick.
+ * A list of verdicts as JSON: who signed them (`by` and token), each pair once, then the verdicts, each with the number
+ * of its signer and, where there is one, its text: the error of a run, or the explanation of missed ticks, which have
+ * no run. Versions that know no explanations show it as the error of the missed tick.
  */
 export type EncodedVerdicts = readonly [signers: readonly (readonly [string | 0, string | 0])[], verdicts: readonly (readonly string[])[]];
 
@@ -43,7 +44,10 @@ export function encodeVerdicts(verdicts: readonly StoredVerdict[]): EncodedVerdi
   return [[...signers.values()], encoded];
 }
 
-/** `<outcome><reason><cause> <signer> <count>`, the tick, the end of its range, attempt, start (counted from the tick), duration and trigger. */
+/**
+ * `<outcome><reason><cause> <signer> <count>`, the tick, the end of its range, attempt, start (counted from the
+ * tick), duration and trigger.
+ */
 function packVerdict(verdict: StoredVerdict, signer: number): string {
   const { outcome, reason, cause, tick, until, count, attempt, startedMs, durationMs, trigger } = verdict;
   const kind = OUTCOMES[outcome] + (reason === undefined ? NONE : REASONS[reason]) + (cause === undefined ? NONE : CAUSES[cause]);

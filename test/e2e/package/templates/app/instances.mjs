@@ -1,4 +1,5 @@
-// Prints what differs between the package as `import` gives it and as `require` gives it: nothing, or each class would exist twice.
+// Prints what differs between the package as `import` gives it and as `require` gives it: nothing, or each
+// class would exist twice.
 import { createRequire } from 'node:module';
 import { JobRun, MasterOnly, NotMasterError, ZookeeperModule } from 'nestjs-cluster-cron';
 import * as imported from 'nestjs-cluster-cron';

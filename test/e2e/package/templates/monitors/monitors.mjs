@@ -1,5 +1,6 @@
-// An application with the monitors that users of Nest run, whose collectors are one on loopback. Prints what each has seen, as one line of JSON: alone (argument `master` or
-// `standby`) when that is enough; as a replica of a cluster (`replica <connectString> <address>`) when it is told to, by lines on stdin: `seen`, `cut`, `resign`.
+// An application with the monitors that users of Nest run, whose collectors are one on loopback. Prints what each has
+// seen, as one line of JSON: alone (argument `master` or `standby`) when that is enough; as a replica of a cluster
+// (`replica <connectString> <address>`) when it is told to, by lines on stdin: `seen`, `cut`, `resign`.
 import 'reflect-metadata';
 import { createServer } from 'node:http';
 import { gunzipSync } from 'node:zlib';
