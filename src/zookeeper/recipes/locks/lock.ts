@@ -40,7 +40,9 @@ export interface Lock extends AsyncDisposable {
 export interface LockSet extends AsyncDisposable {
   /** In the order in which they were named. Each has its own fencing token. */
   readonly locks: readonly Lock[];
-  /** Aborts with the reason of the first of them that is lost or released; as right at any instant as that of a lock. */
+  /**
+   * Aborts with the reason of the first of them that is lost or released; as right at any instant as that of a lock.
+   */
   readonly signal: AbortSignal;
   /** Whether this process holds all of them at this instant. No network. */
   readonly held: boolean;
