@@ -40,7 +40,7 @@ export class Declarer {
    * force comes from; `'own'` also when an operator has ordered it; undefined where nothing is declared.
    */
   async declare(job: GatedJob, known: KnownDecisions): Promise<'own' | 'other' | undefined> {
-    const { store, version, address } = this.parts;
+    const { store, version, address, clock } = this.parts;
     if (store === undefined) return undefined;
     const { identity } = job;
     const registered = await register(store, identity.name, {
@@ -56,6 +56,7 @@ export class Declarer {
       by: address,
       living: () => this.living.get(),
       known,
+      clock,
     });
     this.made(job);
     this.report(job, registered);

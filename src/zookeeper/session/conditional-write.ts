@@ -27,6 +27,11 @@ export interface ConditionalWrite<T> {
   readonly isPatient: boolean;
   /** How often it is sent at most. Default: for as long as the session lives, which ends every wait. */
   readonly maxTries?: number;
+  /**
+   * Awaited before it is sent anew because something beside it has moved; `tries`: how often that was so by now. So
+   * that those who change one thing at once do not only get in each other's way. Default: no pause.
+   */
+  pause?(tries: number): Promise<void>;
 }
 
 /** What became of it. */
@@ -54,7 +59,9 @@ export type WriteOutcome<T> =
  */
 export async function writeOnce<T>(session: Session, write: ConditionalWrite<T>, signal?: AbortSignal): Promise<WriteOutcome<T>> {
   let replyLost = false;
-  for (let tries = 0; tries < (write.maxTries ?? Infinity); tries += 1) {
+  let moved = 0;
+  const maxTries = write.maxTries ?? Infinity;
+  for (let tries = 0; tries < maxTries; tries += 1) {
     try {
       return { kind: 'done', value: await write.send(replyLost) };
     } catch (thrown) {
@@ -69,6 +76,8 @@ export async function writeOnce<T>(session: Session, write: ConditionalWrite<T>,
         const meaning = write.meaningOf(thrown);
         if (meaning === 'no refusal') throw thrown;
         if (meaning === 'the change') return replyLost ? await findOut(session, write, thrown) : { kind: 'refused', error: thrown };
+        moved += 1;
+        if (tries + 1 < maxTries) await write.pause?.(moved);
       }
     }
   }

@@ -59,7 +59,8 @@ export class Replica {
       disabled: false,
       ...change,
     };
-    return register(this.parts.store, JOB, { declaration, by: this.parts.address, known: { cursor: undefined, running: [] } });
+    const { store, address, clock } = this.parts;
+    return register(store, JOB, { declaration, by: address, known: { cursor: undefined, running: [] }, clock });
   }
 
   async stop(): Promise<void> {

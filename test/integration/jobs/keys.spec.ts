@@ -4,7 +4,7 @@ import { viewIn, type JobStore } from '../../../src/zookeeper/jobs/persistence/j
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/persistence/memory-store.js';
 import { encodeTrigger } from '../../../src/zookeeper/jobs/persistence/codec/trigger-codec.js';
 import { NO_RUN } from '../../../src/zookeeper/jobs/record/verdict.js';
-import { MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/persistence/zookeeper-triggers.js';
+import { MAX_KEPT_TRIGGERS, REMOVED_AT_ONCE } from '../../../src/zookeeper/jobs/persistence/zookeeper-triggers.js';
 import { MAX_KEYS_PER_BUCKET } from '../../../src/zookeeper/jobs/persistence/zookeeper-keys.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import { systemClock } from '../../../src/zookeeper/support/clock.js';
@@ -58,7 +58,7 @@ async function manyOthers(store: JobStore): Promise<void> {
 }
 
 async function putThere({ session, znodes }: StoreScene): Promise<void> {
-  const ids = Array.from({ length: MAX_KEPT_TRIGGERS }, (_, n) => `other ${n}`);
+  const ids = Array.from({ length: MAX_KEPT_TRIGGERS + REMOVED_AT_ONCE }, (_, n) => `other ${n}`);
   const data = (id: string): Buffer =>
     encodeTrigger(triggerOf(id, { state: 'ended', verdict: { ...verdictOf(1), tick: undefined, trigger: id } }));
   await session.multi(ids.map((id) => ({ kind: 'create', path: znodes.trigger(JOB, id), data: data(id), mode: 'persistent' })));

@@ -10,15 +10,21 @@ import { NO_RUN, type StoredVerdict } from '../../../src/zookeeper/jobs/record/v
 import { jobZnodes, type JobZnodes } from '../../../src/zookeeper/jobs/persistence/job.znodes.js';
 import { encodeTrigger } from '../../../src/zookeeper/jobs/persistence/codec/trigger-codec.js';
 import { repair } from '../../../src/zookeeper/jobs/persistence/zookeeper-repair.js';
-import { addTrigger, loadTriggerAndRecord, MAX_KEPT_TRIGGERS } from '../../../src/zookeeper/jobs/persistence/zookeeper-triggers.js';
+import {
+  addTrigger,
+  loadTriggerAndRecord,
+  MAX_KEPT_TRIGGERS,
+  REMOVED_AT_ONCE,
+} from '../../../src/zookeeper/jobs/persistence/zookeeper-triggers.js';
 import { ZookeeperJobStore } from '../../../src/zookeeper/jobs/persistence/zookeeper-store.js';
 import type { Fence } from '../../../src/zookeeper/mastership/election/held-tenure.js';
 import type { Session, Sessions } from '../../../src/zookeeper/session/session.js';
-import { systemClock } from '../../../src/zookeeper/support/clock.js';
+import { systemClock, type Clock } from '../../../src/zookeeper/support/clock.js';
 import { startAdmin, type Admin } from '../../support/admin.js';
 import { eventually } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
 import { startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
+import { PausesNoted } from '../../unit/jobs/control/pauses-noted.js';
 import { ObservedSessions } from '../session/observed-sessions.js';
 import { frame, replyHeader } from '../wire/peer.js';
 
@@ -133,6 +139,18 @@ function withHook(session: Session, name: 'multi' | 'get', at: number, hook: () 
       return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
     },
   });
+}
+
+/** What `addTrigger` needs besides a session. */
+function writing(sessions: Sessions, clock: Clock = systemClock): Parameters<typeof addTrigger>[1] {
+  return { sessions, clock, znodes: znodes(), logLost: () => undefined };
+}
+
+/** Triggers that are over, one as old as the other. */
+async function putEnded(session: Session, name: string, count: number): Promise<void> {
+  const ids = Array.from({ length: count }, (_, n) => `${name}-${n}`);
+  const data = (id: string): Buffer => encodeTrigger({ ...trigger(id), state: 'ended', verdict: ran(1) });
+  await session.multi(ids.map((id) => ({ kind: 'create', path: znodes().trigger(JOB, id), data: data(id), mode: 'persistent' })));
 }
 
 async function change(store: JobStore, record: Partial<JobRecord>, more: Partial<Change> = {}): Promise<Change> {
@@ -465,25 +483,76 @@ describe('decisions in ZooKeeper', () => {
     expect(await store.loadTriggerAndRecord(JOB, 'nobody')).toBeUndefined();
   });
 
-  it('keep a hundred triggers: the oldest that are over or forgotten go, those that wait stay', async () => {
-    const { store } = await connect();
+  it('keep a hundred triggers at least: the oldest that are over or forgotten go, those that wait stay', async () => {
+    const { store, session } = await connect();
     await store.create(JOB, EMPTY, CONTROL);
     const folder = `${rootPath}/jobs/Bank/${JOB}/triggers`;
     await store.addTrigger(JOB, trigger('first'));
-    for (let n = 0; n < MAX_KEPT_TRIGGERS; n += 1) {
+    const old = Array.from({ length: MAX_KEPT_TRIGGERS + REMOVED_AT_ONCE - 2 }, (_, n) => {
       const state = n % 2 === 0 ? ({ state: 'waiting' } as const) : ({ state: 'ended', verdict: ran(1) } as const);
-      await admin.create(`${folder}/old-${n}`, encodeTrigger(trigger(`old-${n}`, state)).toString());
-    }
+      return { path: znodes().trigger(JOB, `old-${n}`), data: encodeTrigger(trigger(`old-${n}`, state)) };
+    });
+    await Promise.all(old.map(({ path, data }) => session.create(path, data, 'persistent')));
     await store.addTrigger(JOB, trigger('last'));
     await eventually(async () => expect(await admin.children(folder)).toHaveLength(MAX_KEPT_TRIGGERS), { what: 'the oldest to go' });
     const left = await admin.children(folder);
-    expect(left).toEqual(expect.arrayContaining(['first', 'last', 'old-2']));
-    expect(left).not.toEqual(expect.arrayContaining([expect.stringMatching(/^old-[01]$/)]));
+    expect(left).toEqual(expect.arrayContaining(['first', 'last', `old-${REMOVED_AT_ONCE}`]));
+    expect(left.filter((name) => old.slice(0, REMOVED_AT_ONCE).some(({ path }) => path.endsWith(`/${name}`)))).toEqual([]);
+  });
+
+  it('are looked at when there are many to remove, and not with each request', async () => {
+    const { store, session } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const few = 5;
+    await putEnded(session, 'old', MAX_KEPT_TRIGGERS + REMOVED_AT_ONCE - few - 1);
+    const looks: string[] = [];
+    const folder = znodes().triggers(JOB);
+    const counting = new Proxy(session, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]): unknown => {
+          if (key === 'exists' && String(args[0]).startsWith(`${folder}/`)) looks.push(String(args[0]));
+          return (value as (...of: unknown[]) => unknown).apply(target, args);
+        };
+      },
+    });
+    const sessions = { current: () => counting, onSession: () => () => undefined } as unknown as Sessions;
+    for (let n = 0; n < few; n += 1) expect(await addTrigger(counting, writing(sessions), JOB, trigger(`new-${n}`))).toBe('added');
+    // What is sent in the background after each of them goes before this, on the same session.
+    await store.load(JOB);
+    expect(looks).toEqual([]);
+    expect(await addTrigger(counting, writing(sessions), JOB, trigger('last'))).toBe('added');
+    await eventually(async () => expect(await session.children(folder)).toMatchObject({ names: { length: MAX_KEPT_TRIGGERS } }), {
+      what: 'the oldest to go',
+    });
+    expect(new Set(looks).size).toBe(looks.length);
+  });
+
+  it('pause longer and longer before they are sent again, when the record has moved each time', async () => {
+    const { store, session } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    const clock = new PausesNoted();
+    const moving = new Proxy(session, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (key !== 'multi') return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+        return async (...args: Parameters<Session['multi']>) => {
+          await store.write(JOB, await change(store, { succeededMs: clock.pauses.length + 1 }));
+          return target.multi(...args);
+        };
+      },
+    });
+    const sessions = { current: () => moving, onSession: () => () => undefined } as unknown as Sessions;
+    expect(await addTrigger(moving, writing(sessions, clock), JOB, trigger('a'))).toBe('contended');
+    clock.mustHaveGrown();
+    expect(viewIn(await store.load(JOB))?.record.triggers).toEqual([]);
   });
 
   it('remove what a run has returned with its trigger, and what a replica of an older version has left', async () => {
-    const { store } = await connect();
+    const { store, session } = await connect();
     await store.create(JOB, EMPTY, CONTROL);
+    await putEnded(session, 'older', REMOVED_AT_ONCE - 1);
     const result = { kind: 'json', json: '7' } as const;
     for (const id of ['first', 'second']) {
       await store.addTrigger(JOB, trigger(id));
@@ -491,11 +560,7 @@ describe('decisions in ZooKeeper', () => {
       await store.write(JOB, await change(store, { triggers: [] }, { triggers: [ended] }));
     }
     await admin.create(`${rootPath}/jobs/Bank/${JOB}/results/orphan`, '[1,7]');
-    for (let n = 0; n < MAX_KEPT_TRIGGERS - 2; n += 1)
-      await admin.create(
-        znodes().trigger(JOB, `old-${n}`),
-        encodeTrigger({ ...trigger(`old-${n}`), state: 'ended', verdict: ran(1) }).toString(),
-      );
+    await putEnded(session, 'newer', MAX_KEPT_TRIGGERS - 2);
     await store.addTrigger(JOB, trigger('last'));
     await eventually(async () => expect(await admin.children(znodes().results(JOB))).toEqual(['second']), { what: 'the others to go' });
     expect(await store.loadTrigger(JOB, 'first')).toMatchObject({ state: 'ended', verdict: { outcome: 'ran' } });
@@ -520,7 +585,7 @@ describe('decisions in ZooKeeper', () => {
   it('keep an old trigger that is asked for anew while the oldest are removed', async () => {
     const { store, session } = await connect();
     await store.create(JOB, EMPTY, CONTROL);
-    for (let n = 0; n < MAX_KEPT_TRIGGERS; n += 1)
+    for (let n = 0; n < MAX_KEPT_TRIGGERS + REMOVED_AT_ONCE; n += 1)
       await admin.create(
         znodes().trigger(JOB, `old-${n}`),
         encodeTrigger({ ...trigger(`old-${n}`), state: 'refused', verdict: refusedOf(`old-${n}`) }).toString(),
@@ -535,7 +600,7 @@ describe('decisions in ZooKeeper', () => {
       asked = true;
     });
     const sessions = { current: () => slow, onSession: () => () => undefined } as unknown as Sessions;
-    expect(await addTrigger(slow, { sessions, znodes: znodes(), logLost: () => undefined }, JOB, trigger('last'))).toBe('added');
+    expect(await addTrigger(slow, writing(sessions), JOB, trigger('last'))).toBe('added');
     await eventually(() => expect(asked).toBe(true), { what: 'the old one to be asked for anew' });
     // Read behind the removal, on its session.
     expect(await store.loadTrigger(JOB, 'old-0')).toMatchObject({ state: 'waiting' });

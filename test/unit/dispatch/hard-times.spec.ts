@@ -13,6 +13,7 @@ import type { Declaration } from '../../../src/zookeeper/jobs/record/job-control
 import type { HeldTenure } from '../../../src/zookeeper/mastership/election/held-tenure.js';
 import { messageOf, stackOf } from '../../../src/zookeeper/support/errors.js';
 import { silentObserver } from '../../../src/zookeeper/support/observer.js';
+import { systemClock } from '../../../src/zookeeper/support/clock.js';
 import { HandClock } from '../mastership/hand-clock.js';
 import { EVERY_HOUR, EVERY_SECOND, JOB, LoneReplica, LoneStore, settle } from './lone-replica.js';
 
@@ -80,6 +81,7 @@ describe('a job whose record has no schedule', () => {
       declaration: declaration('2', { schedule: undefined, claim: 'none' }),
       by: 'b:1',
       known: KNOWS_NOTHING,
+      clock: systemClock,
     });
     await replica.pass(5);
     const before = replica.runs.length;
@@ -480,6 +482,7 @@ describe('a version that was rolled back', () => {
       declaration: declaration('2', { schedule: EVERY_HOUR, disabled: true }),
       by: 'b:1',
       known: KNOWS_NOTHING,
+      clock: systemClock,
     });
     await replica.pass(90);
     expect((await store.loadControl(JOB))?.control.inForce).toEqual({ from: 'code', version: '2' });

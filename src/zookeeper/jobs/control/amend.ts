@@ -1,5 +1,6 @@
 import { sleep } from '../../support/abort.js';
 import { backoffMs } from '../../support/backoff.js';
+import type { Clock } from '../../support/clock.js';
 import type { JobView } from '../record/job-record.js';
 import type { Change, RecordStore } from '../persistence/job-store.js';
 import { audited, EMPTY_CONTROL, type AuditEntry, type ControlView, type JobControl } from '../record/job-control.js';
@@ -37,7 +38,16 @@ export interface Amendment extends Partial<Pick<Change, 'record' | 'verdicts' | 
 
 /** How often an order is written anew when the record has moved; a busy per-second job moves a few times a second. */
 const MAX_TRIES = 50;
+const FIRST_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 200;
+
+/**
+ * Before attempt `tries` (1 is the second), because somebody else has changed the job first: those who do at once get
+ * out of each other's way.
+ */
+export function pauseAfterConflict(clock: Clock, tries: number, signal?: AbortSignal): Promise<void> {
+  return sleep(clock, backoffMs(tries - 1, FIRST_PAUSE_MS, MAX_PAUSE_MS), signal);
+}
 
 /**
  * Carries an order out: record, control node and audit change in one transaction, which ZooKeeper refuses if either has
@@ -52,7 +62,7 @@ export async function carryOut(
   decide: (subject: Subject) => Amendment | undefined | Promise<Amendment | undefined>,
 ): Promise<boolean> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    if (tries > 0) await sleep(parts.clock, backoffMs(tries, 5, MAX_PAUSE_MS), parts.signal);
+    if (tries > 0) await pauseAfterConflict(parts.clock, tries, parts.signal);
     const view = await loadExisting(parts.store, job);
     const control = await controlOf(parts.store, job, view);
     if (control === undefined) continue;

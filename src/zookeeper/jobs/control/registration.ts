@@ -11,7 +11,9 @@ import {
   type Declaration,
   type JobControl,
 } from '../record/job-control.js';
+import { pauseAfterConflict } from './amend.js';
 import { JobContendedError, OrderNotSentError } from './errors.js';
+import type { Clock } from '../../support/clock.js';
 import { isDisabled, livingVersions, scheduleInWords, ticksOf } from './in-force.js';
 import { keptSchedule } from '../schedule/kept.js';
 import { isSameSchedule, type Schedule } from '../schedule/schedule.js';
@@ -27,6 +29,8 @@ export interface Registration {
    */
   readonly living?: (() => Promise<ReadonlySet<string>>) | undefined;
   readonly known: KnownDecisions;
+  /** For the pauses between attempts. */
+  readonly clock: Clock;
 }
 
 /** What a registration has changed, the most important alone. */
@@ -77,6 +81,8 @@ export const PROVISIONAL_MS = 3_600_000;
  */
 export async function register(store: RecordStore & MemberDirectory, job: string, registration: Registration): Promise<Registered> {
   let made = false;
+  // All replicas of a version declare the same job at once when it is deployed.
+  let conflicts = 0;
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const loaded = await store.load(job);
     // Who decides about ticks says so, loudly; there is nothing to declare into.
@@ -93,6 +99,8 @@ export async function register(store: RecordStore & MemberDirectory, job: string
     const result = await store.write(job, { view, triggers: [], fence: undefined, ...step.change });
     if (result.kind === 'unsent') throw new OrderNotSentError(job);
     if (result.kind === 'written') return made ? created(job, result.view) : step.registered;
+    conflicts += 1;
+    if (tries + 1 < MAX_TRIES) await pauseAfterConflict(registration.clock, conflicts);
   }
   throw new JobContendedError(job, MAX_TRIES);
 }

@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { sleep } from '../../support/abort.js';
-import { backoffMs } from '../../support/backoff.js';
 import { messageOf } from '../../support/errors.js';
 import { unreachable } from '../../support/invariant.js';
 import { nameProblem } from '../../support/names.js';
@@ -11,7 +10,7 @@ import { isUnreachable } from '../../session/connected.js';
 import type { KeptResult } from '../run/run-result.js';
 import { MAX_TRIGGER_BYTES } from '../record/room.js';
 import { endsBy, hasNotRun, isAnswered, isForgotten, isOpen, type TriggerNode } from '../record/trigger.state.js';
-import { loadExisting, signature, unknownJob, type ControlParts } from './amend.js';
+import { loadExisting, pauseAfterConflict, signature, unknownJob, type ControlParts } from './amend.js';
 import {
   BadTriggerError,
   JobContendedError,
@@ -121,7 +120,8 @@ function idOf(key: string | undefined): string {
   return Buffer.byteLength(key) <= MAX_TRIGGER_BYTES ? key : createHash('sha256').update(key).digest('base64url').slice(0, 27);
 }
 
-async function ask({ store, address, changed }: ControlParts, job: string, id: string, { input, by }: TriggerOptions): Promise<void> {
+async function ask(parts: ControlParts, job: string, id: string, { input, by, signal }: TriggerOptions): Promise<void> {
+  const { store, address, changed } = parts;
   const atMs = Math.round(await store.ensembleMs());
   const node: TriggerNode = { id, input, by: signature(address, by), atMs, state: 'waiting' };
   const tell = (): void => changed?.(job, { atMs, by: node.by, change: askedFor(id) });
@@ -131,7 +131,7 @@ async function ask({ store, address, changed }: ControlParts, job: string, id: s
       return tell();
     case 'exists':
       // What has not run may be removed between the two looks: then it is new after all.
-      const asked = await askAgain(store, job, node);
+      const asked = await askAgain(parts, job, node, signal);
       if (asked === 'asked' || (asked === 'gone' && (await store.addTrigger(job, node)) === 'added')) tell();
       return;
     case 'full':
@@ -150,8 +150,14 @@ async function ask({ store, address, changed }: ControlParts, job: string, id: s
  * One that was taken back or refused has not run, and neither has one that waits and was forgotten: it waits again.
  * `'stands'`: it did not have to.
  */
-async function askAgain(store: ControlParts['store'], job: string, { id, by, atMs }: TriggerNode): Promise<'asked' | 'stands' | 'gone'> {
+async function askAgain(
+  { store, clock }: ControlParts,
+  job: string,
+  { id, by, atMs }: TriggerNode,
+  signal: AbortSignal | undefined,
+): Promise<'asked' | 'stands' | 'gone'> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    if (tries > 0) await pauseAfterConflict(clock, tries, signal);
     const standing = await store.loadTriggerAndRecord(job, id);
     if (standing === undefined) return 'gone';
     const { view } = standing;
@@ -238,7 +244,7 @@ function isConnectionAway(thrown: unknown): boolean {
 async function withdraw({ store, clock, address }: ControlParts, job: string, id: string, waited: Waited): Promise<TriggerNode> {
   const why = waited.kind === 'late' ? 'no master has started it in time' : 'it was given up';
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    if (tries > 0) await sleep(clock, backoffMs(tries, 5, 200));
+    if (tries > 0) await pauseAfterConflict(clock, tries);
     const view = await loadExisting(store, job);
     if (!view.record.triggers.includes(id)) {
       const node = await find(store, job, id, isAnswered);

@@ -62,7 +62,7 @@ export class ZookeeperJobStore implements JobStore {
       const message = `The log of verdicts of job "${job}" cannot be read (${problem}); it is begun anew.`;
       observer.observe({ level: 'warn', event: 'job.log-lost', message, fields: { job } });
     };
-    this.writing = { sessions, znodes: this.znodes, logLost };
+    this.writing = { sessions, clock: parts.clock, znodes: this.znodes, logLost };
     this.writer = new RecordWriter(this.writing);
   }
 

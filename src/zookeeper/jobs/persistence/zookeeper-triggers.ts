@@ -1,5 +1,7 @@
 import type { Session } from '../../session/session.js';
 import { compareAndSet } from '../../wire/compare-and-set.js';
+import { sleep } from '../../support/abort.js';
+import { backoffMs } from '../../support/backoff.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import type { Op } from '../../wire/operations.js';
 import { addTrigger as withTrigger } from '../record/changes.js';
@@ -18,13 +20,22 @@ import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes
 import type { WriteParts } from './zookeeper-write.js';
 
 /**
- * How many triggers that are over are kept for each job with their input; of older ones the id and the answer
+ * How many triggers of each job are kept with their input at least; of older ones that are over the id and the answer
  * are (zookeeper-keys.ts).
  */
 export const MAX_KEPT_TRIGGERS = 100;
-/** How many one call removes at most. */
-const MAX_REMOVALS = 20;
+/**
+ * How many more there are before the oldest are removed, all of these together: which ones those are takes a look at
+ * each node.
+ */
+export const REMOVED_AT_ONCE = 20;
 const MAX_ROUNDS = 50;
+/**
+ * A busy job's record moves a few times a second, and those who ask for many runs at once move it as fast as ZooKeeper
+ * takes it.
+ */
+const FIRST_PAUSE_MS = 5;
+const MAX_PAUSE_MS = 200;
 
 type AddedTrigger = 'added' | 'exists' | 'full' | 'no job';
 
@@ -49,6 +60,8 @@ export async function addTrigger(
       if (hasNoFolder) await createIfMissing(session, parts.znodes.triggers(job), Buffer.alloc(0));
       return sendTrigger(session, parts, job, trigger, replyLost);
     },
+    // A session that ends meanwhile is told by the next attempt.
+    pause: (tries) => sleep(parts.clock, backoffMs(tries - 1, FIRST_PAUSE_MS, MAX_PAUSE_MS), session.ended).catch(() => undefined),
     // Whoever sends it again looks before whether it is there.
     meaningOf(answer) {
       if (!isZooKeeperError(answer, 'bad-version', 'node-exists', 'no-node')) return 'no refusal';
@@ -167,12 +180,10 @@ async function removeOld(session: Session, znodes: JobZnodes, job: string, ensem
   await removeOldKeys(session, znodes, job, ensembleMs);
   await removeOrphanedResults(session, znodes, job);
   const names = await childrenOf(session, znodes.triggers(job));
-  if (names.length <= MAX_KEPT_TRIGGERS) return;
-  const oldest = await oldestFirst(session, znodes, job, names);
-  const spare = names.length - MAX_KEPT_TRIGGERS;
+  if (names.length < MAX_KEPT_TRIGGERS + REMOVED_AT_ONCE) return;
   let removed = 0;
-  for (const name of oldest) {
-    if (removed >= Math.min(spare, MAX_REMOVALS)) return;
+  for (const name of await oldestFirst(session, znodes, job, names)) {
+    if (removed >= REMOVED_AT_ONCE) return;
     if (await removeOne(session, znodes, job, name)) removed += 1;
   }
 }

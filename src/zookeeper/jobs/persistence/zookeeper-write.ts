@@ -16,6 +16,7 @@ import { logOperations } from './zookeeper-log.js';
 import { resultOperations } from './zookeeper-results.js';
 import { writeOnce } from '../../session/conditional-write.js';
 import { getOrUndefined } from '../../session/nodes.js';
+import type { Clock } from '../../support/clock.js';
 import { unreachable } from '../../support/invariant.js';
 
 /** How often a write is made anew because something beside the record (its log, a trigger's node) has moved. */
@@ -27,6 +28,7 @@ const UNKNOWN = { kind: 'unknown' } as const;
 /** What every write needs. */
 export interface WriteParts {
   readonly sessions: Sessions;
+  readonly clock: Clock;
   readonly znodes: JobZnodes;
   /** Told when a log cannot be read and is begun anew. */
   readonly logLost: (job: string, problem: string) => void;

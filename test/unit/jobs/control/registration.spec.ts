@@ -5,6 +5,8 @@ import { heldBy } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { viewIn } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import { changeInWords, MAX_DECLARATIONS, type Declaration } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import type { Tick } from '../../../../src/zookeeper/jobs/schedule/tick.js';
+import { PausesNoted } from './pauses-noted.js';
+import { systemClock } from '../../../../src/zookeeper/support/clock.js';
 import { DAILY, declared, HOURLY, KeptStore, member, ms, tick } from './kept-store.js';
 
 const NOON = ms('2026-11-21T12:00:30Z');
@@ -15,7 +17,7 @@ class Cluster {
   /** A replica of this version starts. */
   boot(declaration: Declaration, known: { cursor?: Tick; running?: KnownRun[] } = {}): Promise<Registered> {
     const { cursor, running = [] } = known;
-    return register(this.store, 'payouts', { declaration, by: '10.0.0.7:90', known: { cursor, running } });
+    return register(this.store, 'payouts', { declaration, by: '10.0.0.7:90', known: { cursor, running }, clock: systemClock });
   }
 
   alive(...versions: string[]): void {
@@ -345,6 +347,18 @@ describe('a declaration', () => {
     cluster.store.damage('payouts', 'it is empty');
     expect(await cluster.boot(OLD)).toEqual({ change: 'none', note: undefined });
     expect(cluster.store.writes).toBe(0);
+  });
+});
+
+describe('replicas that declare one job at once', () => {
+  it('pause longer and longer when others were first each time', async () => {
+    const { store } = new Cluster();
+    const clock = new PausesNoted();
+    store.put('payouts', {}, {});
+    store.beforeWrite = () => store.put('payouts', store.record('payouts'));
+    const declaring = register(store, 'payouts', { declaration: OLD, by: 'a:1', known: { cursor: undefined, running: [] }, clock });
+    await expect(declaring).rejects.toMatchObject({ code: 'ZK_JOB_CONTENDED' });
+    clock.mustHaveGrown();
   });
 });
 

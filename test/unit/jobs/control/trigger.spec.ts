@@ -13,6 +13,7 @@ import { systemClock, type Clock } from '../../../../src/zookeeper/support/clock
 import { eventually, failureOf } from '../../../support/eventually.js';
 import { ManualClock } from '../../wire/manual-clock.js';
 import { HOURLY, KeptStore, ms } from './kept-store.js';
+import { PausesNoted } from './pauses-noted.js';
 
 /** A store, and what a master does in it. */
 class Scene {
@@ -301,6 +302,18 @@ describe('trigger', () => {
     const scene = new Scene();
     scene.store.addTrigger = async () => 'contended';
     await expect(trigger(scene.parts, 'payouts')).rejects.toMatchObject({ code: 'ZK_JOB_CONTENDED' });
+  });
+
+  it('pauses before it is asked for anew again, when the record moves all the while', async () => {
+    const clock = new PausesNoted();
+    const scene = new Scene(clock);
+    scene.store.addTrigger = async () => 'exists';
+    const refused = { ...NO_RUN, outcome: 'skipped', reason: 'overlap', trigger: 'invoice-7' } as const;
+    const node = { id: 'invoice-7', input: undefined, by: 'anna', atMs: 1, state: 'refused', verdict: refused } as const;
+    scene.store.kept.get('payouts')?.triggers.set('invoice-7', node);
+    scene.store.beforeWrite = () => scene.store.put('payouts', scene.store.record('payouts'));
+    await expect(trigger(scene.parts, 'payouts', { idempotencyKey: 'invoice-7' })).rejects.toMatchObject({ code: 'ZK_JOB_CONTENDED' });
+    clock.mustHaveGrown();
   });
 
   it('names the jobs that may have been meant', async () => {
