@@ -10,7 +10,7 @@ import {
 import { DiscoveryModule } from '@nestjs/core';
 import { Explorer } from './boot/explorer.js';
 import { ClusterJobs } from './api/cluster-jobs.js';
-import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, LOCKS, NODE_CLIENT, OBSERVER, SETTINGS } from './decorators/inject.js';
+import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, KEY_LOCKS, LOCKS, NODE_CLIENT, OBSERVER, SETTINGS } from './decorators/inject.js';
 import { Locks } from './api/locks.js';
 import { MasterElection } from './api/master-election.js';
 import { ZookeeperClient } from './api/zookeeper-client.js';
@@ -24,6 +24,9 @@ import { createElections } from './mastership/elections.js';
 import type { ClusterMember } from './mastership/election/members.js';
 import { StandaloneElections } from './mastership/standalone.js';
 import { NodeClient } from './recipes/client/node-client.js';
+import { EnsembleKeyLocks } from './recipes/lock-store/ensemble-key-locks.js';
+import type { KeyLocks } from './recipes/lock-store/key-locks.js';
+import { ProcessKeyLocks } from './recipes/lock-store/process-key-locks.js';
 import { EnsembleLocks } from './recipes/locks/ensemble-locks.js';
 import type { LockSource } from './recipes/locks/lock-source.js';
 import { ProcessLocks } from './recipes/locks/process-locks.js';
@@ -131,6 +134,7 @@ export const COMMON: Provider[] = [
   { provide: JOB_STORE, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: jobStore },
   { provide: LOCKS, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: lockSource },
   { provide: NODE_CLIENT, inject: [ELECTIONS, SETTINGS], useFactory: nodeClient },
+  { provide: KEY_LOCKS, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: keyLocks },
   {
     provide: GATE,
     inject: [ELECTIONS, SETTINGS, OBSERVER, JOB_STORE, JOB_EVENTS],
@@ -170,6 +174,7 @@ export const EXPORTS = [
   OBSERVER,
   LOCKS,
   NODE_CLIENT,
+  KEY_LOCKS,
   Explorer,
   MasterElection,
   ClusterJobs,
@@ -214,6 +219,17 @@ function nodeClient({ claims }: Elections, { rootPath }: ZookeeperSettings): Nod
   return new NodeClient({ sessions: claims.sessions, rootPath, clock: systemClock, consequence: 'nothing can be read or written' });
 }
 
+/** Of the ensemble, over a session of its own that is made when it is first used; else of this process. */
+function keyLocks({ claims }: Elections, settings: ZookeeperSettings, observer: Observer): KeyLocks {
+  const clock = systemClock;
+  if (claims.kind !== 'ensemble') return new ProcessKeyLocks(clock);
+  return new EnsembleKeyLocks({ sessions: sessionsOf(settings, observer), rootPath: settings.rootPath, clock });
+}
+
+function sessionsOf({ connectString = '', sessionTimeoutMs, auth, tls }: ZookeeperSettings, observer: Observer): Sessions {
+  return createSessions({ connectString, sessionTimeoutMs, auth, tls, clock: systemClock, observer });
+}
+
 function standalone(settings: ZookeeperSettings, observer: Observer): Elections {
   const { service, version, electionScope, address, candidate } = settings;
   const key = electionScope === 'service' ? service : `${service}:${version}`;
@@ -226,9 +242,9 @@ class EnsembleElections implements Elections {
   private readonly elections: Elections;
 
   constructor(settings: ZookeeperSettings, observer: Observer) {
-    const { connectString = '', sessionTimeoutMs, auth, tls, rootPath, service, version, electionScope, address, candidate } = settings;
+    const { rootPath, service, version, electionScope, address, candidate } = settings;
     const clock = systemClock;
-    this.sessions = createSessions({ connectString, sessionTimeoutMs, auth, tls, clock, observer });
+    this.sessions = sessionsOf(settings, observer);
     this.elections = createElections({
       sessions: this.sessions,
       rootPath,

@@ -99,6 +99,8 @@ export class Workshop implements Disposable {
       types: ['node', 'vitest/globals'],
       paths: {
         'nestjs-cluster-cron': [join(ROOT, 'src', 'index.ts')],
+        '@nestjs/locks': [join(ROOT, 'test', 'support', 'nest-locks.ts')],
+        'nestjs-cluster-cron/locks': [join(ROOT, 'src', 'locks.ts')],
         'nestjs-cluster-cron/testing': [join(ROOT, 'src', 'testing.ts')],
       },
     };

@@ -302,6 +302,8 @@ export function tarballProblems(paths: readonly string[]): string[] {
   const missing = [
     'dist/index.js',
     'dist/index.d.ts',
+    'dist/locks.js',
+    'dist/locks.d.ts',
     'dist/testing.js',
     'dist/testing.d.ts',
     'package.json',

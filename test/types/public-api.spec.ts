@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as kit from '../../src/testing.js';
+import * as lockStore from '../../src/locks.js';
 import * as library from '../../src/index.js';
 import { Workshop } from '../docs/code-blocks.js';
 
@@ -27,7 +28,7 @@ describe('the public types', () => {
   });
 
   it('are all used there, and so is the testing kit', () => {
-    const names = [...Object.keys(library), ...Object.keys(kit), ...typesOf('index'), ...typesOf('testing')];
+    const names = [library, kit, lockStore].flatMap(Object.keys).concat(['index', 'locks', 'testing'].flatMap(typesOf));
     expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(bodyOf(USAGE)))).toEqual([]);
   });
 });

@@ -140,6 +140,13 @@ import {
   type TestZookeeperOptions,
   type TestZookeeperSession,
 } from 'nestjs-cluster-cron/testing';
+import {
+  type LockAcquisition,
+  LockStoreFullError,
+  LockStoreNodeError,
+  type LockStoreRegistry,
+  ZookeeperLockStore,
+} from 'nestjs-cluster-cron/locks';
 import type { Observable } from 'rxjs';
 
 /** Compiles when both types are the same; `any` is the same as nothing else. */
@@ -578,6 +585,36 @@ export class Inventory {
   isMistake(thrown: unknown): boolean {
     return thrown instanceof NoEnsembleError || (thrown instanceof OwnNodeError && thrown.path !== '');
   }
+}
+
+/** As `@nestjs/locks` has it. */
+@Injectable()
+export class LocksStorage implements LockStoreRegistry {
+  registerSource(store: {
+    acquire(key: string, owner: string, ttl: number): Promise<{ acquired: true; fencingToken: number } | { acquired: false }>;
+    renew(key: string, owner: string, ttl: number): Promise<boolean>;
+    release(key: string, owner: string): Promise<boolean>;
+  }): void {
+    void store;
+  }
+}
+
+@Module({ providers: [LocksStorage, ZookeeperLockStore.registeredIn(LocksStorage)] })
+export class LockStoreModule {}
+
+export async function lockStore(store: ZookeeperLockStore): Promise<boolean> {
+  const answer: LockAcquisition = await store.acquire('key', 'owner', 30_000);
+  if (answer.acquired) same<typeof answer.fencingToken, number>(true);
+  // @ts-expect-error durations are numbers
+  await store.renew('key', 'owner', '30s');
+  // @ts-expect-error a store is registered with what takes one
+  ZookeeperLockStore.registeredIn(LockStoreModule);
+  return store.release('key', 'owner');
+}
+
+export function whyNotTaken(thrown: unknown): string {
+  if (thrown instanceof LockStoreFullError) return `${thrown.keys} of ${thrown.limit}`;
+  return thrown instanceof LockStoreNodeError ? `${thrown.key} ${thrown.path}` : '';
 }
 
 export async function testZookeeper(): Promise<void> {

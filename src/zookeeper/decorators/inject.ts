@@ -24,3 +24,6 @@ export const LOCKS = Symbol('the locks of ZookeeperModule: import ZookeeperModul
 
 /** Injects the application's `NodeClient`; undefined where there is no ensemble. */
 export const NODE_CLIENT = Symbol('the ZooKeeper of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');
+
+/** Injects the application's `KeyLocks`, which a `ZookeeperLockStore` is made of. */
+export const KEY_LOCKS = Symbol('the lock store of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');
