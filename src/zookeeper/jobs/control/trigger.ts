@@ -3,25 +3,24 @@ import { sleep } from '../../support/abort.js';
 import { messageOf } from '../../support/errors.js';
 import { unreachable } from '../../support/invariant.js';
 import { nameProblem } from '../../support/names.js';
-import { addTrigger, refuseTrigger } from '../record/changes.js';
+import { addTrigger, withdrawTrigger } from '../record/changes.js';
 import { MAX_WAITING_TRIGGERS } from '../record/job-record.js';
 import type { Change } from '../persistence/job-store.js';
-import { isUnreachable } from '../../session/connected.js';
 import type { KeptResult } from '../run/run-result.js';
 import { MAX_TRIGGER_BYTES } from '../record/room.js';
-import { endsBy, hasNotRun, isAnswered, isForgotten, isOpen, type TriggerNode } from '../record/trigger.state.js';
+import { endsBy, hasNotRun, type TriggerNode } from '../record/trigger.state.js';
 import { loadExisting, pauseAfterConflict, signature, unknownJob, type ControlParts } from './amend.js';
 import {
   BadTriggerError,
   JobContendedError,
   OrderNotSentError,
   TooManyTriggersError,
-  TriggerLostError,
   TriggerNotAcceptedError,
   TriggerRefusedError,
   TriggerUncertainError,
 } from './errors.js';
 import { reach } from './reach.js';
+import { findTrigger, isConnectionAway, RETRY_MS, waitForTrigger, type Waited } from './trigger-wait.js';
 import { askedFor } from './history-words.js';
 import { jobVerdictOf, type JobVerdict } from './verdicts.js';
 
@@ -69,9 +68,6 @@ export interface Triggered {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_KEY_LENGTH = 100;
-/** Looks again at least this often: an event may be lost with a connection. */
-const LOOK_AGAIN_MS = 5_000;
-const RETRY_MS = 1_000;
 const MAX_TRIES = 50;
 const MAX_RESULT_TRIES = 30;
 
@@ -94,7 +90,7 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
   await reach(parts, job, { timeoutMs, signal }, () => ask(parts, job, id, options)).catch((thrown: unknown) => {
     throw signal?.aborted === true && thrown === signal.reason ? givenUp(job, id, signal) : thrown;
   });
-  const started = await waitFor(parts, job, id, signal, deadlineMs, isAnswered);
+  const started = await waitForTrigger(parts, job, id, { until: 'started', signal, deadlineMs });
   const node =
     started.kind === 'node'
       ? started.node
@@ -102,7 +98,7 @@ export async function trigger(parts: ControlParts, job: string, options: Trigger
           throw isConnectionAway(thrown) ? new TriggerUncertainError(job, id, thrown) : thrown;
         });
   if (node.state === 'ended' || wait === 'accepted') return answer(parts, job, node, signal);
-  const ended = await waitFor(parts, job, id, signal, Infinity, (each) => !isOpen(each));
+  const ended = await waitForTrigger(parts, job, id, { until: 'over', signal, deadlineMs: Infinity });
   if (ended.kind === 'node') return answer(parts, job, ended.node, signal);
   throw signal?.reason;
 }
@@ -182,77 +178,23 @@ async function askAgain(
   throw new JobContendedError(job, MAX_TRIES);
 }
 
-type Waited = { readonly kind: 'node'; readonly node: TriggerNode } | { readonly kind: 'late' | 'aborted' };
-
 /**
- * Until the node is as wanted. A connection that is away is waited for, too.
- * @throws {TriggerLostError} when it will never be.
+ * Takes the trigger back, also one whose claim was given back before its run began. Answers its node when it was
+ * started meanwhile, which is what was asked for.
  */
-async function waitFor(
-  { store, clock }: ControlParts,
-  job: string,
-  id: string,
-  signal: AbortSignal | undefined,
-  deadlineMs: number,
-  isWanted: (node: TriggerNode) => boolean,
-): Promise<Waited> {
-  let wake = new AbortController();
-  const unwatch = store.watchTrigger(job, id, () => wake.abort());
-  const abort = (): void => wake.abort();
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    for (;;) {
-      wake = new AbortController();
-      const found = await look(store, job, id, isWanted);
-      if (found !== 'unknown' && isWanted(found)) return { kind: 'node', node: found };
-      if (signal?.aborted === true) return { kind: 'aborted' };
-      const leftMs = deadlineMs - clock.monotonicMs();
-      if (leftMs <= 0) return { kind: 'late' };
-      await sleep(clock, Math.min(leftMs, found === 'unknown' ? RETRY_MS : LOOK_AGAIN_MS), wake.signal).catch(() => undefined);
-    }
-  } finally {
-    signal?.removeEventListener('abort', abort);
-    unwatch();
-  }
-}
-
-async function look(...asked: Parameters<typeof find>): Promise<TriggerNode | 'unknown'> {
-  try {
-    return await find(...asked);
-  } catch (thrown) {
-    if (isConnectionAway(thrown)) return 'unknown';
-    throw thrown;
-  }
-}
-
-/** The node, as wanted or not yet. */
-async function find(store: ControlParts['store'], job: string, id: string, isWanted: (node: TriggerNode) => boolean): Promise<TriggerNode> {
-  const node = await store.loadTrigger(job, id);
-  if (node === undefined) throw new TriggerLostError(job, id, undefined);
-  if (isWanted(node)) return node;
-  const standing = await store.loadTriggerAndRecord(job, id);
-  if (standing === undefined) return node;
-  if (isWanted(standing.trigger) || !isForgotten(standing.view.record, standing.trigger)) return standing.trigger;
-  throw new TriggerLostError(job, id, standing.trigger.state === 'waiting' ? 'waiting' : 'started');
-}
-
-function isConnectionAway(thrown: unknown): boolean {
-  return isUnreachable(thrown) || thrown instanceof OrderNotSentError;
-}
-
-/** Takes the trigger back. Answers its node when it was started meanwhile, which is what was asked for. */
 async function withdraw({ store, clock, address }: ControlParts, job: string, id: string, waited: Waited): Promise<TriggerNode> {
   const why = waited.kind === 'late' ? 'no master has started it in time' : 'it was given up';
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     if (tries > 0) await pauseAfterConflict(clock, tries);
     const view = await loadExisting(store, job);
-    if (!view.record.triggers.includes(id)) {
-      const node = await find(store, job, id, isAnswered);
-      if (isAnswered(node)) return node;
-      // It was asked for again between the two looks.
+    const changed = withdrawTrigger(view.record, id, address);
+    if (changed === undefined) {
+      const { node, isReached } = await findTrigger(store, job, id, 'started');
+      if (isReached) return node;
+      // It was asked for again, or given back, between the two looks.
       continue;
     }
-    const { record, verdicts } = refuseTrigger(view.record, id, 'withdrawn', address);
+    const { record, verdicts } = changed;
     const change = { view, record, verdicts, triggers: endsBy(verdicts), fence: undefined };
     if (await write(store, job, change)) throw new TriggerNotAcceptedError(job, id, why);
   }

@@ -2,10 +2,10 @@ import { invariant } from '../../support/invariant.js';
 import type { Schedule, ScheduleSpec } from '../schedule/schedule.js';
 import { rangeOfList, type TickRange } from '../schedule/tick-range.js';
 import { compareTicks, endOf, laterTick, type Tick } from '../schedule/tick.js';
-import { EMPTY_RECORD, NOBODY, type JobRecord, type JobView, type RunEntry, type ScheduleInForce } from './job-record.js';
+import { EMPTY_RECORD, isUnstarted, NOBODY, type JobRecord, type JobView, type RunEntry, type ScheduleInForce } from './job-record.js';
 import { hasRoomForRun, hasRoomForTrigger } from './room.js';
 import { passed, passedOver } from './undecided.js';
-import { runInterrupted, ticksPassed, triggerRefused, type Passing } from './verdict-builders.js';
+import { runInterrupted, ticksPassed, triggerRefused, unstartedPassed, type Passing } from './verdict-builders.js';
 import type { StoredVerdict, VerdictReason } from './verdict.js';
 
 /*
@@ -100,6 +100,16 @@ export function addTrigger(record: JobRecord, id: string): JobRecord | undefined
 export function refuseTrigger(record: JobRecord, id: string, reason: VerdictReason, by: string): Changed {
   invariant(record.triggers.includes(id), 'a trigger was to be refused that does not wait');
   return { record: { ...record, triggers: record.triggers.filter((each) => each !== id) }, verdicts: [triggerRefused(id, reason, by)] };
+}
+
+/**
+ * Takes a trigger back that has not run: one that waits, or whose claim was given back before its run began.
+ * Undefined: it is neither.
+ */
+export function withdrawTrigger(record: JobRecord, id: string, by: string): Changed | undefined {
+  if (record.triggers.includes(id)) return refuseTrigger(record, id, 'withdrawn', by);
+  const entry = record.running.find((run) => run.trigger === id && isUnstarted(run));
+  return entry && end(record, entry, unstartedPassed(entry, 'skipped', 'withdrawn', by));
 }
 
 /** Nothing starts by the schedule any more. Undefined: it was paused already. */

@@ -63,6 +63,11 @@ export function isHeld(entry: RunEntry): entry is HeldRun {
   return entry.holder.kind === 'replica';
 }
 
+/** Whether it was given back before its method was called for the first time. */
+export function isUnstarted(entry: RunEntry): boolean {
+  return !isHeld(entry) && entry.starts === 0;
+}
+
 /**
  * How many attempts a run has made when nobody carries it on. Of a process that has died nobody knows: as many are
  * counted as its starts may have made, so that no number comes twice.

@@ -1,5 +1,5 @@
 import { unreachable } from '../../support/invariant.js';
-import type { JobRecord, JobView } from './job-record.js';
+import { isUnstarted, type JobRecord, type JobView } from './job-record.js';
 import type { RunResult } from '../run/run-result.js';
 import type { StoredVerdict } from './verdict.js';
 
@@ -71,11 +71,6 @@ export function isOpen({ state }: Pick<TriggerNode, 'state'>): boolean {
   return state === 'waiting' || state === 'started';
 }
 
-/** A master has started it, or has refused to. */
-export function isAnswered({ state }: Pick<TriggerNode, 'state'>): boolean {
-  return state !== 'waiting';
-}
-
 /** A trigger and the record of its job, both as they were at one instant. */
 export interface TriggerAndRecord {
   readonly view: JobView;
@@ -89,6 +84,14 @@ export interface TriggerAndRecord {
  */
 export function isForgotten({ triggers, running }: JobRecord, trigger: Pick<TriggerNode, 'id' | 'state'>): boolean {
   return isOpen(trigger) && !triggers.includes(trigger.id) && !running.some((run) => run.trigger === trigger.id);
+}
+
+/**
+ * Whether a master has claimed it and given the claim back before the run began, as when its mastership ended
+ * meanwhile: its node says that it was started, but it waits for another start.
+ */
+export function isGivenBack({ running }: JobRecord, { id }: Pick<TriggerNode, 'id'>): boolean {
+  return running.some((run) => run.trigger === id && isUnstarted(run));
 }
 
 /** Whether it has not run, and will not unless it is asked for anew: it was refused, or forgotten before its start. */

@@ -13,7 +13,10 @@ export class PausesNoted implements Clock {
     return systemClock.after(0, run);
   }
 
-  /** One pause before each of fifty attempts but the first: they double from 5 to 200 ms, and keep half of that at least. */
+  /**
+   * One pause before each of fifty attempts but the first: they double from 5 to 200 ms, and keep half of that at
+   * least.
+   */
   mustHaveGrown(): void {
     expect(this.pauses).toHaveLength(49);
     for (const [n, ms] of this.pauses.entries()) expect(ms).toBeGreaterThanOrEqual(Math.min(200, 5 * 2 ** n) / 2);

@@ -5,7 +5,7 @@ import { history } from '../../../../src/zookeeper/jobs/control/history.js';
 import { OrderNotSentError } from '../../../../src/zookeeper/jobs/control/errors.js';
 import { trigger, type Triggered } from '../../../../src/zookeeper/jobs/control/trigger.js';
 import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
-import { heldBy, MAX_WAITING_TRIGGERS, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, MAX_WAITING_TRIGGERS, NOBODY, type RunEntry } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { MAX_AUDIT } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { endBy } from '../../../../src/zookeeper/jobs/record/trigger.state.js';
 import type { RunResult } from '../../../../src/zookeeper/jobs/run/run-result.js';
@@ -14,6 +14,9 @@ import { eventually, failureOf } from '../../../support/eventually.js';
 import { ManualClock } from '../../wire/manual-clock.js';
 import { HOURLY, KeptStore, ms } from './kept-store.js';
 import { PausesNoted } from './pauses-noted.js';
+
+/** How often a caller that waits looks again at least. */
+const LOOK_AGAIN_MS = 5_000;
 
 /** A store, and what a master does in it. */
 class Scene {
@@ -36,11 +39,11 @@ class Scene {
     );
   }
 
-  async set(id: string, state: 'started' | 'ended' | 'refused', reason?: 'overlap', result?: RunResult): Promise<void> {
+  async set(id: string, state: 'started' | 'ended' | 'refused', reason?: 'overlap', result?: RunResult, run = runOf(id)): Promise<void> {
     const view = this.store.kept.get('payouts')?.view;
     if (view === undefined) throw new Error('no record');
     const others = { triggers: view.record.triggers.filter((each) => each !== id), running: [] };
-    const record = { ...view.record, ...others, ...(state === 'started' && { running: [runOf(id)] }) };
+    const record = { ...view.record, ...others, ...(state === 'started' && { running: [run] }) };
     const outcome = reason === undefined ? ('ran' as const) : ('skipped' as const);
     const verdict = state === 'started' ? undefined : { ...NO_RUN, outcome, reason, trigger: id, durationMs: 5 };
     await this.store.write('payouts', {
@@ -54,6 +57,11 @@ class Scene {
 
   async start(id: string): Promise<void> {
     await this.set(id, 'started');
+  }
+
+  /** Its master gives the claim back, after so many starts. */
+  async giveBack(id: string, starts: number): Promise<void> {
+    await this.set(id, 'started', undefined, undefined, { ...runOf(id), holder: NOBODY, starts });
   }
 
   /** Somebody writes an old record over it. */
@@ -87,6 +95,48 @@ describe('trigger', () => {
     const id = await scene.waiting();
     expect(await scene.store.loadTrigger('payouts', id)).toMatchObject({ input: { invoice: 7 }, by: 'anna at 10.0.0.7:90' });
     await scene.start(id);
+    expect(await asked).toEqual({ id, verdict: undefined });
+  });
+
+  it('does not take a claim for its start that was given back before the run began', async () => {
+    const clock = new ManualClock();
+    const scene = new Scene(clock);
+    let accepted = false;
+    const asked = trigger(scene.parts, 'payouts', { timeoutMs: 86_400_000 }).finally(() => (accepted = true));
+    const id = await scene.waiting();
+    await scene.asleep(clock);
+    await scene.giveBack(id, 0);
+    // It has looked again, and waits again.
+    await scene.asleep(clock);
+    clock.pass(LOOK_AGAIN_MS);
+    await scene.asleep(clock);
+    expect(accepted).toBe(false);
+    await scene.start(id);
+    expect(await asked).toEqual({ id, verdict: undefined });
+  });
+
+  it('takes one back whose claim was given back, when nobody takes it in time', async () => {
+    const clock = new ManualClock();
+    const scene = new Scene(clock);
+    const asked = failureOf(trigger(scene.parts, 'payouts', { timeoutMs: 4_000 }));
+    const id = await scene.waiting();
+    await scene.asleep(clock);
+    await scene.giveBack(id, 0);
+    await scene.asleep(clock);
+    clock.pass(4_000);
+    expect(await asked).toMatchObject({ code: 'ZK_TRIGGER_NOT_ACCEPTED' });
+    expect(scene.store.record('payouts')).toMatchObject({
+      running: [],
+      recent: [{ outcome: 'skipped', reason: 'withdrawn', trigger: id }],
+    });
+    expect(await scene.store.loadTrigger('payouts', id)).toMatchObject({ state: 'refused' });
+  });
+
+  it('counts as started when its run was cut short and is free to run again', async () => {
+    const scene = new Scene();
+    const asked = trigger(scene.parts, 'payouts');
+    const id = await scene.waiting();
+    await scene.giveBack(id, 1);
     expect(await asked).toEqual({ id, verdict: undefined });
   });
 
