@@ -12,7 +12,7 @@ const page = readFileSync(join(ROOT, 'docs', 'architecture.md'), 'utf8');
 
 /** Files and folders that a page names: folders end in `/`, or have a room or a top folder before them. */
 function pathsIn(text: string): string[] {
-  const found = text.matchAll(/(?<![\w./<:-])((?:[a-z][\w.-]*\/)+(?:[\w.-]*\w)?|[a-z][\w-]*(?:\.[\w-]+)*\.(?:ts|mjs|md))(?![\w/>])/g);
+  const found = text.matchAll(/(?<![\w./<:@-])((?:[a-z][\w.-]*\/)+(?:[\w.-]*\w)?|[a-z][\w-]*(?:\.[\w-]+)*\.(?:ts|mjs|md))(?![\w/>])/g);
   return [...new Set([...found].map(([path]) => path))].filter((path) => !path.startsWith('..'));
 }
 

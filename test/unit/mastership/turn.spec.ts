@@ -14,8 +14,8 @@ interface Race {
 }
 
 /**
- * Replicas that stand in line in the same order everywhere, and campaign in all elections from the same moment; a round trip takes no time. Answers who has won how
- * many, after `ms`.
+ * Replicas that stand in line in the same order everywhere, and campaign in all elections from the same moment; a round
+ * trip takes no time. Answers who has won how many, after `ms`.
  */
 async function wonAfter(ms: number, replicas: readonly string[], namedIn: readonly string[] = []): Promise<Record<string, number>> {
   const clock = new HandClock();

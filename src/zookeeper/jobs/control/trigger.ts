@@ -35,18 +35,13 @@ export interface TriggerOptions {
    * the job, whichever ends first; and not beyond `remove`. Default: random.
    */
   readonly idempotencyKey?: string | undefined;
-  /**
-   * `'accepted'`: until a master has started it. `'done'`: until the run has ended, in any way. Default `'accepted'`.
-   */
+  /** `'accepted'`: until a master has started it. `'done'`: until its run has ended. Default `'accepted'`. */
   readonly wait?: 'accepted' | 'done' | undefined;
   /** How long to wait for ZooKeeper and for its start, milliseconds; then it is taken back. Default 30 000. */
   readonly timeoutMs?: number | undefined;
   /** Gives the request up: it is taken back, or if it has started only not waited for; throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /**
-   * Who asks, 1 to 100 characters: `triggeredBy` in the verdict, and in the history; the address of this replica is
-   * added. Default: that alone.
-   */
+  /** Who asks, 1 to 100 characters; verdict and history have it before this replica's address. Default: that alone. */
   readonly by?: string | undefined;
 }
 
