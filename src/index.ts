@@ -90,7 +90,17 @@ export type {
 } from './zookeeper/recipes/client/node-client.js';
 export type { CreateMode, OpResult, Right, Stat } from './zookeeper/wire/operations.js';
 export { NoEnsembleError, OwnNodeError } from './zookeeper/recipes/client/errors.js';
-export type { Lock, LockContender, LockName, LockSet, LockView, LockWait } from './zookeeper/recipes/locks/lock.js';
+export type {
+  Lock,
+  LockContender,
+  LockHolderView,
+  LockName,
+  LockSet,
+  LockView,
+  LockWait,
+  ReadWriteLock,
+  WriteLock,
+} from './zookeeper/recipes/locks/lock.js';
 export { BadLockError, LockBusyError, LockCrowdedError, LockLostError, LocksNotReleasedError } from './zookeeper/recipes/locks/errors.js';
 
 export { ClusterCronError } from './zookeeper/support/errors.js';

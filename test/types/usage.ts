@@ -41,11 +41,12 @@ import {
   LockBusyError,
   type LockContender,
   LockCrowdedError,
+  type LockHolderView,
   LockLostError,
-  LocksNotReleasedError,
   type LockName,
   Locks,
   type LockSet,
+  LocksNotReleasedError,
   type LockView,
   type LockWait,
   MasterElection,
@@ -81,6 +82,7 @@ import {
   type Outcome,
   type OverlapPolicy,
   OwnNodeError,
+  type ReadWriteLock,
   type RetryOptions,
   type Right,
   RunAbortedError,
@@ -115,6 +117,7 @@ import {
   type WaitOptions,
   WithLock,
   type WithLockOptions,
+  type WriteLock,
   type ZookeeperAuthOptions,
   ZookeeperClient,
   ZooKeeperError,
@@ -535,7 +538,23 @@ export class Bookings {
     same<typeof set.locks, readonly Lock[]>(true);
     set.assertHeld();
     if (set.held && !set.signal.aborted) await set.release();
+    const lock: ReadWriteLock = this.locks.readWrite({ path: '/b' });
+    const writer: WriteLock = await lock.write(wait);
+    same<Awaited<ReturnType<WriteLock['downgrade']>>, Lock>(true);
+    await (await writer.downgrade()).release();
+    await (await lock.read()).release();
+    same<Awaited<ReturnType<ReadWriteLock['tryWrite']>>, WriteLock | undefined>(true);
+    await (await lock.tryRead())?.release();
+    await (await lock.tryWrite())?.release();
+    await lock.withRead(({ fencingToken }) => fencingToken, { waitMs: 1 });
+    await lock.withWrite(({ held: isHeld }) => isHeld, { waitMs: 1 });
+    // @ts-expect-error a reader cannot become a writer
+    (await lock.read()).downgrade();
     const view = await this.locks.inspect(name);
+    const holders: readonly LockHolderView[] = view.holders;
+    same<(typeof holders)[0]['token'], bigint | undefined>(true);
+    same<LockContender['shares'], boolean>(true);
+    same<LockContender['node'], string>(true);
     const waiting: readonly LockContender[] = view.waiting;
     return { ...view, waiting };
   }

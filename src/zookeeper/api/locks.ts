@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LOCKS } from '../decorators/inject.js';
 import { acquireAll } from '../recipes/locks/all-locks.js';
-import type { Lock, LockName, LockSet, LockView, LockWait } from '../recipes/locks/lock.js';
-import { type LockSource, withLock } from '../recipes/locks/lock-source.js';
+import type { Lock, LockName, LockSet, LockView, LockWait, ReadWriteLock } from '../recipes/locks/lock.js';
+import { type LockSource, readWriteOf, withLock } from '../recipes/locks/lock-source.js';
 import { systemClock } from '../support/clock.js';
 
 /**
@@ -61,6 +61,16 @@ export class Locks {
    */
   withLock<T>(name: LockName, work: (lock: Lock) => Promise<T> | T, wait: LockWait = {}): Promise<T> {
     return withLock(() => this.acquire(name, wait), work);
+  }
+
+  /**
+   * A lock that many hold together for reading, or one alone for writing; also compatible with Curator's
+   * `InterProcessReadWriteLock` and kazoo's `ReadLock` and `WriteLock`. `acquire` of the same name excludes both. At
+   * most 500 of ours read at once; the next one is refused with {@link LockCrowdedError} `ZK_LOCK_CROWDED`.
+   * @throws {BadLockError} `ZK_BAD_LOCK`: a name or path that cannot be used.
+   */
+  readWrite(name: LockName): ReadWriteLock {
+    return readWriteOf(this.source, name);
   }
 
   /**

@@ -45,8 +45,8 @@ function sample() {
   if (seen.last - seen.first > FLUSH_US) flush();
 }
 
-async function take({ name, waitMs }) {
-  const taken = await locks.acquire(name, { waitMs });
+async function take({ name, waitMs, mode }) {
+  const taken = await locks.acquire(name, { waitMs }, mode);
   lock = taken;
   taken.signal.addEventListener('abort', () => say({ k: 'told', token: String(taken.fencingToken), why: taken.signal.reason.code }));
   sample();
@@ -65,9 +65,9 @@ async function release() {
 const COMMANDS = {
   acquire: take,
   release,
-  async turns({ name, count }) {
+  async turns({ name, count, mode }) {
     for (let turn = 0; turn < count; turn += 1) {
-      await take({ name });
+      await take({ name, mode });
       // Seen by others, if anybody else has it.
       await new Promise((resolve) => setTimeout(resolve, 2));
       await release();

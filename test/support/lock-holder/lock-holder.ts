@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { LockMode } from '../../../src/zookeeper/recipes/locks/contenders.js';
 import type { LockName } from '../../../src/zookeeper/recipes/locks/lock.js';
 import { startNode, startProgram, type Message, type TestProcess } from '../process.js';
 
@@ -22,8 +23,8 @@ export class LockHolder implements AsyncDisposable {
   ) {}
 
   /** Takes the lock, and answers its token. */
-  async acquire(name: LockName, waitMs?: number): Promise<bigint> {
-    return BigInt(String(await this.ask('acquire', { name, waitMs })));
+  async acquire(name: LockName, { waitMs, mode }: { readonly waitMs?: number; readonly mode?: LockMode } = {}): Promise<bigint> {
+    return BigInt(String(await this.ask('acquire', { name, waitMs, mode })));
   }
 
   async release(): Promise<void> {
@@ -31,8 +32,8 @@ export class LockHolder implements AsyncDisposable {
   }
 
   /** Takes and releases it so often. */
-  async turns(name: LockName, count: number): Promise<void> {
-    await this.ask('turns', { name, count });
+  async turns(name: LockName, count: number, mode?: LockMode): Promise<void> {
+    await this.ask('turns', { name, count, mode });
   }
 
   async told(token: bigint): Promise<Message> {

@@ -9,7 +9,7 @@ import { messageOf } from '../../support/errors.js';
 import type { Observer } from '../../support/observer.js';
 import { isConnectionLost, isSessionLost, isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION } from '../../wire/operations.js';
-import { contenderPrefix, lineOf } from './contenders.js';
+import { contenderPrefix, downgradePrefix, lineOf, type LockMode } from './contenders.js';
 import { makeFolder } from './folder.js';
 import type { LockPlace } from './lock.js';
 import type { Sightings } from './sightings.js';
@@ -48,8 +48,17 @@ export class ContenderNode {
   constructor(
     readonly session: Session,
     readonly place: LockPlace,
+    readonly mode: LockMode,
     private readonly parts: LockParts,
+    /** The node of a writer whose place it is to have. */
+    private readonly insteadOf?: string,
   ) {}
+
+  /** What begins its name; ZooKeeper adds the sequence. */
+  get prefix(): string {
+    const { id, mode, insteadOf } = this;
+    return insteadOf === undefined ? contenderPrefix(id, mode) : downgradePrefix(id, insteadOf);
+  }
 
   get path(): string {
     return `${this.place.path}/${this.name}`;
@@ -70,6 +79,12 @@ export class ContenderNode {
     await untilSessionEnds(this.session, this.parts, this.place, () => this.removeOnce());
   }
 
+  /** As `remove`, for a node that was made in a transaction whose outcome is not known. */
+  removeIfMade(): Promise<void> {
+    this.mayHaveTwins = true;
+    return this.remove();
+  }
+
   private async removeOnce(): Promise<void> {
     const names = this.mayHaveTwins ? await this.twins() : [this.name].filter((name) => name !== undefined);
     for (const name of names) {
@@ -88,7 +103,7 @@ export class ContenderNode {
     const data = Buffer.from(parts.address);
     for (let foldersMade = 0; ;) {
       try {
-        const path = await session.create(`${place.path}/${contenderPrefix(this.id)}`, data, 'ephemeral-sequential');
+        const path = await session.create(`${place.path}/${this.prefix}`, data, 'ephemeral-sequential');
         this.name = path.slice(place.path.length + 1);
         if (this.mayHaveTwins) await this.dropTwins();
         return this.name;

@@ -7,6 +7,7 @@ import { compareAndSetOrHeal } from '../../wire/compare-and-set.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import type { Op } from '../../wire/operations.js';
 import type { LockPlace } from './lock.js';
+import { oneAtATime } from './one-at-a-time.js';
 import { encodeRecord, NEVER_HELD } from './record.js';
 import type { Sightings } from './sightings.js';
 
@@ -25,17 +26,9 @@ const SETTLING = 'settling:';
  */
 export function makeFolder(session: Session, { path, root }: LockPlace, sightings: Sightings): Promise<void> {
   if (root === undefined) return makeParents(session, withParents(path));
-  // One at a time of each session: all of them write the root, and of n at once all but one would be refused each time.
-  const made = (making.get(session) ?? Promise.resolve()).then(() => makeNamed(session, path, root, sightings));
-  making.set(
-    session,
-    made.catch(() => undefined),
-  );
-  return made;
+  // All of them write the root.
+  return oneAtATime(session, root, () => makeNamed(session, path, root, sightings));
 }
-
-/** The last one under way. */
-const making = new WeakMap<Session, Promise<void>>();
 
 async function makeNamed(session: Session, path: string, root: string, sightings: Sightings): Promise<void> {
   for (;;) {

@@ -7,11 +7,15 @@ import { Latch } from '../../support/latch.js';
 import { Listeners } from '../../support/listeners.js';
 import { isConnectionLost } from '../../wire/errors.js';
 import type { LockParts } from './contender-node.js';
+import { BadLockError, LockLostError } from './errors.js';
 import type { LockPlace } from './lock.js';
 import type { Hold, Released } from './lock-handle.js';
 
 /** For how long `release` waits for what goes on in the background. */
 const RELEASE_WAIT_MS = 10_000;
+
+/** Why a writer does not hold the lock any more that goes on as a reader. */
+const DOWNGRADED = 'it was downgraded';
 
 /** What of a lock was won. */
 export interface WonLock {
@@ -22,6 +26,8 @@ export interface WonLock {
   readonly lease: Lease;
   /** Deletes the node, with the proof that it was released; never rejects. */
   readonly giveUp: () => Promise<void>;
+  /** Puts a reader's node in the place of the own one, which is a writer's. */
+  readonly downgrade?: (() => Promise<HeldLock>) | undefined;
 }
 
 /** What this process knows of a lock that it has won, as one value. */
@@ -126,6 +132,21 @@ export class HeldLock implements Hold, LeaseHolder {
     return gone.promise;
   }
 
+  /**
+   * Ends this hold, and answers the reader's that comes in its place.
+   * @throws {LockLostError} unless it is held; what the downgrade throws.
+   */
+  downgrade(): Promise<HeldLock> {
+    const { downgrade } = this.won;
+    if (downgrade === undefined)
+      throw new BadLockError(`lock ${JSON.stringify(this.name)} was not acquired for writing, so there is nothing to downgrade`);
+    if (!this.isValid()) throw new LockLostError(this.name, this.whyNot());
+    const next = downgrade();
+    this.state = { kind: 'released', done: next.then(isOver, isOver) };
+    this.end(DOWNGRADED);
+    return next;
+  }
+
   private lose(why: string): void {
     if (this.state.kind !== 'held') return;
     this.state = { kind: 'lost', why };
@@ -194,6 +215,10 @@ export class HeldLock implements Hold, LeaseHolder {
       }
     }
   }
+}
+
+function isOver(): Released {
+  return 'released';
 }
 
 function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {

@@ -2,11 +2,11 @@ import { hexId } from '../../session/errors.js';
 import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 import type { Session } from '../../session/session.js';
 import { tokenOf } from '../../support/token.js';
-import { lineOf } from './contenders.js';
+import { leadersOf, lineOf, type Contender } from './contenders.js';
 import type { LockContender, LockPlace, LockView } from './lock.js';
 import { readRecord } from './record.js';
 
-/** So many of those who wait are read one by one. */
+/** So many of those who hold it, and of those who wait, are read one by one. */
 const MAX_SHOWN = 100;
 
 /** Longer texts are cut. */
@@ -16,26 +16,45 @@ const MAX_ADDRESS_LENGTH = 200;
 export async function inspectLock(session: Session, place: LockPlace): Promise<LockView> {
   const [found, names] = await Promise.all([getOrUndefined(session, place.path), childrenOf(session, place.path)]);
   const line = lineOf(names);
-  const shown = await Promise.all(
-    line.slice(0, MAX_SHOWN + 1).map(async ({ name, id }) => ({ id, contender: await contenderAt(session, `${place.path}/${name}`) })),
-  );
-  const present = shown.flatMap(({ id, contender }) => (contender === undefined ? [] : [{ id, contender }]));
-  const [first, ...waiting] = present;
+  const leaders = leadersOf(line);
   const read = found && readRecord(found.data, found.stat);
   const { record } = read ?? {};
-  const isHolder = record?.state === 'held' && record.holder === first?.id;
+  const [present, waiting] = await Promise.all([
+    seen(session, place, leaders.slice(0, MAX_SHOWN)),
+    seen(session, place, line.slice(leaders.length, leaders.length + MAX_SHOWN)),
+  ]);
+  const holders = present.map(({ id, contender }) => {
+    const isHolder = read !== undefined && record?.state === 'held' && record.holder.id === id;
+    return { ...contender, token: isHolder ? tokenOf(record.floor, read.stat.mzxid) : undefined };
+  });
   return {
-    holder: first && { ...first.contender, token: isHolder && read ? tokenOf(record.floor, read.stat.mzxid) : undefined },
+    holder: holders[0],
+    holders,
     waiting: waiting.map(({ contender }) => contender),
-    waitingCount: Math.max(waiting.length, line.length - 1 - (shown.length - present.length)),
+    waitingCount: line.length - leaders.length,
   };
 }
 
-async function contenderAt(session: Session, path: string): Promise<LockContender | undefined> {
+interface SeenContender {
+  readonly id: string | undefined;
+  readonly contender: LockContender;
+}
+
+/** Those of them who are still there. */
+async function seen(session: Session, place: LockPlace, some: readonly Contender[]): Promise<readonly SeenContender[]> {
+  const read = await Promise.all(
+    some.map(async ({ name, id, shares }) => ({ id, contender: await contenderAt(session, `${place.path}/${name}`, shares) })),
+  );
+  return read.flatMap(({ id, contender }) => (contender === undefined ? [] : [{ id, contender }]));
+}
+
+async function contenderAt(session: Session, path: string, shares: boolean): Promise<LockContender | undefined> {
   const read = await getOrUndefined(session, path);
   if (read === undefined) return undefined;
   const { data, stat } = read;
   return {
+    node: path,
+    shares,
     address: data.toString('utf8').slice(0, MAX_ADDRESS_LENGTH),
     session: hexId(stat.ephemeralOwner),
     since: new Date(stat.ctimeMs),

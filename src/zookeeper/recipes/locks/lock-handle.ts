@@ -1,6 +1,6 @@
 import { RunSignal, type Validity } from '../../support/run-signal.js';
 import { LockLostError } from './errors.js';
-import type { Lock } from './lock.js';
+import type { WriteLock } from './lock.js';
 
 /** What became of a release: `'pending'`: ZooKeeper has not acknowledged it yet, and it goes on in the background. */
 export type Released = 'released' | 'pending';
@@ -13,13 +13,15 @@ export interface Hold extends Validity {
   whyNot(): string;
   /** Not valid any more from the call on. Safe to repeat; never rejects. */
   release(): Promise<Released>;
+  /** Ends it, and answers the reader's that comes in its place. @throws {BadLockError} for one that is no writer's. */
+  downgrade(): Promise<Hold>;
 }
 
 /** Why a handle does not hold the lock that it has released. */
 const RELEASED = 'it was released';
 
 /** A hold as whoever acquired it has it. Released once; afterwards it does not hold, whatever becomes of the hold. */
-export class LockHandle implements Lock {
+export class LockHandle implements WriteLock {
   readonly name: string;
   readonly fencingToken: bigint;
   readonly signal: AbortSignal;
@@ -54,6 +56,11 @@ export class LockHandle implements Lock {
       this.runSignal.release();
     }
     return this.done;
+  }
+
+  async downgrade(): Promise<LockHandle> {
+    this.assertHeld();
+    return new LockHandle(await this.hold.downgrade());
   }
 
   [Symbol.asyncDispose](): Promise<void> {

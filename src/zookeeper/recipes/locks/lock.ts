@@ -36,6 +36,34 @@ export interface Lock extends AsyncDisposable {
   release(): Promise<void>;
 }
 
+/** A lock that is held for writing, which excludes everybody. */
+export interface WriteLock extends Lock {
+  /**
+   * Goes on as a reader: nobody else writes in between, and readers may join. This lock is not held any more from the
+   * call on, whatever comes; what is answered is, and is to be released by itself. There is no way back: release, then
+   * acquire for writing.
+   * @throws {LockLostError} `ZK_LOCK_LOST` unless it is held, and when it is lost on the way.
+   * @throws {ZooKeeperError} what ZooKeeper refuses; the lock is then given up.
+   */
+  downgrade(): Promise<Lock>;
+}
+
+/** A lock that many may hold for reading, or one for writing. */
+export interface ReadWriteLock {
+  /** Waits until nobody writes, and nobody who came before waits to. Throws as `Locks.acquire`. */
+  read(wait?: LockWait): Promise<Lock>;
+  /** Waits until nobody else reads or writes. Throws as `Locks.acquire`. */
+  write(wait?: LockWait): Promise<WriteLock>;
+  /** As `Locks.tryAcquire`: undefined when it is not to be had now. */
+  tryRead(): Promise<Lock | undefined>;
+  /** As `Locks.tryAcquire`: undefined when it is not to be had now. */
+  tryWrite(): Promise<WriteLock | undefined>;
+  /** As `Locks.withLock`, for reading. */
+  withRead<T>(work: (lock: Lock) => Promise<T> | T, wait?: LockWait): Promise<T>;
+  /** As `Locks.withLock`, for writing. */
+  withWrite<T>(work: (lock: WriteLock) => Promise<T> | T, wait?: LockWait): Promise<T>;
+}
+
 /** Several locks that are held together, until the first of them is lost or released. */
 export interface LockSet extends AsyncDisposable {
   /** In the order in which they were named. Each has its own fencing token. */
@@ -77,21 +105,33 @@ export interface LockWait {
 
 /** Who holds a lock, or waits for it. */
 export interface LockContender {
+  /** The path of its node. */
+  readonly node: string;
   /** What it has written: `host:port` of one of ours, an IP address of Curator's, an identifier of kazoo's. */
   readonly address: string;
   /** The id of its ZooKeeper session, as the logs of ZooKeeper write it. */
   readonly session: string;
   /** Since when it stands in line, by the clock of ZooKeeper's leader. */
   readonly since: Date;
+  /** Whether it shares the lock with others who do, as readers do. */
+  readonly shares: boolean;
+}
+
+/** Who holds a lock, as far as can be seen. */
+export interface LockHolderView extends LockContender {
+  /** Its fencing token, where it is known: not that of readers, nor of holders of other libraries. */
+  readonly token: bigint | undefined;
 }
 
 /** A lock as it is seen now. */
 export interface LockView {
   /**
-   * The first in line. One of ours without a `token` waits for the proof, or the lease, of the one before it.
-   * Undefined: the lock is free.
+   * The first in line. One of ours that is no reader and has no `token` waits for the proof, or the lease, of the one
+   * before it. Undefined: the lock is free.
    */
-  readonly holder: (LockContender & { readonly token: bigint | undefined }) | undefined;
+  readonly holder: LockHolderView | undefined;
+  /** It, and the readers that hold the lock together with it; at most 100. */
+  readonly holders: readonly LockHolderView[];
   /** The others, first in line first; at most 100. */
   readonly waiting: readonly LockContender[];
   /** How many wait altogether. */

@@ -1,22 +1,31 @@
 import { ANY_VERSION, type Stat } from '../../wire/operations.js';
 import { LONGEST_OLD_LEASE_MS } from '../../session/lease-length.js';
 
-/**
- * What is kept of a lock in the data of the node that its line stands below, which Curator and kazoo ignore: who of us
- * held it last, and whether that is over. Written in the transaction that takes the lock, and in the one that deletes
- * the holder's node: so it is the proof that nobody of us believes any more.
- */
-export interface LockRecord {
-  readonly state: 'held' | 'released';
-  /** The id in the name of the holder's node. */
-  readonly holder: string;
-  /** `host:port` of the holder. */
+/** One of us who holds a lock, or held it last. */
+export interface RecordedHolder {
+  /** The id in the name of its node. */
+  readonly id: string;
+  /** `host:port`. */
   readonly address: string;
-  /** For how long an acknowledged renewal lets the holder believe. */
+  /** For how long an acknowledged renewal lets it believe. */
   readonly leaseMs: number;
+}
+
+/** Who of us held it last, and whether that is over. */
+export type LockOwner =
+  | { readonly state: 'held' | 'released'; readonly holder: RecordedHolder }
+  /** Several, who share it. */
+  | { readonly state: 'shared'; readonly sharers: readonly RecordedHolder[] };
+
+/**
+ * What is kept of a lock in the data of the node that its line stands below, which Curator and kazoo ignore. Written in
+ * the transaction that takes the lock, and in the one that deletes the holder's node: so it is the proof that nobody of
+ * us believes any more.
+ */
+export type LockRecord = LockOwner & {
   /** What the next fencing token must be above, together with the zxid. */
   readonly floor: bigint;
-}
+};
 
 /** A record as read. Without a `record`: nothing is known of who held the lock. */
 export interface RecordRead {
@@ -27,11 +36,24 @@ export interface RecordRead {
 const FORMAT = 1;
 
 /** Nobody has held it yet. */
-export const NEVER_HELD: LockRecord = { state: 'released', holder: '', address: '', leaseMs: 0, floor: 0n };
+export const NEVER_HELD: LockRecord = { state: 'released', holder: { id: '', address: '', leaseMs: 0 }, floor: 0n };
+
+/** Those of us who may believe, as the record has it. */
+export function holdersIn(record: LockRecord | undefined): readonly RecordedHolder[] {
+  if (record === undefined || record.state === 'released') return [];
+  return record.state === 'shared' ? record.sharers : [record.holder];
+}
 
 /** `version`: that of the node once this is written. One that was copied by hand has another, and proves nothing. */
-export function encodeRecord({ state, holder, address, leaseMs, floor }: LockRecord, version: number): Buffer {
-  return Buffer.from(JSON.stringify({ format: FORMAT, version, state, holder, address, leaseMs, floor: floor.toString() }));
+export function encodeRecord(record: LockRecord, version: number): Buffer {
+  const { state, floor } = record;
+  const head = { format: FORMAT, version, state };
+  if (record.state === 'shared') {
+    const sharers = record.sharers.map(({ id, address, leaseMs }) => [id, address, leaseMs]);
+    return Buffer.from(JSON.stringify({ ...head, sharers, floor: floor.toString() }));
+  }
+  const { id, address, leaseMs } = record.holder;
+  return Buffer.from(JSON.stringify({ ...head, holder: id, address, leaseMs, floor: floor.toString() }));
 }
 
 /** Data that is not as one of us has written it gives no record. */
@@ -47,9 +69,25 @@ function decode(data: Buffer, version: number): LockRecord | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { format, version: written, state, holder, address, leaseMs, floor } = value as Readonly<Record<string, unknown>>;
-  if (format !== FORMAT || written !== version || (state !== 'held' && state !== 'released')) return undefined;
-  if (typeof holder !== 'string' || typeof address !== 'string' || typeof floor !== 'string' || !/^\d{1,30}$/.test(floor)) return undefined;
-  if (typeof leaseMs !== 'number' || !(leaseMs >= 0 && leaseMs <= LONGEST_OLD_LEASE_MS)) return undefined;
-  return { state, holder, address, leaseMs, floor: BigInt(floor) };
+  const { format, version: written, floor, ...owner } = value as Readonly<Record<string, unknown>>;
+  if (format !== FORMAT || written !== version || typeof floor !== 'string' || !/^\d{1,30}$/.test(floor)) return undefined;
+  const decoded = ownerIn(owner);
+  return decoded && { ...decoded, floor: BigInt(floor) };
+}
+
+function ownerIn({ state, holder, address, leaseMs, sharers }: Readonly<Record<string, unknown>>): LockOwner | undefined {
+  if (state === 'held' || state === 'released') {
+    const decoded = holderIn([holder, address, leaseMs]);
+    return decoded && { state, holder: decoded };
+  }
+  if (state !== 'shared' || !Array.isArray(sharers)) return undefined;
+  const decoded = sharers.map(holderIn);
+  return decoded.includes(undefined) ? undefined : { state, sharers: decoded.filter((one) => one !== undefined) };
+}
+
+function holderIn(value: unknown): RecordedHolder | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const [id, address, leaseMs] = value as readonly unknown[];
+  if (typeof id !== 'string' || typeof address !== 'string') return undefined;
+  return typeof leaseMs === 'number' && leaseMs >= 0 && leaseMs <= LONGEST_OLD_LEASE_MS ? { id, address, leaseMs } : undefined;
 }

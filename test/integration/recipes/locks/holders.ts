@@ -1,4 +1,6 @@
 import { EnsembleLocks } from '../../../../src/zookeeper/recipes/locks/ensemble-locks.js';
+import type { LockName, ReadWriteLock } from '../../../../src/zookeeper/recipes/locks/lock.js';
+import { readWriteOf } from '../../../../src/zookeeper/recipes/locks/lock-source.js';
 import { Sightings } from '../../../../src/zookeeper/recipes/locks/sightings.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
 import type { Observation } from '../../../../src/zookeeper/support/observer.js';
@@ -32,6 +34,10 @@ export class Holder implements AsyncDisposable {
     holder.sessions.start();
     await holder.session();
     return holder;
+  }
+
+  readWrite(name: LockName): ReadWriteLock {
+    return readWriteOf(this.locks, name);
   }
 
   session(): Promise<Session> {
@@ -114,3 +120,5 @@ function isRequest(frame: Frame, text: string): boolean {
 /** Whoever takes a lock writes this into its record, and whoever gives it up. */
 export const CLAIM = '"state":"held"';
 export const RELEASE = '"state":"released"';
+/** The same for whoever reads, as long as others do. */
+export const SHARED = '"state":"shared"';

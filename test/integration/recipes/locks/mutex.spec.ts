@@ -96,7 +96,7 @@ it.concurrent('leaves nothing behind when it does not wait, waits too long, or i
 it.concurrent('can be seen: who holds it with which token, who waits, since when', async () => {
   await using a = await start('a:4');
   await using b = await start('b:4');
-  expect(await a.locks.inspect('seen')).toEqual({ holder: undefined, waiting: [], waitingCount: 0 });
+  expect(await a.locks.inspect('seen')).toEqual({ holder: undefined, holders: [], waiting: [], waitingCount: 0 });
   const lock = await a.locks.acquire('seen', {});
   const waiting = b.locks.acquire('seen', {});
   await inLine('seen', 2);

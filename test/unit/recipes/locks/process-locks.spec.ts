@@ -1,6 +1,8 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { readWriteOf } from '../../../../src/zookeeper/recipes/locks/lock-source.js';
 import { ProcessLocks } from '../../../../src/zookeeper/recipes/locks/process-locks.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
+import { failureOf } from '../../../support/eventually.js';
 
 it('tells of each lock its own token', async () => {
   const locks = new ProcessLocks(systemClock, 'h:1', '/soa');
@@ -8,4 +10,64 @@ it('tells of each lock its own token', async () => {
   const second = await locks.acquire('second', {});
   expect((await locks.inspect('first')).holder?.token).toBe(first.fencingToken);
   expect((await locks.inspect('second')).holder?.token).toBe(second.fencingToken);
+});
+
+describe('of readers and writers', () => {
+  const scene = () => {
+    const locks = new ProcessLocks(systemClock, 'h:1', '/soa');
+    return { locks, lock: readWriteOf(locks, 'x') };
+  };
+
+  it('readers share, a writer is alone, and readers behind a writer wait for it', async () => {
+    const { lock, locks } = scene();
+    const [a, b] = [await lock.read(), await lock.read()];
+    expect(await lock.tryWrite()).toBeUndefined();
+    expect(await failureOf(lock.write({ waitMs: 0 }))).toMatchObject({ code: 'ZK_LOCK_BUSY' });
+    const writing = lock.write();
+    expect(await lock.tryRead()).toBeUndefined();
+    const reading = [lock.read(), lock.read()];
+    expect(await locks.inspect('x')).toMatchObject({ holders: [{ shares: true }, { shares: true }], waitingCount: 3 });
+    await a.release();
+    await b.release();
+    const writer = await writing;
+    expect(writer.fencingToken).toBeGreaterThan(b.fencingToken);
+    expect(await locks.tryAcquire('x')).toBeUndefined();
+    await writer.release();
+    for (const reader of await Promise.all(reading)) await reader.release();
+    expect(await locks.inspect('x')).toMatchObject({ holder: undefined, waitingCount: 0 });
+  });
+
+  it('a writer goes on as a reader, and readers behind it come in, but no writer', async () => {
+    const { lock } = scene();
+    const writer = await lock.write();
+    const [reading, writing, late] = [lock.read(), lock.write(), lock.read()];
+    const reader = await writer.downgrade();
+    expect([writer.held, writer.signal.aborted, reader.held]).toEqual([false, true, true]);
+    await writer.release();
+    expect(reader.held).toBe(true);
+    expect(reader.fencingToken).toBeGreaterThan(writer.fencingToken);
+    await (await reading).release();
+    expect(await lock.tryRead()).toBeUndefined();
+    await reader.release();
+    await (await writing).release();
+    await (await late).release();
+    expect(await failureOf(writer.downgrade())).toMatchObject({ code: 'ZK_LOCK_LOST' });
+  });
+
+  it('one who waits and gives up does not hold those behind it up', async () => {
+    const { lock } = scene();
+    await using _ = await lock.read();
+    const controller = new AbortController();
+    const writing = failureOf(lock.write({ signal: controller.signal }));
+    const reading = lock.read();
+    controller.abort(new Error('enough'));
+    expect(await writing).toMatchObject({ message: 'enough' });
+    await (await reading).release();
+  });
+
+  it('answers what the work answers', async () => {
+    const { lock } = scene();
+    expect(await lock.withRead(({ held }) => held)).toBe(true);
+    expect(await lock.withWrite(async (writer) => (await writer.downgrade()).held)).toBe(true);
+  });
 });
