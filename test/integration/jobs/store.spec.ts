@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { heldBy, type JobRecord, type RunEntry } from '../../../src/zookeeper/jobs/record/job-record.js';
-import { viewIn, type Change, type JobStore } from '../../../src/zookeeper/jobs/persistence/job-store.js';
+import { viewIn, type Change, type JobStore, type RecordRepair } from '../../../src/zookeeper/jobs/persistence/job-store.js';
 import { EMPTY_CONTROL, type JobControl } from '../../../src/zookeeper/jobs/record/job-control.js';
 import type { TriggerNode } from '../../../src/zookeeper/jobs/record/trigger.state.js';
 import { MemoryJobStore } from '../../../src/zookeeper/jobs/persistence/memory-store.js';
@@ -8,6 +8,7 @@ import { encodeAtAnySize } from '../../../src/zookeeper/jobs/persistence/codec/r
 import { ROOMY_RECORD_BYTES } from '../../../src/zookeeper/jobs/persistence/verdict-log.js';
 import { NO_RUN, type StoredVerdict } from '../../../src/zookeeper/jobs/record/verdict.js';
 import { jobZnodes, type JobZnodes } from '../../../src/zookeeper/jobs/persistence/job.znodes.js';
+import { encodeControl } from '../../../src/zookeeper/jobs/persistence/codec/control-codec.js';
 import { encodeTrigger } from '../../../src/zookeeper/jobs/persistence/codec/trigger-codec.js';
 import { repair } from '../../../src/zookeeper/jobs/persistence/zookeeper-repair.js';
 import {
@@ -139,6 +140,12 @@ function withHook(session: Session, name: 'multi' | 'get', at: number, hook: () 
       return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
     },
   });
+}
+
+/** What comes in place of a record that cannot be read, with the control node as it is. */
+async function repairing(store: JobStore): Promise<RecordRepair> {
+  const view = (await store.loadControl(JOB)) ?? expect.fail('there is no control node');
+  return { record: EMPTY, control: { view, control: view.control }, end: ending };
 }
 
 /** What `addTrigger` needs besides a session. */
@@ -435,9 +442,25 @@ describe('decisions in ZooKeeper', () => {
     await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
     expect(await store.load(JOB)).toMatchObject({ kind: 'unreadable', problem: expect.stringMatching(/JSON|token/i) as string });
     expect(await store.write(JOB, stale)).toEqual({ kind: 'moved' });
-    expect(await store.repair(JOB, EMPTY, ending)).toBe('repaired');
-    expect(await store.repair(JOB, EMPTY, ending)).toBe('readable');
+    expect(await store.repair(JOB, await repairing(store))).toBe('repaired');
+    expect(await store.repair(JOB, await repairing(store))).toBe('readable');
     expect(viewIn(await store.load(JOB))?.record).toEqual(EMPTY);
+  });
+
+  it('are repaired together with the control node, or neither is', async () => {
+    const { store, session } = await connect();
+    await store.create(JOB, EMPTY, CONTROL);
+    await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
+    const stale = await repairing(store);
+    await session.set(znodes().control(JOB), encodeControl(CONTROL), -1);
+    expect(await store.repair(JOB, stale)).toBe('moved');
+    expect(await store.load(JOB)).toMatchObject({ kind: 'unreadable' });
+    const inForce = { from: 'control' } as const;
+    const fresh = await repairing(store);
+    expect(await store.repair(JOB, { ...fresh, control: { ...fresh.control, control: { ...CONTROL, inForce } } })).toBe('repaired');
+    const [record, control] = await Promise.all([znodes().record(JOB), znodes().control(JOB)].map((path) => session.get(path)));
+    expect(control?.stat.mzxid).toBe(record?.stat.mzxid);
+    expect((await store.loadControl(JOB))?.control.inForce).toEqual(inForce);
   });
 
   it('end what waits or runs below a record that is repaired, and nothing else', async () => {
@@ -447,7 +470,7 @@ describe('decisions in ZooKeeper', () => {
     const states = [{ id: 's', state: 'started' } as const, { id: 'e', state: 'ended', verdict: ran(1) } as const];
     await store.write(JOB, await change(store, { triggers: ['w'] }, { triggers: states }));
     await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
-    expect(await store.repair(JOB, EMPTY, ending)).toBe('repaired');
+    expect(await store.repair(JOB, await repairing(store))).toBe('repaired');
     for (const id of ['w', 's'])
       expect(await store.loadTrigger(JOB, id)).toMatchObject({ state: 'refused', input: { amount: 7 }, verdict: { reason: 'reset' } });
     expect(await store.loadTrigger(JOB, 'e')).toMatchObject({ state: 'ended', verdict: { outcome: 'ran' } });
@@ -459,13 +482,13 @@ describe('decisions in ZooKeeper', () => {
     await store.addTrigger(JOB, trigger('a'));
     await admin.set(`${rootPath}/jobs/Bank/${JOB}`, 'nonsense');
     const late = withHook(session, 'multi', 0, async () => {
-      expect(await store.repair(JOB, EMPTY, ending)).toBe('repaired');
+      expect(await store.repair(JOB, await repairing(store))).toBe('repaired');
       await store.write(
         JOB,
         await change(store, { triggers: ['a'] }, { triggers: [{ id: 'a', state: 'waiting', asked: { by: 'anna', atMs: 5 } }] }),
       );
     });
-    expect(await repair(late, znodes(), JOB, EMPTY, ending)).toBe('readable');
+    expect(await repair(late, znodes(), JOB, await repairing(store))).toBe('readable');
     expect(await store.loadTrigger(JOB, 'a')).toMatchObject({ state: 'waiting' });
     expect(viewIn(await store.load(JOB))?.record.triggers).toEqual(['a']);
   });

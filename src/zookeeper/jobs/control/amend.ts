@@ -37,7 +37,7 @@ export interface Amendment extends Partial<Pick<Change, 'record' | 'verdicts' | 
 }
 
 /** How often an order is written anew when the record has moved; a busy per-second job moves a few times a second. */
-const MAX_TRIES = 50;
+export const MAX_TRIES = 50;
 const FIRST_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 200;
 

@@ -11,7 +11,7 @@ import {
   type Declaration,
   type JobControl,
 } from '../record/job-control.js';
-import { pauseAfterConflict } from './amend.js';
+import { MAX_TRIES, pauseAfterConflict } from './amend.js';
 import { JobContendedError, OrderNotSentError } from './errors.js';
 import type { Clock } from '../../support/clock.js';
 import { isDisabled, livingVersions, scheduleInWords, ticksOf } from './in-force.js';
@@ -53,7 +53,6 @@ export interface Registered {
   readonly zonesDiffer?: string | undefined;
 }
 
-const MAX_TRIES = 50;
 /**
  * A version that is away for no longer has been started again, or moved to another machine. One that comes back later
  * is deployed again: to make up for what its schedule says about the time between would run jobs that the other

@@ -1,10 +1,21 @@
-import * as changes from '../record/changes.js';
-import { changeInWords, type Declaration } from '../record/job-control.js';
+import { recordInPlaceOfUnreadable, reset as resetRecord } from '../record/changes.js';
+import { audited, changeInWords, EMPTY_CONTROL } from '../record/job-control.js';
+import { EMPTY_RECORD } from '../record/job-record.js';
 import { endsBy, type TriggerNode } from '../record/trigger.state.js';
 import { triggerInterrupted, triggerRefused } from '../record/verdict-builders.js';
 import type { StoredVerdict } from '../record/verdict.js';
 import { pauseInForce } from './pause.js';
-import { carryOut, unknownJob, type Amendment, type ControlParts, type Subject } from './amend.js';
+import {
+  carryOut,
+  MAX_TRIES,
+  pauseAfterConflict,
+  signature,
+  unknownJob,
+  type Amendment,
+  type ControlParts,
+  type Subject,
+} from './amend.js';
+import { JobContendedError } from './errors.js';
 import { codeSchedule } from './reschedule.js';
 import { livingVersions, ticksOf } from './in-force.js';
 
@@ -18,18 +29,13 @@ import { livingVersions, ticksOf } from './in-force.js';
 export async function resetClaim(parts: ControlParts, job: string, by?: string): Promise<void> {
   const { kind } = await parts.store.load(job);
   if (kind === 'missing') throw await unknownJob(parts.store, job);
-  const code = kind === 'unreadable' ? await repair(parts, job) : undefined;
-  await carryOut(parts, job, by, (subject) => {
-    const amendment = reset(parts, subject);
-    return code === undefined
-      ? amendment
-      : { ...amendment, control: { ...subject.control, inForce: { from: 'code', version: code.version } } };
-  });
+  if (kind === 'unreadable' && (await repair(parts, job, by))) return;
+  await carryOut(parts, job, by, (subject) => reset(parts, subject));
 }
 
 function reset({ address }: ControlParts, { view, control, ensembleMs, living }: Subject): Amendment {
   const { running, triggers } = view.record;
-  const { record, verdicts, due } = changes.reset(view, ticksOf(view.record, control, living), ensembleMs, address);
+  const { record, verdicts, due } = resetRecord(view, ticksOf(view.record, control, living), ensembleMs, address);
   return {
     record,
     verdicts,
@@ -38,14 +44,34 @@ function reset({ address }: ControlParts, { view, control, ensembleMs, living }:
   };
 }
 
-/** Nothing can be told of what ran and what was due: ticks count from now. Answers whose schedule is in force now. */
-async function repair({ store, address }: ControlParts, job: string): Promise<Declaration | undefined> {
-  const control = await store.loadControl(job);
-  const ensembleMs = Math.round(await store.ensembleMs());
-  const code = control && codeSchedule(control.control, livingVersions(await store.members()));
-  const paused = control && pauseInForce(control.control);
-  await store.repair(job, changes.recordInPlaceOfUnreadable(code?.schedule, ensembleMs, paused?.atMs), (open) => lost(open, address));
-  return code;
+/**
+ * Nothing can be told of what ran and what was due: ticks count from now. The record has the schedule of the code from
+ * the same transaction on that says so in the control node. False: it can be read, as somebody else has made it anew.
+ */
+async function repair(parts: ControlParts, job: string, by: string | undefined): Promise<boolean> {
+  const { store, clock, address, signal } = parts;
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    if (tries > 0) await pauseAfterConflict(clock, tries, signal);
+    const view = await store.loadControl(job);
+    if (view === undefined) {
+      await store.create(job, EMPTY_RECORD, EMPTY_CONTROL);
+      continue;
+    }
+    const ensembleMs = Math.round(await store.ensembleMs());
+    const code = codeSchedule(view.control, livingVersions(await store.members()));
+    const record = recordInPlaceOfUnreadable(code?.schedule, ensembleMs, pauseInForce(view.control)?.atMs);
+    const inForce = code === undefined ? view.control.inForce : ({ from: 'code', version: code.version } as const);
+    const done = changeInWords('reset', 'the record could not be read, and was made anew');
+    const entry = { atMs: ensembleMs, by: signature(address, by), ...done };
+    const control = { view, control: audited({ ...view.control, inForce }, entry) };
+    signal?.throwIfAborted();
+    const result = await store.repair(job, { record, control, end: (open) => lost(open, address) });
+    if (result === 'readable') return false;
+    if (result === 'moved') continue;
+    parts.changed?.(job, entry);
+    return true;
+  }
+  throw new JobContendedError(job, MAX_TRIES);
 }
 
 /**

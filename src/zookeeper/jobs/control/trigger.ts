@@ -9,7 +9,7 @@ import type { Change } from '../persistence/job-store.js';
 import type { KeptResult } from '../run/run-result.js';
 import { MAX_TRIGGER_BYTES } from '../record/room.js';
 import { endsBy, hasNotRun, type TriggerNode } from '../record/trigger.state.js';
-import { loadExisting, pauseAfterConflict, signature, unknownJob, type ControlParts } from './amend.js';
+import { loadExisting, MAX_TRIES, pauseAfterConflict, signature, unknownJob, type ControlParts } from './amend.js';
 import {
   BadTriggerError,
   JobContendedError,
@@ -63,7 +63,6 @@ export interface Triggered {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_KEY_LENGTH = 100;
-const MAX_TRIES = 50;
 const MAX_RESULT_TRIES = 30;
 
 /**

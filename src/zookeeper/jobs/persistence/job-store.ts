@@ -44,6 +44,14 @@ export interface Change {
   readonly control?: { readonly view: ControlView; readonly control: JobControl };
 }
 
+/** What comes in place of a record that cannot be read. */
+export interface RecordRepair {
+  readonly record: JobRecord;
+  readonly control: { readonly view: ControlView; readonly control: JobControl };
+  /** The verdict of a trigger that waits or runs. */
+  readonly end: (open: TriggerNode) => StoredVerdict;
+}
+
 /**
  * Where the cluster keeps its decisions about the jobs of one service: records, with their verdicts, and control nodes.
  */
@@ -83,11 +91,12 @@ export interface RecordStore {
   /** Removes the record and everything below it. */
   remove(job: string): Promise<void>;
   /**
-   * Puts `record` in place of one that cannot be read, by compare-and-set. Of what is below it, the triggers
-   * that wait or run have the verdict that `end` says; the rest stays. `'readable'`: it can be read, or is
-   * gone, and was not changed.
+   * Puts a record in place of one that cannot be read, and changes the control node with it, in one transaction. Of
+   * what is below it, the triggers that wait or run have their verdict before; the rest stays. `'readable'`: it can be
+   * read, or is gone, and was not changed. `'moved'`: the control node is not what its view says any more; record and
+   * control node were not changed.
    */
-  repair(job: string, record: JobRecord, end: (open: TriggerNode) => StoredVerdict): Promise<'repaired' | 'readable'>;
+  repair(job: string, repair: RecordRepair): Promise<'repaired' | 'readable' | 'moved'>;
   /**
    * The ensemble's clock now, in milliseconds since 1970: as of the session's last write, or of a small one where there
    * was none. In memory: the wall clock. Rejects as that write does.

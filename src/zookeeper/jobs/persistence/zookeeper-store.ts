@@ -12,7 +12,7 @@ import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import { connected, connectedWithin, type Waiting } from '../../session/connected.js';
 import { decodeControl, encodeControl } from './codec/control-codec.js';
 import { EMPTY_RECORD, type JobRecord } from '../record/job-record.js';
-import type { Change, JobStore, LoadedRecord, MemberView, WriteResult } from './job-store.js';
+import type { Change, JobStore, LoadedRecord, MemberView, RecordRepair, WriteResult } from './job-store.js';
 import { EMPTY_CONTROL, type ControlView, type JobControl } from '../record/job-control.js';
 import { jobZnodes, type JobZnodes } from './job.znodes.js';
 import { watchForAbsence, watchNode } from '../../session/repeated-watch.js';
@@ -183,8 +183,8 @@ export class ZookeeperJobStore implements JobStore {
     );
   }
 
-  async repair(job: string, record: JobRecord, end: (open: TriggerNode) => StoredVerdict): Promise<'repaired' | 'readable'> {
-    return repair(await this.session(), this.znodes, job, record, end);
+  async repair(job: string, change: RecordRepair): ReturnType<JobStore['repair']> {
+    return repair(await this.session(), this.znodes, job, change);
   }
 
   /** The first time the folder of the jobs is written to, which changes nothing in it. */

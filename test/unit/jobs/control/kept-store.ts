@@ -1,6 +1,13 @@
 import { addTrigger } from '../../../../src/zookeeper/jobs/record/changes.js';
 import type { JobRecord, JobView } from '../../../../src/zookeeper/jobs/record/job-record.js';
-import type { Change, JobStore, LoadedRecord, MemberView, WriteResult } from '../../../../src/zookeeper/jobs/persistence/job-store.js';
+import type {
+  Change,
+  JobStore,
+  LoadedRecord,
+  MemberView,
+  RecordRepair,
+  WriteResult,
+} from '../../../../src/zookeeper/jobs/persistence/job-store.js';
 import type { ControlView, Declaration, JobControl } from '../../../../src/zookeeper/jobs/record/job-control.js';
 import { NotConnectedError } from '../../../../src/zookeeper/session/connected.js';
 import { decodeResult, encodeResult } from '../../../../src/zookeeper/jobs/persistence/codec/result-codec.js';
@@ -167,11 +174,14 @@ export class KeptStore implements JobStore {
     return Promise.resolve();
   }
 
-  repair(job: string, record: JobRecord, end: (open: TriggerNode) => StoredVerdict): Promise<'repaired' | 'readable'> {
+  repair(job: string, { record, control, end }: RecordRepair): ReturnType<JobStore['repair']> {
+    this.beforeWrite();
     const kept = this.at(job);
     if (kept.problem === undefined) return Promise.resolve('readable');
     for (const [id, node] of kept.triggers) if (isOpen(node)) kept.triggers.set(id, next(node, endBy(id, end(node))));
+    if (kept.control?.version !== control.view.version) return Promise.resolve('moved');
     kept.problem = undefined;
+    kept.control = { control: control.control, version: (this.versions += 1) };
     kept.view = { record, version: (this.versions += 1), createdMs: 0, czxid: 1n };
     return Promise.resolve('repaired');
   }

@@ -6,7 +6,7 @@ import { removeRecord } from '../../../../src/zookeeper/jobs/control/remove.js';
 import { verdicts } from '../../../../src/zookeeper/jobs/control/verdicts.js';
 import { endOf } from '../../../../src/zookeeper/jobs/schedule/tick.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
-import { declared, HOURLY, member, ms, tick } from './kept-store.js';
+import { DAILY, declared, HOURLY, member, ms, tick } from './kept-store.js';
 import { NOON, said, scene } from './payouts.js';
 
 describe('pause and resume', () => {
@@ -145,6 +145,44 @@ describe('resetClaim', () => {
 });
 
 describe('resetClaim of a damaged record', () => {
+  it('puts the schedule of the code into the record and in force at once, and leaves an order of somebody who was first', async () => {
+    const { store, parts } = scene();
+    store.put('payouts', {}, { declared: [declared('1.0')], inForce: { from: 'control' } });
+    store.damage('payouts', 'it is empty');
+    let between = 0;
+    store.beforeWrite = () => {
+      between += 1;
+      // Whoever looks between two writes of it sees either nothing changed or both.
+      expect([store.kept.get('payouts')?.problem, store.control('payouts').inForce]).toEqual(['it is empty', { from: 'control' }]);
+      const { control } = store.kept.get('payouts') ?? expect.fail();
+      // Another operator changes the control node meanwhile: both are decided anew.
+      if (between === 1 && control !== undefined) store.kept.get('payouts')!.control = { ...control, version: control.version + 1_000 };
+    };
+    await resetClaim(parts, 'payouts', 'anna');
+    expect(between).toBe(2);
+    expect(store.record('payouts').schedule).toEqual({ ...HOURLY, sinceMs: NOON });
+    expect(store.control('payouts')).toMatchObject({
+      inForce: { from: 'code', version: '1.0' },
+      audit: [{ by: 'anna at 10.0.0.7:90', change: 'claims reset: the record could not be read, and was made anew' }],
+    });
+  });
+
+  it('is a reset like any other when somebody else was first, and leaves the schedule that he has ordered', async () => {
+    const { store, parts } = scene();
+    store.put('payouts', {}, { declared: [declared('1.0')], inForce: { from: 'control' } });
+    const { control } = store.kept.get('payouts') ?? expect.fail();
+    store.damage('payouts', 'it is empty');
+    store.beforeWrite = () => {
+      store.beforeWrite = () => undefined;
+      store.kept.get('payouts')!.problem = undefined;
+      store.put('payouts', { schedule: { ...DAILY, sinceMs: 1 } }, control?.control);
+    };
+    await resetClaim(parts, 'payouts', 'anna');
+    expect(store.record('payouts').schedule).toEqual({ ...DAILY, sinceMs: 1 });
+    expect(store.control('payouts').inForce).toEqual({ from: 'control' });
+    expect(store.control('payouts').audit).toMatchObject([{ change: expect.stringContaining('0 running') as string }]);
+  });
+
   it('does not let a job start that was paused, and not resumed', async () => {
     const { store, parts } = scene();
     await pause(parts, 'payouts');
