@@ -15,6 +15,7 @@ export type { AdminAccess, ClusterJobsAdminOptions } from './zookeeper/api/jobs-
 export { MasterGuard, type MasterGuardOptions } from './zookeeper/api/master.guard.js';
 export { MasterElection } from './zookeeper/api/master-election.js';
 export { ClusterJobs } from './zookeeper/api/cluster-jobs.js';
+export { Counters } from './zookeeper/api/counters.js';
 export { Locks } from './zookeeper/api/locks.js';
 export { ZookeeperClient } from './zookeeper/api/zookeeper-client.js';
 export { WithLock, type WithLockOptions } from './zookeeper/decorators/with-lock.js';
@@ -101,6 +102,16 @@ export type {
   ReadWriteLock,
   WriteLock,
 } from './zookeeper/recipes/locks/lock.js';
+export type { Counter, CounterName, CounterOptions, CounterWait } from './zookeeper/recipes/counters/counter.js';
+export type { CounterFormat } from './zookeeper/recipes/counters/format.js';
+export type { Ids, IdsOptions } from './zookeeper/recipes/counters/ids.js';
+export {
+  BadCounterError,
+  CounterBusyError,
+  CounterFormatError,
+  CounterRangeError,
+  CounterUncertainError,
+} from './zookeeper/recipes/counters/errors.js';
 export { BadLockError, LockBusyError, LockCrowdedError, LockLostError, LocksNotReleasedError } from './zookeeper/recipes/locks/errors.js';
 
 export { ClusterCronError } from './zookeeper/support/errors.js';

@@ -10,10 +10,8 @@ import {
 import { DiscoveryModule } from '@nestjs/core';
 import { Explorer } from './boot/explorer.js';
 import { ClusterJobs } from './api/cluster-jobs.js';
-import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, KEY_LOCKS, LOCKS, NODE_CLIENT, OBSERVER, SETTINGS } from './decorators/inject.js';
-import { Locks } from './api/locks.js';
+import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, OBSERVER, SETTINGS } from './decorators/inject.js';
 import { MasterElection } from './api/master-election.js';
-import { ZookeeperClient } from './api/zookeeper-client.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { JobEvents } from './jobs/record/job-events.js';
 import type { JobStore } from './jobs/persistence/job-store.js';
@@ -23,21 +21,13 @@ import type { Election, Elections } from './mastership/election/election.js';
 import { createElections } from './mastership/elections.js';
 import type { ClusterMember } from './mastership/election/members.js';
 import { StandaloneElections } from './mastership/standalone.js';
-import { NodeClient } from './recipes/client/node-client.js';
-import { EnsembleKeyLocks } from './recipes/lock-store/ensemble-key-locks.js';
-import type { KeyLocks } from './recipes/lock-store/key-locks.js';
-import { ProcessKeyLocks } from './recipes/lock-store/process-key-locks.js';
-import { EnsembleLocks } from './recipes/locks/ensemble-locks.js';
-import type { LockSource } from './recipes/locks/lock-source.js';
-import { ProcessLocks } from './recipes/locks/process-locks.js';
-import { Sightings } from './recipes/locks/sightings.js';
 import type { Sessions } from './session/session.js';
-import { createSessions } from './session/sessions.js';
 import { systemClock } from './support/clock.js';
 import { messageOf } from './support/errors.js';
 import { harmless, type Observer } from './support/observer.js';
 import { ZookeeperOutermostModule } from './zookeeper.lifecycle.js';
 import { LogObserver } from './zookeeper.logger.js';
+import { RECIPE_EXPORTS, RECIPES, sessionsOf } from './zookeeper.recipes.js';
 import { resolveOptions, type ZookeeperModuleOptions, type ZookeeperSettings } from './zookeeper.options.js';
 
 /** A provider that makes the options of ZookeeperModule. */
@@ -132,9 +122,6 @@ export const COMMON: Provider[] = [
   { provide: OBSERVER, useFactory: () => harmless(new LogObserver()) },
   { provide: JOB_EVENTS, inject: [OBSERVER], useFactory: jobEvents },
   { provide: JOB_STORE, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: jobStore },
-  { provide: LOCKS, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: lockSource },
-  { provide: NODE_CLIENT, inject: [ELECTIONS, SETTINGS], useFactory: nodeClient },
-  { provide: KEY_LOCKS, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: keyLocks },
   {
     provide: GATE,
     inject: [ELECTIONS, SETTINGS, OBSERVER, JOB_STORE, JOB_EVENTS],
@@ -163,24 +150,10 @@ export const COMMON: Provider[] = [
   Explorer,
   MasterElection,
   ClusterJobs,
-  Locks,
-  ZookeeperClient,
+  ...RECIPES,
 ];
 export const IMPORTS = [DiscoveryModule, ZookeeperOutermostModule];
-export const EXPORTS = [
-  GATE,
-  ELECTIONS,
-  SETTINGS,
-  OBSERVER,
-  LOCKS,
-  NODE_CLIENT,
-  KEY_LOCKS,
-  Explorer,
-  MasterElection,
-  ClusterJobs,
-  Locks,
-  ZookeeperClient,
-];
+export const EXPORTS = [GATE, ELECTIONS, SETTINGS, OBSERVER, Explorer, MasterElection, ClusterJobs, ...RECIPE_EXPORTS];
 
 function jobEvents(observer: Observer): JobEvents {
   return new JobEvents((thrown) => {
@@ -204,30 +177,6 @@ function jobStore(
     case 'off':
       return undefined;
   }
-}
-
-/** Of the ensemble, over the session of the elections; else of this process. */
-function lockSource({ claims }: Elections, { rootPath, address }: ZookeeperSettings, observer: Observer): LockSource {
-  const clock = systemClock;
-  if (claims.kind !== 'ensemble') return new ProcessLocks(clock, address, rootPath);
-  return new EnsembleLocks({ sessions: claims.sessions, rootPath, address, clock, observer, sightings: new Sightings(clock) });
-}
-
-/** Over the session of the elections; undefined without an ensemble. */
-function nodeClient({ claims }: Elections, { rootPath }: ZookeeperSettings): NodeClient | undefined {
-  if (claims.kind !== 'ensemble') return undefined;
-  return new NodeClient({ sessions: claims.sessions, rootPath, clock: systemClock, consequence: 'nothing can be read or written' });
-}
-
-/** Of the ensemble, over a session of its own that is made when it is first used; else of this process. */
-function keyLocks({ claims }: Elections, settings: ZookeeperSettings, observer: Observer): KeyLocks {
-  const clock = systemClock;
-  if (claims.kind !== 'ensemble') return new ProcessKeyLocks(clock);
-  return new EnsembleKeyLocks({ sessions: sessionsOf(settings, observer), rootPath: settings.rootPath, clock });
-}
-
-function sessionsOf({ connectString = '', sessionTimeoutMs, auth, tls }: ZookeeperSettings, observer: Observer): Sessions {
-  return createSessions({ connectString, sessionTimeoutMs, auth, tls, clock: systemClock, observer });
 }
 
 function standalone(settings: ZookeeperSettings, observer: Observer): Elections {

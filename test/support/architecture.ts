@@ -271,6 +271,7 @@ const NEST_PLACES = [
   'src/zookeeper/zookeeper.module.ts',
   'src/zookeeper/zookeeper.lifecycle.ts',
   'src/zookeeper/zookeeper.logger.ts',
+  'src/zookeeper/zookeeper.recipes.ts',
   'src/testing.ts',
   'src/testing/',
 ];

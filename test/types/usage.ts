@@ -7,6 +7,7 @@ import {
   type AddedJobOptions,
   type AdminAccess,
   BadCheckpointError,
+  BadCounterError,
   BadLockError,
   BadOrderError,
   BadProgressError,
@@ -21,9 +22,21 @@ import {
   type ClusterJobsAdminOptions,
   type ClusterMember,
   ConnectStringError,
+  type Counter,
+  CounterBusyError,
+  type CounterFormat,
+  CounterFormatError,
+  type CounterName,
+  type CounterOptions,
+  CounterRangeError,
+  Counters,
+  CounterUncertainError,
+  type CounterWait,
   type CreateMode,
   type CreateOptions,
   HookStoppedError,
+  type Ids,
+  type IdsOptions,
   type InterruptedPolicy,
   type JobChange,
   JobContendedError,
@@ -494,6 +507,48 @@ export async function testing(jobs: Jobs, module: { overrideProvider(token: symb
   await runJob(jobs, 'absent');
   new TestElections({ master: false }).setMaster(true, 'reports');
   module.overrideProvider(ELECTIONS);
+}
+
+const COUNTER_OPTIONS: CounterOptions = { format: 'int64' };
+const IDS_OPTIONS: IdsOptions = { block: 100, prefix: 'INV-' };
+
+@Injectable()
+export class Numbers {
+  private readonly total: Counter<bigint>;
+  private readonly stock: Counter<number>;
+  private readonly ids: Ids;
+
+  constructor(counters: Counters, name: CounterName, format: CounterFormat) {
+    this.total = counters.counter('total');
+    this.stock = counters.counter({ path: '/shop/stock' }, { format: 'int32' });
+    this.ids = counters.ids(name, IDS_OPTIONS);
+    same<typeof COUNTER_OPTIONS.format, CounterFormat | undefined>(true);
+    if (format === 'text') counters.counter('total', { format });
+    // @ts-expect-error there is no such format
+    counters.counter('total', { format: 'float' });
+  }
+
+  async count(wait: CounterWait): Promise<string> {
+    const total = await this.total.add(5, wait);
+    same<typeof total, bigint>(true);
+    const stock = await this.stock.decrement();
+    same<typeof stock, number>(true);
+    await this.stock.set(10n);
+    if (await this.total.compareAndSet(total, 0)) await this.total.increment({ waitMs: 1_000 });
+    // @ts-expect-error numbers are whole
+    await this.total.add('1');
+    const id = await this.ids.next(wait);
+    same<typeof id, bigint>(true);
+    return `${this.total.name} ${this.ids.name} ${await this.ids.nextName()} ${await this.total.get()}`;
+  }
+
+  describe(thrown: unknown): string {
+    if (thrown instanceof CounterUncertainError) return thrown.why;
+    if (thrown instanceof CounterBusyError) return `${thrown.counter} ${thrown.why}`;
+    if (thrown instanceof CounterRangeError) return `${thrown.value - thrown.max} ${thrown.min}`;
+    if (thrown instanceof CounterFormatError) return `${thrown.path} ${thrown.problem}`;
+    return thrown instanceof BadCounterError ? thrown.problem : '';
+  }
 }
 
 const LOCK_OPTIONS: WithLockOptions = { onBusy: 'wait', waitMs: 5_000 };

@@ -22,6 +22,9 @@ export const JOB_EVENTS = Symbol('what happens to the jobs of ZookeeperModule on
 /** Injects the application's `LockSource`. */
 export const LOCKS = Symbol('the locks of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');
 
+/** Injects the application's `CounterSource`. */
+export const COUNTERS = Symbol('the counters of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');
+
 /** Injects the application's `NodeClient`; undefined where there is no ensemble. */
 export const NODE_CLIENT = Symbol('the ZooKeeper of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');
 

@@ -1,3 +1,5 @@
+import { received } from './checks.js';
+
 /**
  * The longest name of a job, an election, a service or a version; all of them become (parts of) names of znodes. UTF-16
  * units, as `length` counts.
@@ -38,4 +40,18 @@ export function nameProblem(name: string): string | undefined {
  */
 export function electionNameProblem(name: string): string | undefined {
   return name.includes(':') ? 'it contains ":", which separates service, version and election' : nameProblem(name);
+}
+
+/** The longest path that is taken; ZooKeeper has no limit of its own but that of a request. */
+const MAX_PATH_LENGTH = 1_000;
+
+/** What is wrong with the absolute path of a node, as a clause; undefined when it is fine. */
+export function pathProblem(path: unknown): string | undefined {
+  if (typeof path !== 'string' || !path.startsWith('/')) return `"path" must be an absolute path, received ${received(path)}`;
+  if (path.length > MAX_PATH_LENGTH) return `its path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed`;
+  for (const part of path.split('/').slice(1)) {
+    const problem = znodeNameProblem(part);
+    if (problem !== undefined) return `${received(part)} in the path ${received(path)} cannot be used: ${problem}`;
+  }
+  return undefined;
 }
