@@ -3,9 +3,10 @@
 //
 //   npm run mutants -- [paths] [--sample 300] [--seed 1] [--to results.jsonl] [--equivalents]
 //
-// `paths`: only files below them. `--sample`: so many, drawn by `--seed`; without it all. `--to`: appends each result
-// there, and leaves out what already has one, so that a long search can be ended and gone on with. `--equivalents`:
-// also tries those that are listed as impossible to notice, to find out whether that is true.
+// `paths`: only files below them; `file.ts:86` is a line of one. `--sample`: so many, drawn by `--seed`;
+// without it all. `--to`: appends each result there, and leaves out what already has one, so that a long search
+// can be ended and gone on with. `--equivalents`: also tries those that are listed as impossible to notice, to
+// find out whether that is true.
 import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join, relative } from 'node:path';
@@ -46,7 +47,12 @@ function files() {
       .filter((entry) => entry.isFile())
       .map((entry) => relative(ROOT, join(entry.parentPath, entry.name))),
   ).sort((a, b) => (a < b ? -1 : 1));
-  return positionals.length === 0 ? all : all.filter((file) => positionals.some((path) => file.startsWith(path)));
+  return positionals.length === 0 ? all : all.filter((file) => positionals.some((path) => file.startsWith(path.replace(/:\d+$/, ''))));
+}
+
+/** @param {Mutant} mutant */
+function isAsked({ file, line }) {
+  return positionals.length === 0 || positionals.some((path) => (path.includes(':') ? path === `${file}:${line}` : file.startsWith(path)));
 }
 
 /** @param {Mutant} mutant */
@@ -89,7 +95,7 @@ for (const one of EQUIVALENTS) {
     throw new Error(`scripts/mutants/equivalents.mjs: ${one.file} has no "${one.from}" in the line "${one.code}".`);
   }
 }
-const chosen = sampleOf(everything);
+const chosen = sampleOf(everything.filter(isAsked));
 /** @type {Map<string, { fate: string, by?: string | undefined }>} */
 const fates = new Map();
 if (values.to !== undefined && existsSync(values.to)) {

@@ -1,3 +1,13 @@
+/** What is nearest to each room of the elections. @type {Readonly<Record<string, readonly string[]>>} */
+const NEAR = {
+  campaign: ['race/lost-reply', 'unit/mastership/turn', 'unit/mastership/scope'],
+  election: ['memory', 'election-record', 'local-mastership', 'mastership.state', 'timing', 'election.znodes'].map(
+    (name) => `unit/mastership/${name}`,
+  ),
+  tenure: ['race/lost-reply', 'unit/mastership/tenure.state', 'unit/mastership/departure'],
+  '': ['unit/mastership/standalone'],
+};
+
 /**
  * The tests that hold each room, nearest first: most changes are noticed by the first lot, and only what nothing has
  * noticed so far is put to the next. All of them need nothing but Node.
@@ -8,7 +18,7 @@ const COVERING = [
   [
     'src/zookeeper/jobs/decide/',
     [
-      ['runs', 'ticks', 'triggers', 'alarm'].map((name) => `test/unit/jobs/decide/${name}.spec.ts`),
+      ['runs', 'ticks', 'triggers', 'alarm', 'obstacle'].map((name) => `test/unit/jobs/decide/${name}.spec.ts`),
       [
         'test/unit/jobs/record/',
         'test/unit/dispatch/',
@@ -20,24 +30,31 @@ const COVERING = [
   [
     'src/zookeeper/jobs/record/',
     [
-      ['test/unit/jobs/record/', ...['runs', 'ticks', 'triggers', 'alarm'].map((name) => `test/unit/jobs/decide/${name}.spec.ts`)],
+      [
+        'test/unit/jobs/record/',
+        ...['runs', 'ticks', 'triggers', 'alarm', 'obstacle'].map((name) => `test/unit/jobs/decide/${name}.spec.ts`),
+      ],
       ['test/unit/jobs/persistence/'],
       ['test/unit/dispatch/', 'test/unit/jobs/control/', 'test/unit/execution/'],
       ['test/unit/jobs/decide/simulation.spec.ts', 'test/race/application/'],
     ],
   ],
-  [
-    'src/zookeeper/mastership/',
-    [
-      ['test/unit/mastership/', 'test/race/lost-reply.spec.ts', 'test/race/lease.spec.ts'],
-      ['test/race/mastership.spec.ts'],
-      ['test/unit/gate/', 'test/unit/dispatch/', 'test/race/application/'],
-    ],
-  ],
+  ...['campaign', 'election', 'tenure', ''].map(
+    (room) =>
+      /** @type {const} */ ([
+        room === '' ? 'src/zookeeper/mastership/' : `src/zookeeper/mastership/${room}/`,
+        [
+          (NEAR[room] ?? []).map((name) => `test/${name}.spec.ts`),
+          ['test/race/mastership.spec.ts'],
+          ['test/unit/mastership/', 'test/race/lost-reply.spec.ts', 'test/race/lease.spec.ts'],
+          ['test/race/application/'],
+        ],
+      ]),
+  ),
 ];
 
 /** The folders whose files are changed. */
-export const ROOMS = COVERING.map(([place]) => place);
+export const ROOMS = ['src/zookeeper/jobs/decide/', 'src/zookeeper/jobs/record/', 'src/zookeeper/mastership/'];
 
 /**
  * @param {string} file @returns {readonly (readonly string[])[]} lots of tests, each a path or the beginning of paths

@@ -95,7 +95,7 @@ export class Worker {
     const runner = join(this.#directory, 'scripts', 'mutants', 'runner.mjs');
     const child = spawnGuarded(process.execPath, [runner], {
       cwd: this.#directory,
-      env: { ...process.env, NODE_ENV: 'test', CLUSTER_CRON_BUILT: 'yes', RACE_RUNS: '60', SIMULATION_RUNS: '60' },
+      env: { ...process.env, NODE_ENV: 'test', CLUSTER_CRON_BUILT: 'yes', RACE_RUNS: '40', SIMULATION_RUNS: '40' },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     return new Promise((resolve, reject) => {

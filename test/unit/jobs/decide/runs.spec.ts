@@ -264,6 +264,32 @@ describe('a run that was given back', () => {
       expect(superseded.start).toMatchObject({ tick: second(5), cause: 'schedule' });
     });
 
+    it('so "run-latest" misses it for a later one that was given back as well, and for nothing else that is there', () => {
+      const later = entry({ ...unstarted, claim: 'b', tick: second(5) });
+      const both = planFor(60, { ...alone, record: { running: [unstarted, later], cursor: second(5) } });
+      expect(inShort(both.verdicts)).toEqual(['missed late 3']);
+      expect(both.start).toMatchObject({ tick: second(5), cause: 'misfire' });
+      const going = entry({ claim: 'b', tick: second(5) });
+      const beside = { ...alone, rules: { overlap: 'allow' }, live: new Set(['b']) } as const;
+      const held = planFor(60, { ...beside, record: { running: [unstarted, going], cursor: second(5) } });
+      expect(held).toMatchObject({ start: { tick: second(3), cause: 'misfire' }, verdicts: [] });
+      const trigger = entry({ ...unstarted, claim: 'b', tick: undefined, trigger: 't', cause: 'trigger' });
+      const triggered = planFor(60, { ...alone, record: { running: [unstarted, trigger] } });
+      expect(triggered).toMatchObject({ start: { tick: second(3), cause: 'misfire' }, verdicts: [] });
+    });
+
+    it('so it is late after a second, too old after the window, and from before a resumption up to that moment', () => {
+      const skip = { ...alone, rules: { misfire: 'skip' } } as const;
+      expect(planFor(4, skip)).toMatchObject({ start: { tick: second(3), cause: 'schedule' }, verdicts: [] });
+      expect(inShort(planFor(4.001, skip).verdicts)).toEqual(['missed late 3']);
+      const window = { ...alone, rules: { misfireWindowMs: 2_000 } };
+      expect(planFor(5, window)).toMatchObject({ start: { tick: second(3), cause: 'misfire' }, verdicts: [] });
+      expect(inShort(planFor(5.001, window).verdicts)).toEqual(['missed too old 3']);
+      const resumed = (resumedMs: number) => planFor(3.9, { ...alone, record: { running: [unstarted], resumedMs } });
+      expect(inShort(resumed(CREATED_MS + 3_000).verdicts)).toEqual(['missed late 3']);
+      expect(resumed(CREATED_MS + 2_999).start).toMatchObject({ tick: second(3) });
+    });
+
     it('so "run-all" runs it in its turn, before every later one', () => {
       const rules = { misfire: 'run-all' } as const;
       const waiting = planFor(9.5, { rules, record: { running: [unstarted] }, mayCatchUp: false });

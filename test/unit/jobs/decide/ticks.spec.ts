@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../../src/zookeeper/jobs/decide/decide.js';
-import { heldBy, MAX_RUNNING } from '../../../../src/zookeeper/jobs/record/job-record.js';
+import { heldBy, MAX_RUNNING, NOBODY } from '../../../../src/zookeeper/jobs/record/job-record.js';
 import { MAX_CATCH_UP } from '../../../../src/zookeeper/jobs/run/job-rules.js';
 import { endOf } from '../../../../src/zookeeper/jobs/schedule/tick.js';
 import {
@@ -130,6 +130,25 @@ describe('a tick that is looked at late', () => {
     }
   });
 
+  it('runs with "run-all" and is the last of the late ones: what is on time is looked at in the same round', () => {
+    const rules = { misfire: 'run-all', overlap: 'allow' } as const;
+    expect(planFor(5.5, { rules })).toMatchObject({ start: { tick: second(4), cause: 'misfire' }, again: true });
+    expect(planFor(6.5, { rules })).toMatchObject({ start: { tick: second(4), cause: 'misfire' }, again: false });
+  });
+
+  it('runs with "run-all" after every tick that was given back, and not after a run that was cut short', () => {
+    const rules = { misfire: 'run-all', overlap: 'allow' } as const;
+    const given = (cause: 'schedule' | 'misfire' | 'rerun') => ({
+      running: [entry({ holder: NOBODY, cause, starts: 0, tick: second(2) })],
+    });
+    // What was given back has to wait for its turn; what fell due since 3.5 s has not.
+    const waiting = { rules, mayCatchUp: false, behindSinceMs: CREATED_MS + 3_500 };
+    for (const cause of ['schedule', 'misfire'] as const)
+      expect(planFor(9.5, { ...waiting, record: given(cause) }), cause).toMatchObject({ record: undefined, start: undefined });
+    const rerun = { ...waiting, rules: { ...rules, onInterrupted: { rerun: 1 } } };
+    expect(planFor(9.5, { ...rerun, record: given('rerun') })).toMatchObject({ start: { tick: second(4), cause: 'misfire' } });
+  });
+
   it.each(['run-latest', 'run-all'] as const)('waits with "%s" for the run that goes on, and for its turn', (misfire) => {
     const schedule = new Every(10_000);
     const waits = { record: undefined, start: undefined, verdicts: [] };
@@ -158,6 +177,9 @@ describe('a tick that is looked at late', () => {
     const late = { rules: { ...rules, misfire: 'run-all' }, record: { cursor: second(3) } } as const;
     expect(inShort(planFor(10.5, late).verdicts)).toEqual(['missed too old 4..7 x4']);
     expect(planFor(10.5, late).start).toMatchObject({ tick: second(8), cause: 'misfire' });
+    // What was due that long ago to the millisecond is not older.
+    expect(inShort(planFor(10, late).verdicts)).toEqual(['missed too old 4..6 x3']);
+    expect(inShort(planFor(10.001, late).verdicts)).toEqual(['missed too old 4..7 x4']);
     for (const misfire of ['skip', 'run-latest'] as const) {
       const plan = planFor(10.5, { rules: { ...rules, misfire } });
       expect(inShort(plan.verdicts), misfire).toEqual(['missed too old 4..7 x4', 'missed late 8..9 x2']);
