@@ -16,6 +16,7 @@ export { MasterGuard, type MasterGuardOptions } from './zookeeper/api/master.gua
 export { MasterElection } from './zookeeper/api/master-election.js';
 export { ClusterJobs } from './zookeeper/api/cluster-jobs.js';
 export { Counters } from './zookeeper/api/counters.js';
+export { Barriers } from './zookeeper/api/barriers.js';
 export { Locks } from './zookeeper/api/locks.js';
 export { ZookeeperClient } from './zookeeper/api/zookeeper-client.js';
 export { WithLock, type WithLockOptions } from './zookeeper/decorators/with-lock.js';
@@ -113,6 +114,9 @@ export {
   CounterUncertainError,
 } from './zookeeper/recipes/counters/errors.js';
 export { BadLockError, LockBusyError, LockCrowdedError, LockLostError, LocksNotReleasedError } from './zookeeper/recipes/locks/errors.js';
+
+export type { Barrier, BarrierName, BarrierWait, DoubleBarrier, GatherOptions } from './zookeeper/recipes/barriers/barrier.js';
+export { BadBarrierError, BarrierFullError, BarrierTimeoutError } from './zookeeper/recipes/barriers/errors.js';
 
 export { ClusterCronError } from './zookeeper/support/errors.js';
 export type { Observation, Observer } from './zookeeper/support/observer.js';

@@ -1,9 +1,13 @@
 import type { Provider } from '@nestjs/common';
+import { Barriers } from './api/barriers.js';
 import { Counters } from './api/counters.js';
 import { Locks } from './api/locks.js';
 import { ZookeeperClient } from './api/zookeeper-client.js';
-import { COUNTERS, ELECTIONS, KEY_LOCKS, LOCKS, NODE_CLIENT, OBSERVER, SETTINGS } from './decorators/inject.js';
+import { BARRIERS, COUNTERS, ELECTIONS, KEY_LOCKS, LOCKS, NODE_CLIENT, OBSERVER, SETTINGS } from './decorators/inject.js';
 import type { Elections } from './mastership/election/election.js';
+import type { BarrierSource } from './recipes/barriers/barrier.js';
+import { EnsembleBarriers } from './recipes/barriers/ensemble-barriers.js';
+import { ProcessBarriers } from './recipes/barriers/process-barriers.js';
 import { NodeClient } from './recipes/client/node-client.js';
 import type { CounterSource } from './recipes/counters/counter-source.js';
 import { EnsembleCounters } from './recipes/counters/ensemble-counters.js';
@@ -24,22 +28,31 @@ import type { ZookeeperSettings } from './zookeeper.options.js';
 /** What makes the recipes, each from the elections and the options, and their faces for applications. */
 export const RECIPES: Provider[] = [
   { provide: LOCKS, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: lockSource },
+  { provide: BARRIERS, inject: [ELECTIONS, SETTINGS], useFactory: barrierSource },
   { provide: COUNTERS, inject: [ELECTIONS, SETTINGS], useFactory: counterSource },
   { provide: NODE_CLIENT, inject: [ELECTIONS, SETTINGS], useFactory: nodeClient },
   { provide: KEY_LOCKS, inject: [ELECTIONS, SETTINGS, OBSERVER], useFactory: keyLocks },
   Locks,
+  Barriers,
   Counters,
   ZookeeperClient,
 ];
 
 /** Those of them that the application may inject. */
-export const RECIPE_EXPORTS = [LOCKS, COUNTERS, NODE_CLIENT, KEY_LOCKS, Locks, Counters, ZookeeperClient];
+export const RECIPE_EXPORTS = [LOCKS, BARRIERS, COUNTERS, NODE_CLIENT, KEY_LOCKS, Locks, Barriers, Counters, ZookeeperClient];
 
 /** Of the ensemble, over the session of the elections; else of this process. */
 function lockSource({ claims }: Elections, { rootPath, address }: ZookeeperSettings, observer: Observer): LockSource {
   const clock = systemClock;
   if (claims.kind !== 'ensemble') return new ProcessLocks(clock, address, rootPath);
   return new EnsembleLocks({ sessions: claims.sessions, rootPath, address, clock, observer, sightings: new Sightings(clock) });
+}
+
+/** Of the ensemble, over the session of the elections; else of this process. */
+function barrierSource({ claims }: Elections, { rootPath, address }: ZookeeperSettings): BarrierSource {
+  const clock = systemClock;
+  if (claims.kind !== 'ensemble') return new ProcessBarriers(clock, rootPath);
+  return new EnsembleBarriers({ sessions: claims.sessions, rootPath, address, clock });
 }
 
 /** Of the ensemble, over the session of the elections; else of this process. */

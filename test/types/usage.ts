@@ -6,6 +6,7 @@ import { Cron, Interval, Timeout } from '@nestjs/schedule';
 import {
   type AddedJobOptions,
   type AdminAccess,
+  BadBarrierError,
   BadCheckpointError,
   BadCounterError,
   BadLockError,
@@ -13,6 +14,12 @@ import {
   BadProgressError,
   BadScheduleError,
   BadTriggerError,
+  type Barrier,
+  BarrierFullError,
+  type BarrierName,
+  Barriers,
+  BarrierTimeoutError,
+  type BarrierWait,
   type ChangeOptions,
   type Checkpoint,
   ClusterCronError,
@@ -34,6 +41,8 @@ import {
   type CounterWait,
   type CreateMode,
   type CreateOptions,
+  type DoubleBarrier,
+  type GatherOptions,
   HookStoppedError,
   type Ids,
   type IdsOptions,
@@ -658,6 +667,33 @@ export class Inventory {
 
   isMistake(thrown: unknown): boolean {
     return thrown instanceof NoEnsembleError || (thrown instanceof OwnNodeError && thrown.path !== '');
+  }
+}
+
+@Injectable()
+export class Steps {
+  constructor(private readonly barriers: Barriers) {}
+
+  async together(signal: AbortSignal): Promise<void> {
+    const wait: BarrierWait = { waitMs: 1_000, signal };
+    const name: BarrierName = { path: '/shared/barrier' };
+    const barrier: Barrier = this.barriers.barrier(name);
+    await barrier.set();
+    await barrier.wait(wait);
+    await barrier.open(wait);
+    const options: GatherOptions = { members: 3, ...wait };
+    await this.barriers.gather('nightly', options);
+    // @ts-expect-error a gathering has a number of members
+    await this.barriers.gather('nightly', wait);
+    const double: DoubleBarrier = this.barriers.double('merge', 2);
+    await double.enter(wait);
+    await double.leave(wait);
+  }
+
+  whatNow(thrown: unknown): string {
+    if (thrown instanceof BarrierTimeoutError) return `${thrown.barrier}: ${thrown.missing} after ${thrown.waitedMs}`;
+    if (thrown instanceof BarrierFullError) return `${thrown.barrier} has ${thrown.members}`;
+    return thrown instanceof BadBarrierError ? thrown.problem : '';
   }
 }
 

@@ -30,3 +30,6 @@ export const NODE_CLIENT = Symbol('the ZooKeeper of ZookeeperModule: import Zook
 
 /** Injects the application's `KeyLocks`, which a `ZookeeperLockStore` is made of. */
 export const KEY_LOCKS = Symbol('the lock store of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');
+
+/** Injects the application's `BarrierSource`. */
+export const BARRIERS = Symbol('the barriers of ZookeeperModule: import ZookeeperModule.forRoot() or ZookeeperTestingModule');

@@ -8,10 +8,12 @@ const STATUS: Readonly<Record<string, number>> = {
   ZK_BAD_SCHEDULE: 400,
   ZK_BAD_LOCK: 400,
   ZK_BAD_COUNTER: 400,
+  ZK_BAD_BARRIER: 400,
   ZK_UNKNOWN_JOB: 404,
   ZK_UNKNOWN_REPLICA: 404,
   ZK_NO_SLOTS: 409,
   ZK_NO_CODE_SCHEDULE: 409,
+  ZK_BARRIER_FULL: 409,
   ZK_JOB_EXISTS: 409,
   ZK_JOB_IN_USE: 409,
   ZK_JOB_RUNNING: 409,
@@ -41,6 +43,7 @@ const STATUS: Readonly<Record<string, number>> = {
   ZK_TRIGGER_LOST: 503,
   ZK_TRIGGER_UNCERTAIN: 503,
   ZK_TRIGGER_NOT_ACCEPTED: 504,
+  ZK_BARRIER_TIMEOUT: 504,
 };
 
 export function httpStatusOf(code: string): number {

@@ -102,8 +102,7 @@ export class EnsembleKeyLocks implements KeyLocks {
 
   private async take(view: View, key: string, asked: { owner: string; id: string; ttlMs: number }): Promise<Step<LockAcquisition>> {
     const { session, path, stat, hold, folder } = view;
-    if (hold?.id === asked.id) return { kind: 'answer', answer: this.acquired(hold) };
-    // Whatever was sent must not be carried out after the answer: then the write is repeated, which settles it.
+    // After a lost reply the write is repeated in any case: that settles what has become of the first, and tells it.
     if (hold !== undefined && !view.isReplyLost && this.isSurelyHeld(hold)) return { kind: 'answer', answer: { acquired: false } };
     if (stat === undefined && folder.stat.numChildren >= MAX_KEYS && (await this.pruning.now(session)) === 0)
       throw new LockStoreFullError(folder.stat.numChildren, MAX_KEYS);
