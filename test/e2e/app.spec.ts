@@ -93,6 +93,21 @@ describe('three replicas of the reference service', () => {
       expect(replica.lastLines.filter((line) => !isJson(line))).toEqual([]);
     }
   });
+
+  it('answer what is wrong with an order over HTTP with its status and code', async () => {
+    await using replicas = await threeReplicas('/orders');
+    const master = await replicas.master();
+    await eventually(() => expect(replicas.runsOf(master)).toBeGreaterThan(0), { what: 'jobs to run on the master' });
+    const standby = await standbyOf(replicas, master);
+    for (const [method, path, status, code] of [
+      ['POST', 'nobody/trigger', 404, 'ZK_UNKNOWN_JOB'],
+      ['POST', 'nobody/pause', 404, 'ZK_UNKNOWN_JOB'],
+      ['GET', 'nobody/verdicts', 404, 'ZK_UNKNOWN_JOB'],
+    ] as const) {
+      const response = await fetch(`${standby.url}/jobs/${path}`, { method });
+      expect([path, response.status, await response.json()]).toMatchObject([path, status, { statusCode: status, code }]);
+    }
+  });
 });
 
 describe('one replica of the reference service', () => {

@@ -198,15 +198,16 @@ export class JobInUseError extends ClusterCronError {
   constructor(
     readonly job: string,
     readonly replicas: readonly string[],
-    how: 'code' | 'added',
+    how: 'code' | 'added' | 'unknown',
   ) {
     const where = replicas.join(', ');
-    super(
-      'ZK_JOB_IN_USE',
-      how === 'code'
-        ? `Job "${job}" cannot be removed: it is still in the code of ${where}. Pause it, or deploy a version without it first.`
-        : `Job "${job}" cannot be removed: it was added at run time on ${where}, and is still there. Call ClusterJobs.remove(${JSON.stringify(job)}) there, too; the last one removes it.`,
-    );
+    const removing = `Call ClusterJobs.remove(${JSON.stringify(job)}) there, too; the last one removes it.`;
+    const why = {
+      code: `it is still in the code of ${where}. Pause it, or deploy a version without it first.`,
+      added: `it was added at run time on ${where}, and is still there. ${removing}`,
+      unknown: `${where} still ${replicas.length === 1 ? 'has' : 'have'} it, and nothing tells whether in the code or added at run time. If it was added: ${removing} If not, pause it, or deploy a version without it first.`,
+    };
+    super('ZK_JOB_IN_USE', `Job "${job}" cannot be removed: ${why[how]}`);
   }
 }
 

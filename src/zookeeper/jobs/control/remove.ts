@@ -35,7 +35,7 @@ export async function removeRecord(
     throw new JobInUseError(
       job,
       others.map((member) => `${member.address} (${member.version})`),
-      (await isAddedOn(store, job, others)) ? 'added' : 'code',
+      await howOn(store, job, others),
     );
   }
   const { kind } = await store.load(job);
@@ -47,10 +47,11 @@ export async function removeRecord(
   return true;
 }
 
-/** Whether all that is known of how these replicas have the job is that they have added it. */
-async function isAddedOn(store: RecordStore, job: string, holders: readonly MemberView[]): Promise<boolean> {
+/** How these replicas have the job: in their code, as far as one of their versions says so, or added at run time. */
+async function howOn(store: RecordStore, job: string, holders: readonly MemberView[]): Promise<'code' | 'added' | 'unknown'> {
   const loaded = await store.loadControl(job);
   const versions = new Set(holders.map(({ version }) => version));
   const declared = loaded?.control.declared.filter(({ version }) => versions.has(version)) ?? [];
-  return declared.length > 0 && declared.every(({ kind }) => kind === 'added');
+  if (declared.length === 0) return 'unknown';
+  return declared.every(({ kind }) => kind === 'added') ? 'added' : 'code';
 }

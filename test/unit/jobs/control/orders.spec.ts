@@ -235,13 +235,23 @@ describe('remove', () => {
     );
   });
 
-  it('says of a job that some have in their code, or of which that is not known, to pause it or to deploy without it', async () => {
+  it('says of a job that some have in their code to pause it or to deploy without it', async () => {
     const { store } = scene();
     store.alive = [member('1.0', ['payouts']), member('1.1', ['payouts'])];
-    for (const declarations of [[declared('1.0', { kind: 'added' }), declared('1.1')], []]) {
+    store.put('payouts', {}, { declared: [declared('1.0', { kind: 'added' }), declared('1.1')] });
+    const removed = removeRecord(store, 'payouts', { ...self, isAdded: false, isOwn: false });
+    await expect(removed).rejects.toThrow(/in the code of .*Pause it, or deploy a version without it first/);
+  });
+
+  it('names both ways where nothing tells how living replicas have the job, and does not guess', async () => {
+    const { store } = scene();
+    store.alive = [member('1.0', ['payouts']), member('1.1', ['payouts'])];
+    for (const declarations of [[declared('0.9')], []]) {
       store.put('payouts', {}, { declared: declarations });
       const removed = removeRecord(store, 'payouts', { ...self, isAdded: false, isOwn: false });
-      await expect(removed).rejects.toThrow(/in the code of .*Pause it, or deploy a version without it first/);
+      await expect(removed).rejects.toThrow(
+        /10\.0\.0\.1:10 \(1\.0\), 10\.0\.0\.1:11 \(1\.1\) still have it, and nothing tells whether .*Call ClusterJobs\.remove\("payouts"\) there, too.* If not, pause it, or deploy/,
+      );
     }
   });
 
