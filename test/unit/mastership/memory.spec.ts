@@ -72,6 +72,13 @@ describe('what a winner waits', () => {
     expect(memory.proofOf(read(waiting), WON).waitMs).toBe(waitMsFor(OWN));
   });
 
+  it('is inherited as it was seen first, or as the record says where that is less', () => {
+    const memory = new Memory(new HandClock());
+    memory.sawRecord(read({ ...held, unprovenMs: 5_000 }));
+    expect(memory.proofOf(read({ ...held, unprovenMs: 9_000 }), WON).waitMs).toBe(5_000);
+    expect(memory.proofOf(read({ ...held, unprovenMs: 3_000 }), WON).waitMs).toBe(3_000);
+  });
+
   it('is nothing after a tenure of this very process, but for what is left of its own wait', () => {
     const clock = new HandClock();
     const memory = new Memory(clock);
