@@ -12,7 +12,8 @@ beforeAll(() => ensureBuilt(), 240_000);
 
 it('shows two failovers without an overlapping or duplicate run, and ends with 0', async () => {
   const demo = startDemo();
-  expect({ code: await within(demo.exitCode, 'the demo to end', 600_000), output: demo.output() }).toMatchObject({ code: 0 });
+  const code = await within(demo.exitCode, 'the demo to end', 600_000);
+  expect(code, demo.output()).toBe(0);
   expect(demo.output()).toMatch(/ok +failover after SIGKILL +[\d.]+ s/);
   expect(demo.output()).toMatch(/ok +failover after SIGTERM +[\d.]+ s/);
   expect(demo.output()).toMatch(/ok +overlapping runs +0 of \d+/);
@@ -22,7 +23,8 @@ it('shows two failovers without an overlapping or duplicate run, and ends with 0
 
 it('shows the same, and says so, with one ZooKeeper inside Node where there is no other', async () => {
   const demo = startDemo({ DEMO_ZOOKEEPER: 'embedded' });
-  expect({ code: await within(demo.exitCode, 'the demo to end', 600_000), output: demo.output() }).toMatchObject({ code: 0 });
+  const code = await within(demo.exitCode, 'the demo to end', 600_000);
+  expect(code, demo.output()).toBe(0);
   expect(demo.output()).toMatch(/the ZooKeeper for development that is inside the package: one server/);
   expect(demo.output()).toMatch(/the first failover was over [\d.]+ s after the start of this command/);
   expect(demo.output()).toMatch(/ok +overlapping runs +0 of \d+/);
@@ -32,7 +34,8 @@ it('takes its servers and replicas with it on Ctrl-C', async () => {
   const demo = startDemo();
   const children = await demo.childrenOnceMaster();
   demo.kill('SIGINT');
-  expect({ code: await within(demo.exitCode, 'the demo to end'), output: demo.output() }).toMatchObject({ code: 130 });
+  const code = await within(demo.exitCode, 'the demo to end');
+  expect(code, demo.output()).toBe(130);
   // The process that cleans up ends when it finds that there is nothing left to do.
   await eventually(() => expect(children.filter(isAlive)).toEqual([]), { what: 'all children to end' });
 });
