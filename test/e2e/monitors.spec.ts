@@ -34,6 +34,9 @@ const NEST = {
   12: { '@nestjs/common': '12.5.1', '@nestjs/core': '12.5.1', '@nestjs/microservices': '12.1.1', '@nestjs/schedule': '12.0.2' },
 } as const;
 
+/** The methods that have a span above or below `@MasterOnly` (templates/monitors/monitors.mjs). */
+const hasSpan = new Set(['above-second', 'below-second', 'above-failing', 'above-often', 'above-once', 'below-yearly']);
+
 interface Figure {
   readonly status: string;
   readonly ms: number;
@@ -111,8 +114,10 @@ describe.each(['11', '12'])('beside the monitors, Nest %s', (version) => {
           ['below', traced[`below-${name}`]],
         ] as const;
         for (const [monitor, all = []] of figures) {
-          // One for each run at most: some are still on their way to their collector.
-          expect([name, monitor, all.length <= count + 1]).toEqual([name, monitor, true]);
+          // One for each run at most: a monitor that is short of time does not send all that it was told. The spans are
+          // kept where they are made, so there is exactly one of each decorator for each run.
+          expect([name, monitor, all.length <= count]).toEqual([name, monitor, true]);
+          if (hasSpan.has(`${monitor}-${name}`)) expect([name, monitor, all.length]).toEqual([name, monitor, count]);
           expect(all.filter(({ ms }) => ms < RUN_MS - ROUNDING_MS)).toEqual([]);
           const failed = all.filter(({ status }) => status === 'failed' || status === 'error').length;
           expect([name, monitor, failed]).toEqual([name, monitor, name === 'failing' ? all.length : 0]);

@@ -149,9 +149,9 @@ const seen = () => {
   return { runs: runs.filter(({ createSpan }) => createSpan !== undefined), observed, checkIns, traced };
 };
 const names = ['second', 'failing', 'often', 'once', 'yearly', 'added'];
-const isEnough = () => {
+const unseen = () => {
   const { observed, checkIns } = seen();
-  return names.every((name) => observed[name] !== undefined && (name === 'added' || checkIns[name] !== undefined));
+  return names.filter((name) => observed[name] === undefined || (name !== 'added' && checkIns[name] === undefined));
 };
 if (role === 'replica') {
   const jobs = app.get(ClusterJobs);
@@ -177,10 +177,28 @@ if (role === 'replica') {
     say(await commands[JSON.parse(line).cmd]().catch((error) => ({ event: 'failed', error: String(error) })));
   process.exit(0);
 }
-// The collectors are sent to every few seconds. A standby is given as long as its timers need to have fired.
-for (let round = 0; round < (candidate ? 240 : 16) && !(candidate && isEnough()); round += 1) {
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  if (candidate && round % 4 === 0) await Sentry.flush(2_000);
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+if (candidate) {
+  // The collectors are sent to every few seconds, and a monitor that is short of time leaves traces out. Some of the
+  // jobs run once by themselves: whatever has not been shown yet runs again, until it is.
+  for (const deadline = performance.now() + 200_000; unseen().length > 0 && performance.now() < deadline;) {
+    for (const name of unseen())
+      await app
+        .get(ClusterJobs)
+        .trigger(name, { wait: 'done' })
+        .catch((error) => {
+          // It runs at this moment, which is as good.
+          if (error.code !== 'ZK_TRIGGER_REFUSED') throw error;
+        });
+    await Sentry.flush(2_000);
+    await pause(500);
+  }
+} else {
+  // As long as its timers need to have fired.
+  await pause(8_000);
 }
+// Nothing starts any more, and what has started has ended: now each run has been told to those who keep count of all.
+await app.close();
+await Sentry.flush(2_000);
 console.log(JSON.stringify({ event: 'seen', ...seen() }));
 process.exit(0);
