@@ -17,7 +17,7 @@ export { MasterElection } from './zookeeper/api/master-election.js';
 export { ClusterJobs } from './zookeeper/api/cluster-jobs.js';
 export { Counters } from './zookeeper/api/counters.js';
 export { Barriers } from './zookeeper/api/barriers.js';
-export { Locks } from './zookeeper/api/locks.js';
+export { Locks, type SemaphoreOptions } from './zookeeper/api/locks.js';
 export { ZookeeperClient } from './zookeeper/api/zookeeper-client.js';
 export { WithLock, type WithLockOptions } from './zookeeper/decorators/with-lock.js';
 export type { AddedJobOptions } from './zookeeper/api/added-job.js';
@@ -101,6 +101,8 @@ export type {
   LockView,
   LockWait,
   ReadWriteLock,
+  Semaphore,
+  SemaphoreView,
   WriteLock,
 } from './zookeeper/recipes/locks/lock.js';
 export type { Counter, CounterName, CounterOptions, CounterWait } from './zookeeper/recipes/counters/counter.js';

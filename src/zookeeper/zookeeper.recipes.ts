@@ -17,6 +17,7 @@ import type { KeyLocks } from './recipes/lock-store/key-locks.js';
 import { ProcessKeyLocks } from './recipes/lock-store/process-key-locks.js';
 import { EnsembleLocks } from './recipes/locks/ensemble-locks.js';
 import type { LockSource } from './recipes/locks/lock-source.js';
+import type { SemaphoreSource } from './recipes/locks/semaphore.js';
 import { ProcessLocks } from './recipes/locks/process-locks.js';
 import { Sightings } from './recipes/locks/sightings.js';
 import { createSessions } from './session/sessions.js';
@@ -42,7 +43,7 @@ export const RECIPES: Provider[] = [
 export const RECIPE_EXPORTS = [LOCKS, BARRIERS, COUNTERS, NODE_CLIENT, KEY_LOCKS, Locks, Barriers, Counters, ZookeeperClient];
 
 /** Of the ensemble, over the session of the elections; else of this process. */
-function lockSource({ claims }: Elections, { rootPath, address }: ZookeeperSettings, observer: Observer): LockSource {
+function lockSource({ claims }: Elections, { rootPath, address }: ZookeeperSettings, observer: Observer): LockSource & SemaphoreSource {
   const clock = systemClock;
   if (claims.kind !== 'ensemble') return new ProcessLocks(clock, address, rootPath);
   return new EnsembleLocks({ sessions: claims.sessions, rootPath, address, clock, observer, sightings: new Sightings(clock) });

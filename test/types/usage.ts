@@ -114,6 +114,9 @@ import {
   type RunningJob,
   RunTimeoutError,
   type ScheduleSpec,
+  type Semaphore,
+  type SemaphoreOptions,
+  type SemaphoreView,
   SessionEndedError,
   type SilenceAlarm,
   type Stat,
@@ -614,6 +617,18 @@ export class Bookings {
     await lock.withWrite(({ held: isHeld }) => isHeld, { waitMs: 1 });
     // @ts-expect-error a reader cannot become a writer
     (await lock.read()).downgrade();
+    const options: SemaphoreOptions = { permits: 3 };
+    const semaphore: Semaphore = this.locks.semaphore('exports', options);
+    semaphore.resize(semaphore.permits + 1);
+    const permit: Lock = await semaphore.acquire(wait);
+    await permit.release();
+    const permits: LockSet = await semaphore.acquireMany(2, { waitMs: 1 });
+    await permits.release();
+    await (await semaphore.tryAcquire())?.release();
+    await semaphore.withPermit(({ signal }) => signal.throwIfAborted(), wait);
+    const { heldCount, waitingCount, holders: permitHolders }: SemaphoreView = await semaphore.inspect();
+    same<typeof permitHolders, readonly LockContender[]>(true);
+    same<typeof heldCount, typeof waitingCount>(true);
     const view = await this.locks.inspect(name);
     const holders: readonly LockHolderView[] = view.holders;
     same<(typeof holders)[0]['token'], bigint | undefined>(true);

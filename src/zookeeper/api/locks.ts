@@ -1,9 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LOCKS } from '../decorators/inject.js';
 import { acquireAll } from '../recipes/locks/all-locks.js';
-import type { Lock, LockName, LockSet, LockView, LockWait, ReadWriteLock } from '../recipes/locks/lock.js';
+import type { Lock, LockName, LockSet, LockView, LockWait, ReadWriteLock, Semaphore } from '../recipes/locks/lock.js';
+import { type SemaphoreSource, semaphoreOf } from '../recipes/locks/semaphore.js';
 import { type LockSource, readWriteOf, withLock } from '../recipes/locks/lock-source.js';
 import { systemClock } from '../support/clock.js';
+
+/** What a semaphore is. */
+export interface SemaphoreOptions {
+  /** How many can hold it at once, 1 to 500. */
+  readonly permits: number;
+}
 
 /**
  * Locks that one holder in the cluster has at a time, for applications: fair, with a fencing token, compatible on the
@@ -15,7 +22,7 @@ import { systemClock } from '../support/clock.js';
  */
 @Injectable()
 export class Locks {
-  constructor(@Inject(LOCKS) private readonly source: LockSource) {}
+  constructor(@Inject(LOCKS) private readonly source: LockSource & SemaphoreSource) {}
 
   /**
    * Waits in line until the lock is this caller's. Who comes after a holder that has not released it, because it died,
@@ -71,6 +78,17 @@ export class Locks {
    */
   readWrite(name: LockName): ReadWriteLock {
     return readWriteOf(this.source, name);
+  }
+
+  /**
+   * Permits of which `permits`, 1 to 500, can be held at once in the cluster; compatible with Curator's
+   * `InterProcessSemaphoreV2`. Each caller goes by its own number; who meets another one is told in the log
+   * (`lock.permits-differ`). A named semaphore lives below `<rootPath>/semaphores`. Keep the object: `resize` is for
+   * those who wait by it.
+   * @throws {BadLockError} `ZK_BAD_LOCK`: a name, path or number that cannot be used.
+   */
+  semaphore(name: LockName, { permits }: SemaphoreOptions): Semaphore {
+    return semaphoreOf(this.source, name, permits);
   }
 
   /**

@@ -11,6 +11,7 @@ const dist = options.dist ?? fileURLToPath(new URL('../../../dist', import.meta.
 const require = createRequire(import.meta.url);
 const { createSessions } = require(join(dist, 'zookeeper/session/sessions.js'));
 const { EnsembleLocks } = require(join(dist, 'zookeeper/recipes/locks/ensemble-locks.js'));
+const { semaphoreOf } = require(join(dist, 'zookeeper/recipes/locks/semaphore.js'));
 const { Sightings } = require(join(dist, 'zookeeper/recipes/locks/sightings.js'));
 const { systemClock } = require(join(dist, 'zookeeper/support/clock.js'));
 
@@ -45,8 +46,17 @@ function sample() {
   if (seen.last - seen.first > FLUSH_US) flush();
 }
 
-async function take({ name, waitMs, mode }) {
-  const taken = await locks.acquire(name, { waitMs }, mode);
+/** By name and number. */
+const semaphores = new Map();
+
+function semaphore(name, permits) {
+  const key = JSON.stringify([name, permits]);
+  if (!semaphores.has(key)) semaphores.set(key, semaphoreOf(locks, name, permits));
+  return semaphores.get(key);
+}
+
+async function take({ name, waitMs, mode, permits }) {
+  const taken = permits === undefined ? await locks.acquire(name, { waitMs }, mode) : await semaphore(name, permits).acquire({ waitMs });
   lock = taken;
   taken.signal.addEventListener('abort', () => say({ k: 'told', token: String(taken.fencingToken), why: taken.signal.reason.code }));
   sample();
@@ -65,9 +75,9 @@ async function release() {
 const COMMANDS = {
   acquire: take,
   release,
-  async turns({ name, count, mode }) {
+  async turns({ name, count, mode, permits }) {
     for (let turn = 0; turn < count; turn += 1) {
-      await take({ name, mode });
+      await take({ name, mode, permits });
       // Seen by others, if anybody else has it.
       await new Promise((resolve) => setTimeout(resolve, 2));
       await release();

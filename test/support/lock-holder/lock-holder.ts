@@ -13,6 +13,13 @@ export interface LockHolderOptions {
   readonly dist?: string | undefined;
 }
 
+/** How it is taken: as a mutex, unless said otherwise. */
+interface Asked {
+  readonly mode?: LockMode;
+  /** Of a semaphore with so many. */
+  readonly permits?: number;
+}
+
 /** A process that takes locks, and what it has said so far. */
 export class LockHolder implements AsyncDisposable {
   private commands = 0;
@@ -23,8 +30,8 @@ export class LockHolder implements AsyncDisposable {
   ) {}
 
   /** Takes the lock, and answers its token. */
-  async acquire(name: LockName, { waitMs, mode }: { readonly waitMs?: number; readonly mode?: LockMode } = {}): Promise<bigint> {
-    return BigInt(String(await this.ask('acquire', { name, waitMs, mode })));
+  async acquire(name: LockName, options: Asked & { readonly waitMs?: number } = {}): Promise<bigint> {
+    return BigInt(String(await this.ask('acquire', { name, ...options })));
   }
 
   async release(): Promise<void> {
@@ -32,8 +39,8 @@ export class LockHolder implements AsyncDisposable {
   }
 
   /** Takes and releases it so often. */
-  async turns(name: LockName, count: number, mode?: LockMode): Promise<void> {
-    await this.ask('turns', { name, count, mode });
+  async turns(name: LockName, count: number, options: Asked = {}): Promise<void> {
+    await this.ask('turns', { name, count, ...options });
   }
 
   async told(token: bigint): Promise<Message> {

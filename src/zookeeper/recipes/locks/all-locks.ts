@@ -40,7 +40,7 @@ export async function acquireAll(source: LockSource, clock: Clock, names: readon
     wait.signal?.removeEventListener('abort', onAbort);
     for (const lock of held) lock.signal.removeEventListener('abort', onAbort);
   }
-  return new HeldLocks(inOrderOfNames(held, places));
+  return heldTogether(inOrderOfNames(held, places));
 }
 
 interface Asked extends LockPlace {
@@ -66,6 +66,10 @@ function inOrder(places: readonly Asked[]): readonly Asked[] {
 function inOrderOfNames(held: readonly LockHandle[], places: readonly Asked[]): readonly LockHandle[] {
   const sorted = inOrder(places);
   return places.flatMap((place) => held[sorted.indexOf(place)] ?? []);
+}
+
+export function heldTogether(locks: readonly LockHandle[]): LockSet {
+  return new HeldLocks(locks);
 }
 
 class HeldLocks implements LockSet {

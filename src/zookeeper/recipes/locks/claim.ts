@@ -51,7 +51,9 @@ export async function claim(
   const floor = floorForWin(read.record?.floor, seenToken, session.lastZxid);
   const own: RecordedHolder = { id, address, leaseMs: keeper.lengthMs };
   const owner: LockOwner =
-    node.mode === 'read' ? { state: 'shared', sharers: sharersWith([own], read, line, place, parts) } : { state: 'held', holder: own };
+    node.mode === 'read'
+      ? { state: 'shared', sharers: sharersWith([own], read, { present: line, unknown: readersIn(line) }, place, parts) }
+      : { state: 'held', holder: own };
   const record: LockRecord = { ...owner, floor };
   const version = versionAfter(read.stat.version);
   const data = encodeRecord(record, version);
@@ -80,31 +82,35 @@ export async function claim(
 }
 
 /**
- * All who may share it once `own` do.
+ * All who may share it once `own` do. `line`: who is there, as read after the record. `unknown`: who may hold it when
+ * there is no record.
  * @throws {LockCrowdedError}
  */
 export function sharersWith(
   own: readonly RecordedHolder[],
   { record }: RecordRead,
-  line: readonly Contender[],
+  line: { readonly present: readonly Pick<Contender, 'id'>[]; readonly unknown: readonly Pick<Contender, 'id'>[] },
   place: LockPlace,
   { sightings }: ClaimParts,
 ): readonly RecordedHolder[] {
-  const others = record === undefined ? unknownSharers(line) : record.state === 'shared' ? holdersIn(record) : [];
+  const { present, unknown } = line;
+  const others = record === undefined ? unknownHolders(unknown) : record.state === 'shared' ? holdersIn(record) : [];
   // One that has gone stays until it cannot believe any more: it is waited for by whoever it excludes.
   const isOver = ({ id, leaseMs }: RecordedHolder): boolean =>
-    !line.some((contender) => contender.id === id) && sightings.leftMs(place.path, `sharer ${id}`, waitMsFor(leaseMs)) === 0;
+    !present.some((one) => one.id === id) && sightings.leftMs(place.path, `sharer ${id}`, waitMsFor(leaseMs)) === 0;
   const sharers = [...others.filter((other) => !own.some(({ id }) => id === other.id) && !isOver(other)), ...own];
   if (sharers.length > MAX_SHARERS) throw new LockCrowdedError(place.name, sharers.length - own.length, MAX_SHARERS);
   return sharers;
 }
 
-/**
- * Without a record, each reader that nobody keeps from reading may be one of ours that believes, and is not to be
- * forgotten. One that waits is no holder: whoever it waits for would wait for it.
- */
-function unknownSharers(line: readonly Contender[]): readonly RecordedHolder[] {
-  return leadersOf(line).flatMap(({ id, shares }) => (id === undefined || !shares ? [] : [{ id, address: '', leaseMs: MAX_LEASE_MS }]));
+/** Each of them may be one of ours that believes, and is not to be forgotten. */
+function unknownHolders(unknown: readonly Pick<Contender, 'id'>[]): readonly RecordedHolder[] {
+  return unknown.flatMap(({ id }) => (id === undefined ? [] : [{ id, address: '', leaseMs: MAX_LEASE_MS }]));
+}
+
+/** Those whom nobody keeps from reading. One that waits is no holder: whoever it waits for would wait for it. */
+function readersIn(line: readonly Contender[]): readonly Contender[] {
+  return leadersOf(line).filter(({ shares }) => shares);
 }
 
 function isOwnNodeMissing({ reason, details }: ZooKeeperError): boolean {

@@ -1,5 +1,5 @@
-/** What somebody asks for: to be alone, or alone with others who share. */
-export type LockMode = 'mutex' | 'read' | 'write';
+/** What somebody asks for: to be alone, to be alone with others who share, or a permit of a semaphore. */
+export type LockMode = 'mutex' | 'read' | 'write' | 'permit';
 
 /** One node in the line of a lock. */
 export interface Contender {
@@ -28,7 +28,7 @@ const NAME = new RegExp(
   String.raw`^(?:_c_([0-9a-f-]{36})-)?.*?(?:(lock-|__lock__|__rlock__|__WRIT__)${SEQUENCE}|__READ__${SEQUENCE}${SEQUENCE}?)$`,
 );
 
-const FORMS: Readonly<Record<LockMode, string>> = { mutex: 'lock-', read: '__READ__', write: '__WRIT__' };
+const FORMS: Readonly<Record<LockMode, string>> = { mutex: 'lock-', read: '__READ__', write: '__WRIT__', permit: 'lease-' };
 
 /** What begins the name of a node of ours; ZooKeeper adds the sequence. */
 export function contenderPrefix(id: string, mode: LockMode = 'mutex'): string {
@@ -72,4 +72,9 @@ export function leadersOf(line: readonly Contender[]): readonly Contender[] {
   if (first === undefined || !first.shares) return line.slice(0, 1);
   const end = others.findIndex((other) => conflict(first, other));
   return end < 0 ? line : line.slice(0, end + 1);
+}
+
+/** Permits of a semaphore that are held: every node counts there, as with Curator. */
+export function permitsOf(names: readonly string[]): readonly Pick<Contender, 'id'>[] {
+  return names.map((name) => ({ id: /^_c_([0-9a-f-]{36})-/.exec(name)?.[1] }));
 }

@@ -5,11 +5,13 @@ import type { LockMode } from './contenders.js';
 import { LockBusyError } from './errors.js';
 import type { HeldLock } from './held-lock.js';
 import { Holds } from './holds.js';
-import { inspectLock } from './inspect.js';
-import { checkWait, placeOf, type LockName, type LockPlace, type LockView, type LockWait } from './lock.js';
+import { inspectLock, inspectSemaphore } from './inspect.js';
+import { checkWait, placeOf, type LockName, type LockPlace, type LockView, type LockWait, type SemaphoreView } from './lock.js';
 import { LockCampaign } from './lock-campaign.js';
 import { LockHandle } from './lock-handle.js';
 import type { LockSource } from './lock-source.js';
+import { semaphorePlace, type SemaphorePlace, type SemaphoreSource, type WantedPermits } from './semaphore.js';
+import { SemaphoreCampaign, type HeldPermits } from './semaphore-campaign.js';
 import { CONSEQUENCE, Waiting, type Waited } from './waiting.js';
 
 export interface EnsembleLocksOptions extends LockParts {
@@ -18,7 +20,7 @@ export interface EnsembleLocksOptions extends LockParts {
 }
 
 /** Locks of an ensemble, in the layout of Curator. */
-export class EnsembleLocks implements LockSource {
+export class EnsembleLocks implements LockSource, SemaphoreSource {
   private readonly holds: Holds;
   private readonly waiting: Waiting;
 
@@ -48,6 +50,34 @@ export class EnsembleLocks implements LockSource {
     const { sessions, clock } = this.options;
     const session = await connectedWithin(sessions, clock, { timeoutMs: 0, consequence: CONSEQUENCE });
     return inspectLock(session, this.placeOf(name));
+  }
+
+  semaphorePlaceOf(name: LockName): SemaphorePlace {
+    return semaphorePlace(name, this.options.rootPath);
+  }
+
+  async acquirePermits(place: SemaphorePlace, wanted: WantedPermits, wait: LockWait): Promise<readonly LockHandle[]> {
+    checkWait(wait);
+    const { hold, holder } = await this.permitsWithin(place, wanted, wait);
+    if (hold === undefined) throw new LockBusyError(place.name, 0, holder);
+    return hold.holds.map((one) => new LockHandle(one));
+  }
+
+  async tryAcquirePermits(place: SemaphorePlace, wanted: WantedPermits): Promise<readonly LockHandle[] | undefined> {
+    const { hold } = await this.permitsWithin(place, wanted, { waitMs: 0 });
+    return hold?.holds.map((one) => new LockHandle(one));
+  }
+
+  async inspectSemaphore(place: SemaphorePlace): Promise<SemaphoreView> {
+    const { sessions, clock } = this.options;
+    const session = await connectedWithin(sessions, clock, { timeoutMs: 0, consequence: CONSEQUENCE });
+    return inspectSemaphore(session, place);
+  }
+
+  private permitsWithin(place: SemaphorePlace, wanted: WantedPermits, wait: LockWait): Promise<Waited<HeldPermits>> {
+    return this.waiting.within(place.line, wait, (session, waiting) =>
+      new SemaphoreCampaign(session, place, wanted, waiting, this.holds, this.options).run(),
+    );
   }
 
   private within(place: LockPlace, mode: LockMode, wait: LockWait): Promise<Waited<HeldLock>> {

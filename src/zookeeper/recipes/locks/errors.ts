@@ -37,6 +37,11 @@ export class BadLockError extends ClusterCronError {
   }
 }
 
+/** What was acquired for reading, or is no read-write lock, cannot be downgraded. */
+export function notWriting(lock: string): BadLockError {
+  return new BadLockError(`lock ${JSON.stringify(lock)} was not acquired for writing, so there is nothing to downgrade`);
+}
+
 /** More wait for one lock than may. The caller has left the line again. */
 export class LockCrowdedError extends ClusterCronError {
   constructor(

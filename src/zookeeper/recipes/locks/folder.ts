@@ -15,7 +15,8 @@ const SETTLED = 'settled';
 const SETTLING = 'settling:';
 
 /**
- * Makes the node below which the line of a lock stands. Safe to repeat, and on every replica at once.
+ * Makes the node below which the line of a lock stands, or the nodes of a semaphore. Safe to repeat, and on every
+ * replica at once.
  *
  * A lock that nobody has ever held is free at once; one whose node was deleted, by hand or with everything else, may
  * still be held by somebody who has not heard of it, and is waited for. What tells them apart is the folder of all
@@ -24,13 +25,15 @@ const SETTLING = 'settling:';
  * made something there. Whoever finds that, or finds no folder, writes `settling`; once that is older than any lease it
  * becomes `settled`, and only then new locks are free at once.
  */
-export function makeFolder(session: Session, { path, root }: LockPlace, sightings: Sightings): Promise<void> {
-  if (root === undefined) return makeParents(session, withParents(path));
+export async function makeFolder(session: Session, { root, nodes }: LockPlace, sightings: Sightings): Promise<void> {
   // All of them write the root.
-  return oneAtATime(session, root, () => makeNamed(session, path, root, sightings));
+  if (root !== undefined) await oneAtATime(session, root, () => makeNamed(session, nodes, root, sightings));
+  // Also what somebody has deleted below a node that is still there: without data nothing is known of it.
+  const [first = ''] = nodes;
+  if (root === undefined || nodes.length > 1) await makeParents(session, [...withParents(first), ...nodes.slice(1)]);
 }
 
-async function makeNamed(session: Session, path: string, root: string, sightings: Sightings): Promise<void> {
+async function makeNamed(session: Session, nodes: readonly string[], root: string, sightings: Sightings): Promise<void> {
   for (;;) {
     const read = await getOrUndefined(session, root);
     if (read === undefined) {
@@ -40,9 +43,9 @@ async function makeNamed(session: Session, path: string, root: string, sightings
     const next = nextState(read, root, sightings);
     // Without data nothing is known of it.
     const data = next === SETTLED ? encodeRecord(NEVER_HELD, 0) : Buffer.alloc(0);
-    const make: Op = { kind: 'create', path, data, mode: 'persistent', access: 'parent' };
+    const makes = nodes.map((path): Op => ({ kind: 'create', path, data, mode: 'persistent', access: 'parent' }));
     try {
-      await session.multi([make, ...written(read, root, next, 1)]);
+      await session.multi([...makes, ...written(read, root, next, 1)]);
       if (next !== SETTLED) sightings.leftMs(root, next, waitMsFor(MAX_LEASE_MS));
       return;
     } catch (thrown) {

@@ -7,7 +7,7 @@ import { Latch } from '../../support/latch.js';
 import { Listeners } from '../../support/listeners.js';
 import { isConnectionLost } from '../../wire/errors.js';
 import type { LockParts } from './contender-node.js';
-import { BadLockError, LockLostError } from './errors.js';
+import { LockLostError, notWriting } from './errors.js';
 import type { LockPlace } from './lock.js';
 import type { Hold, Released } from './lock-handle.js';
 
@@ -138,8 +138,7 @@ export class HeldLock implements Hold, LeaseHolder {
    */
   downgrade(): Promise<HeldLock> {
     const { downgrade } = this.won;
-    if (downgrade === undefined)
-      throw new BadLockError(`lock ${JSON.stringify(this.name)} was not acquired for writing, so there is nothing to downgrade`);
+    if (downgrade === undefined) throw notWriting(this.name);
     if (!this.isValid()) throw new LockLostError(this.name, this.whyNot());
     const next = downgrade();
     this.state = { kind: 'released', done: next.then(isOver, isOver) };

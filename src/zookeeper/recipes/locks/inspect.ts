@@ -3,8 +3,9 @@ import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 import type { Session } from '../../session/session.js';
 import { tokenOf } from '../../support/token.js';
 import { leadersOf, lineOf, type Contender } from './contenders.js';
-import type { LockContender, LockPlace, LockView } from './lock.js';
+import type { LockContender, LockPlace, LockView, SemaphoreView } from './lock.js';
 import { readRecord } from './record.js';
+import type { SemaphorePlace } from './semaphore.js';
 
 /** So many of those who hold it, and of those who wait, are read one by one. */
 const MAX_SHOWN = 100;
@@ -35,13 +36,34 @@ export async function inspectLock(session: Session, place: LockPlace): Promise<L
   };
 }
 
+/** Who holds permits of a semaphore, and who waits. Some reads for each: for people. */
+export async function inspectSemaphore(session: Session, { line, leases }: SemaphorePlace): Promise<SemaphoreView> {
+  const [held, names] = await Promise.all([childrenOf(session, leases.path), childrenOf(session, line.path)]);
+  const waits = lineOf(names);
+  const permits = held.map((name) => ({ name, id: undefined, shares: true }));
+  const [holders, waiting] = await Promise.all([
+    seen(session, leases, permits.slice(0, MAX_SHOWN)),
+    seen(session, line, waits.slice(0, MAX_SHOWN)),
+  ]);
+  return {
+    holders: holders.map(({ contender }) => contender),
+    heldCount: held.length,
+    waiting: waiting.map(({ contender }) => contender),
+    waitingCount: waits.length,
+  };
+}
+
 interface SeenContender {
   readonly id: string | undefined;
   readonly contender: LockContender;
 }
 
 /** Those of them who are still there. */
-async function seen(session: Session, place: LockPlace, some: readonly Contender[]): Promise<readonly SeenContender[]> {
+async function seen(
+  session: Session,
+  place: LockPlace,
+  some: readonly Pick<Contender, 'name' | 'id' | 'shares'>[],
+): Promise<readonly SeenContender[]> {
   const read = await Promise.all(
     some.map(async ({ name, id, shares }) => ({ id, contender: await contenderAt(session, `${place.path}/${name}`, shares) })),
   );

@@ -64,6 +64,40 @@ export interface ReadWriteLock {
   withWrite<T>(work: (lock: WriteLock) => Promise<T> | T, wait?: LockWait): Promise<T>;
 }
 
+/** Permits of which so many can be held at once, cluster-wide. */
+export interface Semaphore {
+  /** How many there are, as this caller knows it. */
+  readonly permits: number;
+  /**
+   * Changes how many there are, for what is acquired by this object from now on, and for who waits by it already. Who
+   * holds a permit keeps it. Others have their own number: tell all of them.
+   * @throws {BadLockError} unless it is a whole number from 1 to 500.
+   */
+  resize(permits: number): void;
+  /** Waits in line until a permit is free; it is held, lost and released as a lock is. Throws as `Locks.acquire`. */
+  acquire(wait?: LockWait): Promise<Lock>;
+  /** As `Locks.tryAcquire`: undefined when none is free now. */
+  tryAcquire(): Promise<Lock | undefined>;
+  /** Waits until so many are free at once, and takes all of them or none. Throws as `Locks.acquire`. */
+  acquireMany(count: number, wait?: LockWait): Promise<LockSet>;
+  /** As `Locks.withLock`, with one permit. */
+  withPermit<T>(work: (permit: Lock) => Promise<T> | T, wait?: LockWait): Promise<T>;
+  /** As `Locks.inspect`. */
+  inspect(): Promise<SemaphoreView>;
+}
+
+/** A semaphore as it is seen now. */
+export interface SemaphoreView {
+  /** Who holds a permit, once for each; at most 100. */
+  readonly holders: readonly LockContender[];
+  /** How many permits are held altogether. */
+  readonly heldCount: number;
+  /** Who waits, first in line first; at most 100. */
+  readonly waiting: readonly LockContender[];
+  /** How many wait altogether. */
+  readonly waitingCount: number;
+}
+
 /** Several locks that are held together, until the first of them is lost or released. */
 export interface LockSet extends AsyncDisposable {
   /** In the order in which they were named. Each has its own fencing token. */
@@ -113,7 +147,7 @@ export interface LockContender {
   readonly session: string;
   /** Since when it stands in line, by the clock of ZooKeeper's leader. */
   readonly since: Date;
-  /** Whether it shares the lock with others who do, as readers do. */
+  /** Whether it shares the lock with others who do: readers, and holders of a semaphore. */
   readonly shares: boolean;
 }
 
@@ -149,17 +183,25 @@ export interface LockPlace {
   readonly path: string;
   /** The folder of all named locks; undefined for a lock with a path of its own. */
   readonly root: string | undefined;
+  /** What is made together, once: `path`, and for a semaphore what stands beside it. */
+  readonly nodes: readonly string[];
 }
 
 /** @throws {BadLockError} that says what is wrong with the name. */
 export function placeOf(name: LockName, rootPath: string): LockPlace {
+  return placeIn(name, rootPath, 'locks');
+}
+
+/** `folder`: of what is named, below the root. @throws {BadLockError} that says what is wrong with the name. */
+export function placeIn(name: LockName, rootPath: string, folder: string): LockPlace {
   const given: unknown = name;
   if (isObject(given)) return ownPath(given['path'], rootPath);
   if (typeof given !== 'string') throw new BadLockError(`its name must be text, or { path }, received ${received(given)}`);
   const problem = nameProblem(given);
   if (problem !== undefined) throw new BadLockError(`the name ${received(given)} cannot be used: ${problem}`);
-  const root = `${rootPath === '/' ? '' : rootPath}/locks`;
-  return { name: given, path: `${root}/${given}`, root };
+  const root = `${rootPath === '/' ? '' : rootPath}/${folder}`;
+  const path = `${root}/${given}`;
+  return { name: given, path, root, nodes: [path] };
 }
 
 function ownPath(path: unknown, rootPath: string): LockPlace {
@@ -172,7 +214,7 @@ function ownPath(path: unknown, rootPath: string): LockPlace {
   }
   if (isOwnNode(path, rootPath))
     throw new BadLockError(`the node ${path} is kept by this library. Choose another path, or ask for a named lock by its name`);
-  return { name: path, path, root: undefined };
+  return { name: path, path, root: undefined, nodes: [path] };
 }
 
 /** @throws {BadLockError} that says what is wrong with the wait. */

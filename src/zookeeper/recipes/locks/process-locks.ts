@@ -1,10 +1,21 @@
 import type { Clock } from '../../support/clock.js';
 import { Listeners } from '../../support/listeners.js';
 import type { LockMode } from './contenders.js';
-import { BadLockError, LockBusyError } from './errors.js';
-import { checkWait, placeOf, type LockContender, type LockName, type LockPlace, type LockView, type LockWait } from './lock.js';
+import { LockBusyError, notWriting } from './errors.js';
+import {
+  checkWait,
+  placeOf,
+  type LockContender,
+  type LockName,
+  type LockPlace,
+  type LockView,
+  type LockWait,
+  type SemaphoreView,
+} from './lock.js';
 import { LockHandle, type Hold } from './lock-handle.js';
 import type { LockSource } from './lock-source.js';
+import { ProcessSemaphores } from './process-semaphores.js';
+import { semaphorePlace, type SemaphorePlace, type SemaphoreSource, type WantedPermits } from './semaphore.js';
 
 /** One who holds a lock of this process, or waits for it. */
 interface Entry {
@@ -16,7 +27,8 @@ interface Entry {
 }
 
 /** Locks within this process, in the order of the calls: for `standalone`, and for tests of applications. */
-export class ProcessLocks implements LockSource {
+export class ProcessLocks implements LockSource, SemaphoreSource {
+  private readonly semaphores: ProcessSemaphores;
   private readonly lines = new Map<string, Entry[]>();
   private lastToken = 0n;
 
@@ -24,7 +36,26 @@ export class ProcessLocks implements LockSource {
     private readonly clock: Clock,
     private readonly address: string,
     private readonly rootPath: string,
-  ) {}
+  ) {
+    const handleOf = (name: string, leave: () => void): LockHandle => new LockHandle(holdOf(name, this.nextToken(), leave));
+    this.semaphores = new ProcessSemaphores(clock, address, handleOf);
+  }
+
+  semaphorePlaceOf(name: LockName): SemaphorePlace {
+    return semaphorePlace(name, this.rootPath);
+  }
+
+  acquirePermits(place: SemaphorePlace, wanted: WantedPermits, wait: LockWait): Promise<readonly LockHandle[]> {
+    return this.semaphores.acquire(place, wanted, wait);
+  }
+
+  tryAcquirePermits(place: SemaphorePlace, wanted: WantedPermits): Promise<readonly LockHandle[] | undefined> {
+    return this.semaphores.tryAcquire(place, wanted);
+  }
+
+  inspectSemaphore(place: SemaphorePlace): Promise<SemaphoreView> {
+    return this.semaphores.inspect(place);
+  }
 
   async acquire(name: LockName, wait: LockWait, mode: LockMode = 'mutex'): Promise<LockHandle> {
     checkWait(wait);
@@ -85,34 +116,13 @@ export class ProcessLocks implements LockSource {
   }
 
   private holdOf(name: string, path: string, entry: Entry): Hold {
-    const ended = new Listeners<[why: string]>();
-    let over: string | undefined;
-    const end = (why: string): void => {
-      over = why;
-      ended.tell(why);
+    const downgrade = (): Hold => {
+      entry.mode = 'read';
+      entry.token = this.nextToken();
+      grantIn(this.lines.get(path) ?? []);
+      return this.holdOf(name, path, entry);
     };
-    return {
-      name,
-      fencingToken: entry.token ?? 0n,
-      isValid: () => over === undefined,
-      onInvalid: (listener) => ended.add(listener),
-      whyNot: () => over ?? '',
-      release: async () => {
-        if (over !== undefined) return 'released';
-        end('it was released');
-        this.leave(path, entry);
-        return 'released';
-      },
-      downgrade: async () => {
-        if (entry.mode !== 'write')
-          throw new BadLockError(`lock ${JSON.stringify(name)} was not acquired for writing, so there is nothing to downgrade`);
-        end('it was downgraded');
-        entry.mode = 'read';
-        entry.token = this.nextToken();
-        grantIn(this.lines.get(path) ?? []);
-        return this.holdOf(name, path, entry);
-      },
-    };
+    return holdOf(name, entry.token ?? 0n, () => this.leave(path, entry), entry.mode === 'write' ? downgrade : undefined);
   }
 
   private leave(path: string, entry: Entry): void {
@@ -130,6 +140,34 @@ export class ProcessLocks implements LockSource {
     this.lastToken = fromClock > this.lastToken ? fromClock : this.lastToken + 1n;
     return this.lastToken;
   }
+}
+
+/** What of this process is held until it is released; nobody else can take it away. */
+function holdOf(name: string, fencingToken: bigint, leave: () => void, downgrade?: () => Hold): Hold {
+  const ended = new Listeners<[why: string]>();
+  let over: string | undefined;
+  const end = (why: string): void => {
+    over = why;
+    ended.tell(why);
+  };
+  return {
+    name,
+    fencingToken,
+    isValid: () => over === undefined,
+    onInvalid: (listener) => ended.add(listener),
+    whyNot: () => over ?? '',
+    release: async () => {
+      if (over !== undefined) return 'released';
+      end('it was released');
+      leave();
+      return 'released';
+    },
+    downgrade: async () => {
+      if (downgrade === undefined) throw notWriting(name);
+      end('it was downgraded');
+      return downgrade();
+    },
+  };
 }
 
 function excludes(one: LockMode, other: LockMode): boolean {

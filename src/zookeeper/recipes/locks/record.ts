@@ -9,6 +9,8 @@ export interface RecordedHolder {
   readonly address: string;
   /** For how long an acknowledged renewal lets it believe. */
   readonly leaseMs: number;
+  /** Of a semaphore: how many permits it goes by. */
+  readonly permits?: number | undefined;
 }
 
 /** Who of us held it last, and whether that is over. */
@@ -49,7 +51,12 @@ export function encodeRecord(record: LockRecord, version: number): Buffer {
   const { state, floor } = record;
   const head = { format: FORMAT, version, state };
   if (record.state === 'shared') {
-    const sharers = record.sharers.map(({ id, address, leaseMs }) => [id, address, leaseMs]);
+    const sharers = record.sharers.map(({ id, address, leaseMs, permits }) => [
+      id,
+      address,
+      leaseMs,
+      ...(permits === undefined ? [] : [permits]),
+    ]);
     return Buffer.from(JSON.stringify({ ...head, sharers, floor: floor.toString() }));
   }
   const { id, address, leaseMs } = record.holder;
@@ -87,7 +94,9 @@ function ownerIn({ state, holder, address, leaseMs, sharers }: Readonly<Record<s
 
 function holderIn(value: unknown): RecordedHolder | undefined {
   if (!Array.isArray(value)) return undefined;
-  const [id, address, leaseMs] = value as readonly unknown[];
+  const [id, address, leaseMs, permits] = value as readonly unknown[];
   if (typeof id !== 'string' || typeof address !== 'string') return undefined;
-  return typeof leaseMs === 'number' && leaseMs >= 0 && leaseMs <= LONGEST_OLD_LEASE_MS ? { id, address, leaseMs } : undefined;
+  if (typeof leaseMs !== 'number' || !(leaseMs >= 0 && leaseMs <= LONGEST_OLD_LEASE_MS)) return undefined;
+  if (permits === undefined) return { id, address, leaseMs };
+  return typeof permits === 'number' ? { id, address, leaseMs, permits } : undefined;
 }

@@ -1,6 +1,7 @@
 import { EnsembleLocks } from '../../../../src/zookeeper/recipes/locks/ensemble-locks.js';
-import type { LockName, ReadWriteLock } from '../../../../src/zookeeper/recipes/locks/lock.js';
+import type { LockName, ReadWriteLock, Semaphore } from '../../../../src/zookeeper/recipes/locks/lock.js';
 import { readWriteOf } from '../../../../src/zookeeper/recipes/locks/lock-source.js';
+import { semaphoreOf } from '../../../../src/zookeeper/recipes/locks/semaphore.js';
 import { Sightings } from '../../../../src/zookeeper/recipes/locks/sightings.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
 import type { Observation } from '../../../../src/zookeeper/support/observer.js';
@@ -38,6 +39,10 @@ export class Holder implements AsyncDisposable {
 
   readWrite(name: LockName): ReadWriteLock {
     return readWriteOf(this.locks, name);
+  }
+
+  semaphore(name: LockName, permits: number): Semaphore {
+    return semaphoreOf(this.locks, name, permits);
   }
 
   session(): Promise<Session> {

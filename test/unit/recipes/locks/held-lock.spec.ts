@@ -23,7 +23,7 @@ beforeEach(() => {
     isBelievable: (lease: Lease) => believable(lease, clock.monotonicMs(), clock.wallMs()),
   } as unknown as LeaseKeeper;
   const session = { ended: new AbortController().signal, get: () => new Promise(() => undefined), unwatch: () => undefined };
-  const place = { name: 'a', path: '/a', root: undefined };
+  const place = { name: 'a', path: '/a', root: undefined, nodes: ['/a'] };
   released = 0;
   const giveUp = async (): Promise<void> => void (released += 1);
   const won = { place, path: '/a/b', fencingToken: 1n, lease: leaseFromNow(), giveUp };

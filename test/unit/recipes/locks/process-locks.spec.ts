@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readWriteOf } from '../../../../src/zookeeper/recipes/locks/lock-source.js';
 import { ProcessLocks } from '../../../../src/zookeeper/recipes/locks/process-locks.js';
+import { semaphoreOf } from '../../../../src/zookeeper/recipes/locks/semaphore.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
 import { failureOf } from '../../../support/eventually.js';
 
@@ -69,5 +70,52 @@ describe('of readers and writers', () => {
     const { lock } = scene();
     expect(await lock.withRead(({ held }) => held)).toBe(true);
     expect(await lock.withWrite(async (writer) => (await writer.downgrade()).held)).toBe(true);
+  });
+});
+
+describe('of permits', () => {
+  const scene = (permits = 2) => semaphoreOf(new ProcessLocks(systemClock, 'h:1', '/soa'), 'x', permits);
+
+  it('so many hold one, others wait in the order of their calls, also for several at once', async () => {
+    const semaphore = scene();
+    const [a, b] = [await semaphore.acquire(), await semaphore.acquire()];
+    expect(await semaphore.tryAcquire()).toBeUndefined();
+    expect(await failureOf(semaphore.acquire({ waitMs: 0 }))).toMatchObject({ code: 'ZK_LOCK_BUSY' });
+    const both = semaphore.acquireMany(2);
+    const last = semaphore.acquire();
+    expect(await semaphore.inspect()).toMatchObject({ heldCount: 2, waitingCount: 2 });
+    await a.release();
+    await a.release();
+    expect(await semaphore.inspect()).toMatchObject({ heldCount: 1, waitingCount: 2 });
+    await b.release();
+    const set = await both;
+    expect([set.held, set.locks.length]).toEqual([true, 2]);
+    await set.locks[0]?.release();
+    await (await last).release();
+    await set.release();
+    expect(await semaphore.inspect()).toEqual({ holders: [], heldCount: 0, waiting: [], waitingCount: 0 });
+    expect(await semaphore.withPermit(({ held }) => held)).toBe(true);
+  });
+
+  it('whoever waits gets one when there are more, and who gives up holds nobody up', async () => {
+    const semaphore = scene(1);
+    await using _ = await semaphore.acquire();
+    const controller = new AbortController();
+    const given = failureOf(semaphore.acquire({ signal: controller.signal }));
+    const waiting = semaphore.acquire();
+    controller.abort(new Error('enough'));
+    expect(await given).toMatchObject({ message: 'enough' });
+    semaphore.resize(2);
+    expect(semaphore.permits).toBe(2);
+    await (await waiting).release();
+  });
+
+  it.each([0, 501, 1.5, '3' as never])('refuses %s permits', (permits) => {
+    expect(() => scene(permits)).toThrow(expect.objectContaining({ code: 'ZK_BAD_LOCK' }));
+    expect(() => scene().resize(permits)).toThrow(expect.objectContaining({ code: 'ZK_BAD_LOCK' }));
+  });
+
+  it('refuses to take none at once, or more than there are', async () => {
+    for (const count of [0, 3, 1.5]) expect(await failureOf(scene().acquireMany(count))).toMatchObject({ code: 'ZK_BAD_LOCK' });
   });
 });
