@@ -233,6 +233,8 @@ describe('a call by other code', () => {
 
     const called = jobs.pay();
     expect(jobs.ends).toHaveLength(1);
+    // It has no claim, so the cluster does not know of it.
+    expect((await cluster.list()).find(({ job }) => job === 'payouts')?.running).toEqual([]);
     await expect(jobs.pay()).rejects.toMatchObject({ code: 'ZK_JOB_RUNNING' });
     await expect(cluster.trigger('payouts')).rejects.toMatchObject({ code: 'ZK_TRIGGER_REFUSED' });
     jobs.ends.pop()?.();

@@ -59,7 +59,9 @@ export interface JobStatus {
   readonly problem?: string | undefined;
 }
 
-/** A run that was claimed and has no verdict yet. */
+/**
+ * A run that was claimed and has no verdict yet; so no direct call, of which the cluster knows nothing before it ends.
+ */
 export interface RunningJob {
   /** Undefined for a trigger. */
   readonly scheduledTime?: Date | undefined;
