@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { SessionLog } from '../../../src/zookeeper/session/session-log.js';
 import type { Observation } from '../../../src/zookeeper/support/observer.js';
+import { HandClock } from '../mastership/hand-clock.js';
 import { ManualClock } from '../wire/manual-clock.js';
 
 function logged() {
@@ -35,6 +36,23 @@ it('says that credentials are refused although it has just said that another ser
     'error session.authentication-failed',
   ]);
   expect(said[1]?.message).toMatch(/^ZooKeeper at zk2:2181 has refused the credentials\. Attempt 2, .*the other servers are tried/u);
+});
+
+it('says of a session that was lost whether this process itself stood still before, and so does not accuse ZooKeeper alone', () => {
+  const clock = new HandClock();
+  const said: Observation[] = [];
+  const log = new SessionLog({ observe: (observation) => said.push(observation) }, clock);
+  const lose = (): void => {
+    log.detached(7n, 'zk1:2181', 'nothing acknowledged', 12_000);
+    log.expired(7n, 500);
+  };
+  lose();
+  clock.after(100, () => undefined);
+  clock.pass(6_410);
+  lose();
+  expect(
+    said.map(({ message }) => / This process itself stood still for at least (\d+) ms .*look here first\.$/u.exec(message)?.[1]),
+  ).toEqual([undefined, undefined, '6310', '6310']);
 });
 
 it('says the first failure of the next outage at once', () => {
