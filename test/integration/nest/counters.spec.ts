@@ -4,6 +4,7 @@ import { Counters, ZookeeperModule, type ZookeeperModuleOptions } from '../../..
 import { ZookeeperTestingModule } from '../../../src/testing.js';
 import { failureOf } from '../../support/eventually.js';
 import { startServer } from '../../support/zookeeper.js';
+import { patient } from '../recipes/counters/clients.js';
 
 const SERVICE = { service: 'Numbers', version: '1', address: 'numbers:1' } as const;
 
@@ -20,15 +21,15 @@ it('injects counters of the ensemble, which two applications share', async () =>
   const first = await applicationOf({ connectString });
   const second = await applicationOf({ connectString, service: 'Other' });
   try {
-    expect(await first.get(Counters).counter('shared').increment()).toBe(1n);
-    expect(await second.get(Counters).counter('shared').increment()).toBe(2n);
-    expect(await first.get(Counters).ids('order').next()).toBe(1n);
-    expect(await second.get(Counters).ids('order').nextName()).toBe('order-0000000002');
+    expect(await patient(first.get(Counters)).counter('shared').increment()).toBe(1n);
+    expect(await patient(second.get(Counters)).counter('shared').increment()).toBe(2n);
+    expect(await patient(first.get(Counters)).ids('order').next()).toBe(1n);
+    expect(await patient(second.get(Counters)).ids('order').nextName()).toBe('order-0000000002');
   } finally {
     await first.close();
     await second.close();
   }
-  expect(await failureOf(first.get(Counters).counter('shared').increment())).toMatchObject({ code: 'ZK_NOT_CONNECTED' });
+  expect(await failureOf(patient(first.get(Counters)).counter('shared').increment())).toMatchObject({ code: 'ZK_NOT_CONNECTED' });
 });
 
 it.each([

@@ -2,10 +2,50 @@ import type { Counter, CounterOptions } from '../../../../src/zookeeper/recipes/
 import { Counters } from '../../../../src/zookeeper/api/counters.js';
 import { EnsembleCounters } from '../../../../src/zookeeper/recipes/counters/ensemble-counters.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
+import { WITHIN_MS } from '../../../support/eventually.js';
 import type { Frame, ProxyTarget } from '../../../support/proxy.js';
 import { Holder, LinkedHolder } from '../locks/holders.js';
 
+/** Where the wait stands among the arguments of a method. */
+const WAIT_AT: Readonly<Record<string, number>> = {
+  get: 0,
+  set: 1,
+  increment: 0,
+  decrement: 0,
+  add: 1,
+  compareAndSet: 2,
+  next: 0,
+  nextName: 0,
+};
+
+/** The same, but for a machine that may be slow: who says nothing else waits for as long as a test does. */
+export function patient(counters: Counters): Counters {
+  const wrapped = <Handle extends object>(handle: Handle): Handle =>
+    new Proxy(handle, {
+      get(target, key) {
+        const member: unknown = Reflect.get(target, key, target);
+        const at = WAIT_AT[String(key)];
+        if (typeof member !== 'function' || at === undefined) return member;
+        return (...args: unknown[]): unknown => {
+          const given = args[at] as object | undefined;
+          return Reflect.apply(member, target, Object.assign([...args], { [at]: { waitMs: WITHIN_MS, ...given } }));
+        };
+      },
+    });
+  return new Proxy(counters, {
+    get: (target, key) => {
+      if (key !== 'counter' && key !== 'ids') return Reflect.get(target, key, target) as unknown;
+      const member = Reflect.get(target, key, target) as (...args: unknown[]) => object;
+      return (...args: unknown[]) => wrapped(Reflect.apply(member, target, args));
+    },
+  });
+}
+
 type Given = NonNullable<ConstructorParameters<typeof Holder>[2]>;
+
+/** Of a server whose sessions may last so long that no slow machine ends one. */
+export const LONG_TICK_MS = 6_000;
+export const LONG_SESSION_MS = 20 * LONG_TICK_MS;
 
 /** One process's counters, as a replica has them: a session of its own. */
 export class Client<Session extends Holder = Holder> implements AsyncDisposable {
@@ -13,23 +53,23 @@ export class Client<Session extends Holder = Holder> implements AsyncDisposable 
 
   private constructor(
     readonly holder: Session,
-    rootPath: string,
+    { rootPath = '/soa', clock = systemClock }: Given,
   ) {
-    this.counters = new Counters(new EnsembleCounters({ sessions: holder.sessions, clock: systemClock, rootPath }));
+    this.counters = patient(new Counters(new EnsembleCounters({ sessions: holder.sessions, clock, rootPath })));
   }
 
   static async start(connectString: string, options: Given = {}): Promise<Client> {
-    return new Client(await Holder.start(connectString, 'client:1', options), options.rootPath ?? '/soa');
+    return new Client(await Holder.start(connectString, 'client:1', options), options);
   }
 
   /** Behind a link of its own, which can be broken. */
   static async linked(server: ProxyTarget, options: Given = {}): Promise<Client<LinkedHolder>> {
-    return new Client(await LinkedHolder.connect(server, 'client:1', options), options.rootPath ?? '/soa');
+    return new Client(await LinkedHolder.connect(server, 'client:1', options), options);
   }
 
   /** Not started yet: there is no session. */
   static idle(connectString: string): Client {
-    return new Client(new Holder(connectString, 'client:1'), '/soa');
+    return new Client(new Holder(connectString, 'client:1'), {});
   }
 
   counter(name: string, options: CounterOptions & { readonly format?: 'int64' | 'text' } = {}): Counter<bigint> {

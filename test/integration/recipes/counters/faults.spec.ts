@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock, type Clock } from '../../../../src/zookeeper/support/clock.js';
 import { startAdmin, type Admin } from '../../../support/admin.js';
 import { eventually, failureOf, within } from '../../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../../support/zookeeper.js';
 import type { LinkedHolder } from '../locks/holders.js';
-import { Client, isChangeOf, loseChange } from './clients.js';
+import { Client, isChangeOf, LONG_SESSION_MS, LONG_TICK_MS, loseChange } from './clients.js';
 
 let server: ZooKeeperServer;
 let admin: Admin;
 let roots = 0;
 
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ tickTimeMs: LONG_TICK_MS });
   admin = await startAdmin(server.connectString);
 });
 
@@ -28,10 +29,10 @@ class Pair implements AsyncDisposable {
   linked!: Client<LinkedHolder>;
   other!: Client;
 
-  static async start(): Promise<Pair> {
+  static async start(clock: Clock = systemClock): Promise<Pair> {
     const pair = new Pair();
     const { rootPath } = pair;
-    pair.linked = await Client.linked(server, { rootPath });
+    pair.linked = await Client.linked(server, { rootPath, clock, sessionTimeoutMs: LONG_SESSION_MS });
     pair.other = await Client.start(server.connectString, { rootPath });
     await pair.linked.counter('n').set(10);
     return pair;
@@ -141,16 +142,24 @@ it.concurrent('makes no change that was given up before it was sent, and says wh
 });
 
 it.concurrent('may make a change that was given up after it was sent, once, and says so', async () => {
-  await using pair = await Pair.start();
+  const byHandMs = 77_777;
+  let timeIsOver: (() => void) | undefined;
+  const after: Clock['after'] = (delayMs, run, options) => {
+    if (delayMs !== byHandMs) return systemClock.after(delayMs, run, options);
+    timeIsOver = run;
+    return { cancel: () => undefined };
+  };
+  await using pair = await Pair.start({ ...systemClock, after });
   const { link } = pair.linked.holder;
   const counter = pair.linked.counter('n');
   const at = link.hold(isChangeOf(pair.path));
   const controller = new AbortController();
-  const answers = [counter.increment({ signal: controller.signal }), counter.increment({ waitMs: 2_000 }), counter.increment()];
+  const answers = [counter.increment({ signal: controller.signal }), counter.increment({ waitMs: byHandMs }), counter.increment()];
   const [aborted, late] = [failureOf(answers[0]!), failureOf(answers[1]!)];
   await within(at.held, 'the change');
   controller.abort(new Error('enough'));
   expect(await aborted).toMatchObject({ message: 'enough' });
+  timeIsOver?.();
   expect(await late).toMatchObject(UNCERTAIN);
   at.release();
   expect(await within(answers[2]!, 'the answer')).toBe(13n);
@@ -178,9 +187,12 @@ it.concurrent('waits for a session for as long as it is told to', async () => {
   link.refuse();
   link.resetAll();
   await eventually(() => expect(pair.linked.holder.sessions.current()?.attached).not.toBe(true), { what: 'the loss' });
-  for (const waitMs of [0, 1]) {
-    expect(await failureOf(counter.increment({ waitMs }))).toMatchObject({ code: 'ZK_NOT_CONNECTED' });
-    expect(await failureOf(counter.get({ waitMs }))).toMatchObject({ code: 'ZK_NOT_CONNECTED' });
+  for (const [waitMs, when] of [
+    [0, 'session now'],
+    [1, 'after a wait of'],
+  ] as const) {
+    for (const attempt of [() => counter.increment({ waitMs }), () => counter.get({ waitMs })])
+      expect(await failureOf(attempt())).toMatchObject({ code: 'ZK_NOT_CONNECTED', message: expect.stringContaining(when) });
   }
   const [read, counted] = [counter.get({ waitMs: 120_000 }), counter.increment({ waitMs: 120_000 })];
   link.pass();

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startAdmin, type Admin } from '../../../support/admin.js';
 import { failureOf, within } from '../../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../../support/zookeeper.js';
-import { Client, loseChange } from './clients.js';
+import { Client, LONG_SESSION_MS, LONG_TICK_MS, loseChange } from './clients.js';
 
 let server: ZooKeeperServer;
 let admin: Admin;
 let client: Client;
 
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ tickTimeMs: LONG_TICK_MS });
   admin = await startAdmin(server.connectString);
   client = await Client.start(server.connectString);
 });
@@ -62,7 +62,7 @@ it.concurrent('come from blocks that the process takes for itself, with one tran
 
 for (const block of [1, 10]) {
   it.concurrent(`leave a number out rather than give it twice, when a reply and the session are lost (blocks of ${block})`, async () => {
-    await using linked = await Client.linked(server, { rootPath: `/lost-${block}` });
+    await using linked = await Client.linked(server, { rootPath: `/lost-${block}`, sessionTimeoutMs: LONG_SESSION_MS });
     const ids = linked.counters.ids('n', { block });
     expect(await ids.next()).toBe(1n);
     for (let turn = 1; turn < block; turn += 1) await ids.next();
