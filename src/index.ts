@@ -115,7 +115,14 @@ export {
   CounterRangeError,
   CounterUncertainError,
 } from './zookeeper/recipes/counters/errors.js';
-export { BadLockError, LockBusyError, LockCrowdedError, LockLostError, LocksNotReleasedError } from './zookeeper/recipes/locks/errors.js';
+export {
+  BadLockError,
+  LockBusyError,
+  LockCrowdedError,
+  LockLostError,
+  LockRevocationError,
+  LocksNotReleasedError,
+} from './zookeeper/recipes/locks/errors.js';
 
 export type { Barrier, BarrierName, BarrierWait, DoubleBarrier, GatherOptions } from './zookeeper/recipes/barriers/barrier.js';
 export { BadBarrierError, BarrierFullError, BarrierTimeoutError } from './zookeeper/recipes/barriers/errors.js';

@@ -68,6 +68,7 @@ import {
   type LockName,
   Locks,
   type LockSet,
+  LockRevocationError,
   LocksNotReleasedError,
   type LockView,
   type LockWait,
@@ -617,6 +618,9 @@ export class Bookings {
     await lock.withWrite(({ held: isHeld }) => isHeld, { waitMs: 1 });
     // @ts-expect-error a reader cannot become a writer
     (await lock.read()).downgrade();
+    await using inner: Lock = held.reenter();
+    same<typeof inner.revocationRequested, AbortSignal>(true);
+    same<number, Awaited<ReturnType<Locks['requestRevocation']>>>(true);
     const options: SemaphoreOptions = { permits: 3 };
     const semaphore: Semaphore = this.locks.semaphore('exports', options);
     semaphore.resize(semaphore.permits + 1);
@@ -641,6 +645,7 @@ export class Bookings {
   describe(thrown: unknown): string {
     if (thrown instanceof LockBusyError) return `${thrown.lock} ${thrown.waitedMs.toFixed()} ${thrown.holder ?? ''}`;
     if (thrown instanceof LockLostError) return thrown.why;
+    if (thrown instanceof LockRevocationError) return thrown.lock;
     if (thrown instanceof LocksNotReleasedError) return `${thrown.locks.join()} ${thrown.of.toFixed()}`;
     if (thrown instanceof LockCrowdedError) return (thrown.waiting - thrown.limit).toFixed();
     return thrown instanceof BadLockError ? thrown.problem : '';

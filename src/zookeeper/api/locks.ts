@@ -14,8 +14,8 @@ export interface SemaphoreOptions {
 
 /**
  * Locks that one holder in the cluster has at a time, for applications: fair, with a fencing token, compatible on the
- * wire with Curator's `InterProcessMutex` and kazoo's `Lock`. Not re-entrant: who holds a lock hands its `Lock` on, and
- * a second `acquire` waits like anybody else's.
+ * wire with Curator's `InterProcessMutex` and kazoo's `Lock`. Who holds a lock hands its `Lock`, or a
+ * `reenter()` of it, on: a second `acquire` waits like anybody else's.
  *
  * A named lock lives below `<rootPath>/locks`, and belongs to all services with the same root. With `standalone`, and
  * in the testing kit, locks are of this process.
@@ -89,6 +89,16 @@ export class Locks {
    */
   semaphore(name: LockName, { permits }: SemaphoreOptions): Semaphore {
     return semaphoreOf(this.source, name, permits);
+  }
+
+  /**
+   * Asks whoever holds the lock to release it: `lock.revocationRequested` of each holder aborts, also of one that uses
+   * Curator and has made its lock revocable. Nobody is made to. Answers how many were asked; 0: the lock is free.
+   * @throws {NotConnectedError} `ZK_NOT_CONNECTED` when there is no session with ZooKeeper now; {@link BadLockError} as
+   * `acquire`; what ZooKeeper refuses.
+   */
+  requestRevocation(name: LockName): Promise<number> {
+    return this.source.requestRevocation(name);
   }
 
   /**

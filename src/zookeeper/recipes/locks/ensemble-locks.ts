@@ -1,5 +1,5 @@
 import { connectedWithin } from '../../session/connected.js';
-import type { Sessions } from '../../session/session.js';
+import type { Session, Sessions } from '../../session/session.js';
 import type { LockParts } from './contender-node.js';
 import type { LockMode } from './contenders.js';
 import { LockBusyError } from './errors.js';
@@ -10,6 +10,7 @@ import { checkWait, placeOf, type LockName, type LockPlace, type LockView, type 
 import { LockCampaign } from './lock-campaign.js';
 import { LockHandle } from './lock-handle.js';
 import type { LockSource } from './lock-source.js';
+import { requestRevocation } from './revocation.js';
 import { semaphorePlace, type SemaphorePlace, type SemaphoreSource, type WantedPermits } from './semaphore.js';
 import { SemaphoreCampaign, type HeldPermits } from './semaphore-campaign.js';
 import { CONSEQUENCE, Waiting, type Waited } from './waiting.js';
@@ -47,9 +48,11 @@ export class EnsembleLocks implements LockSource, SemaphoreSource {
   }
 
   async inspect(name: LockName): Promise<LockView> {
-    const { sessions, clock } = this.options;
-    const session = await connectedWithin(sessions, clock, { timeoutMs: 0, consequence: CONSEQUENCE });
-    return inspectLock(session, this.placeOf(name));
+    return inspectLock(await this.session(), this.placeOf(name));
+  }
+
+  async requestRevocation(name: LockName): Promise<number> {
+    return requestRevocation(await this.session(), this.placeOf(name));
   }
 
   semaphorePlaceOf(name: LockName): SemaphorePlace {
@@ -69,9 +72,12 @@ export class EnsembleLocks implements LockSource, SemaphoreSource {
   }
 
   async inspectSemaphore(place: SemaphorePlace): Promise<SemaphoreView> {
+    return inspectSemaphore(await this.session(), place);
+  }
+
+  private session(): Promise<Session> {
     const { sessions, clock } = this.options;
-    const session = await connectedWithin(sessions, clock, { timeoutMs: 0, consequence: CONSEQUENCE });
-    return inspectSemaphore(session, place);
+    return connectedWithin(sessions, clock, { timeoutMs: 0, consequence: CONSEQUENCE });
   }
 
   private permitsWithin(place: SemaphorePlace, wanted: WantedPermits, wait: LockWait): Promise<Waited<HeldPermits>> {

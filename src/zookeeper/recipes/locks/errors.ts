@@ -30,6 +30,16 @@ export class LockLostError extends ClusterCronError {
   }
 }
 
+/** Why `Lock.revocationRequested` aborts: somebody asks for the lock, which is held until it is released. */
+export class LockRevocationError extends ClusterCronError {
+  constructor(readonly lock: string) {
+    super(
+      'ZK_LOCK_REVOCATION',
+      `Somebody asks for lock ${JSON.stringify(lock)}. Come to an end, and release it, if that can be done early.`,
+    );
+  }
+}
+
 /** The name or the options of a lock cannot be used. Nothing was sent. */
 export class BadLockError extends ClusterCronError {
   constructor(readonly problem: string) {

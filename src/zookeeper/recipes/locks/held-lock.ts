@@ -7,9 +7,10 @@ import { Latch } from '../../support/latch.js';
 import { Listeners } from '../../support/listeners.js';
 import { isConnectionLost } from '../../wire/errors.js';
 import type { LockParts } from './contender-node.js';
-import { LockLostError, notWriting } from './errors.js';
+import { LockLostError, LockRevocationError, notWriting } from './errors.js';
 import type { LockPlace } from './lock.js';
 import type { Hold, Released } from './lock-handle.js';
+import { REVOKE } from './revocation.js';
 
 /** For how long `release` waits for what goes on in the background. */
 const RELEASE_WAIT_MS = 10_000;
@@ -49,6 +50,7 @@ export class HeldLock implements Hold, LeaseHolder {
   private readonly watch: NodeWatch;
   private readonly latch: Latch;
   private readonly over = new AbortController();
+  private readonly revoking = new AbortController();
   private readonly listeners = new Listeners<[why: string]>();
   private readonly stopRenewing: () => void;
   private timer: Timer | undefined;
@@ -75,6 +77,10 @@ export class HeldLock implements Hold, LeaseHolder {
     this.arm(won.lease);
     this.latch.ring();
     void this.keepWatching();
+  }
+
+  get revocationRequested(): AbortSignal {
+    return this.revoking.signal;
   }
 
   isValid(): boolean {
@@ -207,6 +213,7 @@ export class HeldLock implements Hold, LeaseHolder {
         if (signal.aborted) this.watch.close();
         else if (view === undefined) this.lose('its node in ZooKeeper was deleted');
         else if (ownerOf(view.stat, this.session.id) !== 'this session') this.lose('its node in ZooKeeper belongs to somebody else');
+        else if (view.text === REVOKE) this.revoking.abort(new LockRevocationError(this.name));
       } catch (thrown) {
         // Without a watch no renewal counts, so that the lease runs out: that is what a refusal to read leads to.
         if (!isConnectionLost(thrown)) continue;

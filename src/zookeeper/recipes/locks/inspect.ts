@@ -4,7 +4,8 @@ import type { Session } from '../../session/session.js';
 import { tokenOf } from '../../support/token.js';
 import { leadersOf, lineOf, type Contender } from './contenders.js';
 import type { LockContender, LockPlace, LockView, SemaphoreView } from './lock.js';
-import { readRecord } from './record.js';
+import { holdersIn, readRecord } from './record.js';
+import { REVOKE } from './revocation.js';
 import type { SemaphorePlace } from './semaphore.js';
 
 /** So many of those who hold it, and of those who wait, are read one by one. */
@@ -26,7 +27,9 @@ export async function inspectLock(session: Session, place: LockPlace): Promise<L
   ]);
   const holders = present.map(({ id, contender }) => {
     const isHolder = read !== undefined && record?.state === 'held' && record.holder.id === id;
-    return { ...contender, token: isHolder ? tokenOf(record.floor, read.stat.mzxid) : undefined };
+    // Whoever asks for the lock writes over what the node has said.
+    const address = contender.address || (holdersIn(record).find((holder) => holder.id === id)?.address ?? '');
+    return { ...contender, address, token: isHolder ? tokenOf(record.floor, read.stat.mzxid) : undefined };
   });
   return {
     holder: holders[0],
@@ -74,10 +77,11 @@ async function contenderAt(session: Session, path: string, shares: boolean): Pro
   const read = await getOrUndefined(session, path);
   if (read === undefined) return undefined;
   const { data, stat } = read;
+  const text = data.toString('utf8');
   return {
     node: path,
     shares,
-    address: data.toString('utf8').slice(0, MAX_ADDRESS_LENGTH),
+    address: text === REVOKE ? '' : text.slice(0, MAX_ADDRESS_LENGTH),
     session: hexId(stat.ephemeralOwner),
     since: new Date(stat.ctimeMs),
   };

@@ -9,6 +9,8 @@ export type Released = 'released' | 'pending';
 export interface Hold extends Validity {
   readonly name: string;
   readonly fencingToken: bigint;
+  /** Aborts when somebody asks for it. */
+  readonly revocationRequested: AbortSignal;
   /** Why it is not valid, as a clause. */
   whyNot(): string;
   /** Not valid any more from the call on. Safe to repeat; never rejects. */
@@ -20,17 +22,27 @@ export interface Hold extends Validity {
 /** Why a handle does not hold the lock that it has released. */
 const RELEASED = 'it was released';
 
-/** A hold as whoever acquired it has it. Released once; afterwards it does not hold, whatever becomes of the hold. */
+/**
+ * A hold as one who works under it has it. Released once; afterwards it does not hold, whatever becomes of the hold,
+ * which is given back with the last of its handles.
+ */
 export class LockHandle implements WriteLock {
   readonly name: string;
   readonly fencingToken: bigint;
   readonly signal: AbortSignal;
+  readonly revocationRequested: AbortSignal;
   private readonly runSignal: RunSignal;
   private done: Promise<Released> | undefined;
 
-  constructor(private readonly hold: Hold) {
+  constructor(
+    private readonly hold: Hold,
+    /** Those of this hold that are not released. */
+    private readonly handles = new Set<LockHandle>(),
+  ) {
+    handles.add(this);
     this.name = hold.name;
     this.fencingToken = hold.fencingToken;
+    this.revocationRequested = hold.revocationRequested;
     const validity: Validity = { isValid: () => this.held, onInvalid: (listener) => hold.onInvalid(listener) };
     this.runSignal = new RunSignal(validity, (why) => new LockLostError(this.name, why));
     this.signal = this.runSignal.signal;
@@ -44,6 +56,11 @@ export class LockHandle implements WriteLock {
     if (!this.held) throw new LockLostError(this.name, this.done === undefined ? this.hold.whyNot() : RELEASED);
   }
 
+  reenter(): LockHandle {
+    this.assertHeld();
+    return new LockHandle(this.hold, this.handles);
+  }
+
   async release(): Promise<void> {
     await this.giveBack();
   }
@@ -51,7 +68,8 @@ export class LockHandle implements WriteLock {
   /** As `release`, and says what became of it. */
   giveBack(): Promise<Released> {
     if (this.done === undefined) {
-      this.done = this.hold.release();
+      this.handles.delete(this);
+      this.done = this.handles.size === 0 ? this.hold.release() : Promise.resolve('released');
       this.runSignal.abort(new LockLostError(this.name, RELEASED));
       this.runSignal.release();
     }

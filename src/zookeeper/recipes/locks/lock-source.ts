@@ -11,6 +11,8 @@ export interface LockSource {
   /** Undefined: not free now. */
   tryAcquire(name: LockName, mode?: LockMode): Promise<LockHandle | undefined>;
   inspect(name: LockName): Promise<LockView>;
+  /** How many were asked. */
+  requestRevocation(name: LockName): Promise<number>;
 }
 
 /** Holds the lock while `work` runs; what `work` returns or throws is handed on. */

@@ -28,6 +28,17 @@ export interface Lock extends AsyncDisposable {
    */
   assertHeld(): void;
   /**
+   * Aborts, with a `LockRevocationError`, when somebody asks for the lock: `Locks.requestRevocation`, or Curator's
+   * `Revoker`. It is held all the same, until it is released: whoever can stop early does.
+   */
+  readonly revocationRequested: AbortSignal;
+  /**
+   * Another handle of the same hold, for code that releases what it has been given: the lock goes to the next in line
+   * when all of its handles are released, and is lost for all of them at once. No network.
+   * @throws {LockLostError} unless it is held at this instant.
+   */
+  reenter(): Lock;
+  /**
    * Gives the lock to the next in line. Not held any more from the call on, whatever comes. Resolves when ZooKeeper has
    * acknowledged it, or the session has ended and the lock with it, or after 10 s; what is left to do is then done in
    * the background. Safe to repeat; never rejects. Also a lock that was lost is to be released, once its work has
@@ -39,8 +50,8 @@ export interface Lock extends AsyncDisposable {
 /** A lock that is held for writing, which excludes everybody. */
 export interface WriteLock extends Lock {
   /**
-   * Goes on as a reader: nobody else writes in between, and readers may join. This lock is not held any more from the
-   * call on, whatever comes; what is answered is, and is to be released by itself. There is no way back: release, then
+   * Goes on as a reader: nobody else writes in between, and readers may join. This lock, with all of its handles, is not
+   * held any more from the call on, whatever comes; what is answered is, and is to be released by itself. There is no way back: release, then
    * acquire for writing.
    * @throws {LockLostError} `ZK_LOCK_LOST` unless it is held, and when it is lost on the way.
    * @throws {ZooKeeperError} what ZooKeeper refuses; the lock is then given up.

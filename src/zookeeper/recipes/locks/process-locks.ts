@@ -1,7 +1,7 @@
 import type { Clock } from '../../support/clock.js';
 import { Listeners } from '../../support/listeners.js';
 import type { LockMode } from './contenders.js';
-import { LockBusyError, notWriting } from './errors.js';
+import { LockBusyError, LockRevocationError, notWriting } from './errors.js';
 import {
   checkWait,
   placeOf,
@@ -21,6 +21,7 @@ import { semaphorePlace, type SemaphorePlace, type SemaphoreSource, type WantedP
 interface Entry {
   readonly since: Date;
   mode: LockMode;
+  readonly revoking: AbortController;
   /** Undefined: it waits. */
   token: bigint | undefined;
   grant(): void;
@@ -37,7 +38,8 @@ export class ProcessLocks implements LockSource, SemaphoreSource {
     private readonly address: string,
     private readonly rootPath: string,
   ) {
-    const handleOf = (name: string, leave: () => void): LockHandle => new LockHandle(holdOf(name, this.nextToken(), leave));
+    const handleOf = (name: string, leave: () => void): LockHandle =>
+      new LockHandle(holdOf({ name, fencingToken: this.nextToken(), revocationRequested: new AbortController().signal }, leave));
     this.semaphores = new ProcessSemaphores(clock, address, handleOf);
   }
 
@@ -69,6 +71,7 @@ export class ProcessLocks implements LockSource, SemaphoreSource {
       const entry: Entry = {
         since: new Date(this.clock.wallMs()),
         mode,
+        revoking: new AbortController(),
         token: undefined,
         grant: () => {
           end();
@@ -111,6 +114,13 @@ export class ProcessLocks implements LockSource, SemaphoreSource {
     return { holder: holders[0], holders, waiting: seen(waiting), waitingCount: waiting.length };
   }
 
+  async requestRevocation(name: LockName): Promise<number> {
+    const { path, name: shown } = this.placeOf(name);
+    const holding = (this.lines.get(path) ?? []).filter(({ token }) => token !== undefined);
+    for (const { revoking } of holding) revoking.abort(new LockRevocationError(shown));
+    return holding.length;
+  }
+
   placeOf(name: LockName): LockPlace {
     return placeOf(name, this.rootPath);
   }
@@ -122,7 +132,9 @@ export class ProcessLocks implements LockSource, SemaphoreSource {
       grantIn(this.lines.get(path) ?? []);
       return this.holdOf(name, path, entry);
     };
-    return holdOf(name, entry.token ?? 0n, () => this.leave(path, entry), entry.mode === 'write' ? downgrade : undefined);
+    const leave = (): void => this.leave(path, entry);
+    const { mode, revoking, token = 0n } = entry;
+    return holdOf({ name, fencingToken: token, revocationRequested: revoking.signal }, leave, mode === 'write' ? downgrade : undefined);
   }
 
   private leave(path: string, entry: Entry): void {
@@ -143,7 +155,7 @@ export class ProcessLocks implements LockSource, SemaphoreSource {
 }
 
 /** What of this process is held until it is released; nobody else can take it away. */
-function holdOf(name: string, fencingToken: bigint, leave: () => void, downgrade?: () => Hold): Hold {
+function holdOf(won: Pick<Hold, 'name' | 'fencingToken' | 'revocationRequested'>, leave: () => void, downgrade?: () => Hold): Hold {
   const ended = new Listeners<[why: string]>();
   let over: string | undefined;
   const end = (why: string): void => {
@@ -151,8 +163,7 @@ function holdOf(name: string, fencingToken: bigint, leave: () => void, downgrade
     ended.tell(why);
   };
   return {
-    name,
-    fencingToken,
+    ...won,
     isValid: () => over === undefined,
     onInvalid: (listener) => ended.add(listener),
     whyNot: () => over ?? '',
@@ -163,7 +174,7 @@ function holdOf(name: string, fencingToken: bigint, leave: () => void, downgrade
       return 'released';
     },
     downgrade: async () => {
-      if (downgrade === undefined) throw notWriting(name);
+      if (downgrade === undefined) throw notWriting(won.name);
       end('it was downgraded');
       return downgrade();
     },

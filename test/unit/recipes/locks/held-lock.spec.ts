@@ -73,3 +73,31 @@ it('is given up once, however often its handle is released', async () => {
   await lock.release();
   expect([released, lock.held, told]).toEqual([1, false, 1]);
 });
+
+it('is given up when the last of its handles is released, each of which holds until it is released itself', async () => {
+  const inner = lock.reenter();
+  const again = inner.reenter();
+  await lock.release();
+  expect([lock.held, lock.signal.aborted, inner.held, inner.signal.aborted, again.held, released]).toEqual([
+    false,
+    true,
+    true,
+    false,
+    true,
+    0,
+  ]);
+  expect(() => lock.assertHeld()).toThrow(expect.objectContaining({ code: 'ZK_LOCK_LOST', why: 'it was released' }));
+  expect(() => lock.reenter()).toThrow(expect.objectContaining({ code: 'ZK_LOCK_LOST' }));
+  await lock.release();
+  await again.release();
+  expect([inner.held, released]).toEqual([true, 0]);
+  await inner.release();
+  expect([inner.held, inner.fencingToken, released]).toEqual([false, 1n, 1]);
+});
+
+it('is lost for all of its handles at once', () => {
+  const inner = lock.reenter();
+  clock.pass(1_000);
+  expect([lock.held, inner.held, lock.signal.aborted, inner.signal.aborted, told]).toEqual([false, false, true, true, 1]);
+  expect(() => lock.reenter()).toThrow(expect.objectContaining({ code: 'ZK_LOCK_LOST' }));
+});

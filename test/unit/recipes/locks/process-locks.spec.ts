@@ -13,6 +13,21 @@ it('tells of each lock its own token', async () => {
   expect((await locks.inspect('second')).holder?.token).toBe(second.fencingToken);
 });
 
+it('asks whoever holds it, and nobody else, to release it', async () => {
+  const locks = new ProcessLocks(systemClock, 'h:1', '/soa');
+  expect(await locks.requestRevocation('x')).toBe(0);
+  const held = await locks.acquire('x', {});
+  const waiting = locks.acquire('x', {});
+  const inner = held.reenter();
+  expect(await locks.requestRevocation('x')).toBe(1);
+  expect([held.revocationRequested.aborted, inner.revocationRequested.aborted, held.held]).toEqual([true, true, true]);
+  expect(held.revocationRequested.reason).toMatchObject({ code: 'ZK_LOCK_REVOCATION', lock: 'x' });
+  await held.release();
+  expect(inner.held).toBe(true);
+  await inner.release();
+  expect((await waiting).revocationRequested.aborted).toBe(false);
+});
+
 describe('of readers and writers', () => {
   const scene = () => {
     const locks = new ProcessLocks(systemClock, 'h:1', '/soa');
