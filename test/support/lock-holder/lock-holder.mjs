@@ -28,6 +28,7 @@ const locks = new EnsembleLocks({ sessions, rootPath, address, clock: systemCloc
 
 /** The lock as this process has it, and when it was seen to be held: since when at the latest, until when at least. */
 let lock;
+let shares = false;
 let seen;
 
 function flush() {
@@ -41,7 +42,7 @@ function sample() {
   const isHeld = lock.held;
   const after = nowUs() + 1;
   if (!isHeld) return flush();
-  seen ??= { token: String(lock.fencingToken), first: after, last: before };
+  seen ??= { token: String(lock.fencingToken), shares, first: after, last: before };
   seen.last = before;
   if (seen.last - seen.first > FLUSH_US) flush();
 }
@@ -58,6 +59,7 @@ function semaphore(name, permits) {
 async function take({ name, waitMs, mode, permits }) {
   const taken = permits === undefined ? await locks.acquire(name, { waitMs }, mode) : await semaphore(name, permits).acquire({ waitMs });
   lock = taken;
+  shares = mode === 'read' || permits !== undefined;
   taken.signal.addEventListener('abort', () => say({ k: 'told', token: String(taken.fencingToken), why: taken.signal.reason.code }));
   sample();
   flush();
@@ -72,9 +74,35 @@ async function release() {
   await given.release();
 }
 
+let looping;
+let isStopping = false;
+
+/** One of what is asked for at a time, chosen at random. */
+async function loop({ name, asked }) {
+  while (!isStopping) {
+    const beganUs = nowUs();
+    try {
+      await take({ name, ...asked[Math.floor(Math.random() * asked.length)] });
+      say({ k: 'turn', waitedMs: Math.round((nowUs() - beganUs) / 1_000) });
+      await new Promise((resolve) => setTimeout(resolve, 2 + Math.random() * 10));
+      await release();
+    } catch (thrown) {
+      say({ k: 'failed', why: String(thrown?.message ?? thrown) });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
 const COMMANDS = {
   acquire: take,
   release,
+  loop(given) {
+    looping = loop(given);
+  },
+  async stop() {
+    isStopping = true;
+    await looping;
+  },
   async turns({ name, count, mode, permits }) {
     for (let turn = 0; turn < count; turn += 1) {
       await take({ name, mode, permits });
