@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -115,6 +116,36 @@ describe('invoices', () => {
   });
 });
 
+describe('shared-counter', () => {
+  it('counts in a file without a gap or a number twice, although one of three replicas is killed and one is stopped', async () => {
+    const directory = temporaryDirectory('counter');
+    const file = join(directory.path, 'counter.txt');
+    const env = { ZOOKEEPER_CONNECT: server.connectString, COUNTER_FILE: file };
+    const replicas = [9001, 9002, 9003].map((port) => start('shared-counter', { ...env, SERVICE_ADDRESS: `127.0.0.1:${port}` }));
+    const [killed, stopped, last] = replicas as [TestProcess, TestProcess, TestProcess];
+    const goesOn = async (one: TestProcess): Promise<void> => {
+      const before = countOf(one);
+      await eventually(() => expect(countOf(one)).toBeGreaterThan(before + 3), { what: `${one.name} to go on` });
+    };
+    try {
+      for (const replica of replicas) await goesOn(replica);
+      await killed.kill();
+      await goesOn(stopped);
+      stopped.signal('SIGTERM');
+      await within(stopped.exited, 'it to end');
+      await goesOn(last);
+    } finally {
+      for (const replica of replicas) replica.signal('SIGTERM');
+      await Promise.all(replicas.map((replica) => within(replica.exited, 'it to end')));
+    }
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => Number(line.split(' ')[0]))).toEqual(lines.map((_, index) => index + 1));
+    const tokens = lines.map((line) => BigInt(line.split(' ')[1] ?? 0));
+    expect(tokens.every((token, index) => index === 0 || token > (tokens[index - 1] ?? 0n))).toBe(true);
+    directory.remove();
+  });
+});
+
 describe('failover-tests', () => {
   it.each(['jest', 'vitest'])('pass in %s', async (runner) => {
     const { code, output } = await npm(['run', `test:${runner}`], home('failover-tests').folder('failover-tests'));
@@ -213,6 +244,11 @@ async function audit(env: Readonly<Record<string, string>>): Promise<Row[]> {
   const process = home('invoices').run('invoices', 'out/audit.js', env);
   expect((await process.exited).code, process.output).toBe(0);
   return process.messages as unknown as Row[];
+}
+
+/** How many numbers a replica says it has written. */
+function countOf({ output }: TestProcess): number {
+  return output.split('counted ').length - 1;
 }
 
 /** The periods that a replica says it has written to the end. */
