@@ -25,9 +25,15 @@ export interface ArrivalView {
   readonly limit: number;
 }
 
-/** What it does next. `with`: the names of those who have entered. */
+/** What it does next. */
 export type Arrival =
-  | { readonly kind: 'entered'; readonly with: readonly string[] }
+  | {
+      readonly kind: 'entered';
+      /** The names of those who have entered. */
+      readonly with: readonly string[];
+      /** Of the `ready` that says so; undefined when that is not there any more. */
+      readonly ready: bigint | undefined;
+    }
   /** All have come: says so for these. */
   | { readonly kind: 'open'; readonly for: readonly string[] }
   | { readonly kind: 'full' }
@@ -44,7 +50,7 @@ export type Arrival =
 export function arrival({ own, names, members, ready, wasReady, limit }: ArrivalView): Arrival {
   const first = members.slice(0, limit);
   if (ready?.admitted !== undefined) {
-    if (ready.admitted.some((name) => names.has(name))) return { kind: 'entered', with: ready.admitted };
+    if (ready.admitted.some((name) => names.has(name))) return { kind: 'entered', with: ready.admitted, ready: ready.czxid };
     if (own === undefined) return { kind: 'gone' };
     return { kind: own.czxid < ready.czxid ? 'full' : 'too late' };
   }
@@ -52,9 +58,9 @@ export function arrival({ own, names, members, ready, wasReady, limit }: Arrival
   const isAmongFirst = first.includes(own.name);
   if (ready !== undefined) {
     if (ready.czxid < own.czxid) return { kind: 'too late' };
-    return isAmongFirst ? { kind: 'entered', with: first } : { kind: 'full' };
+    return isAmongFirst ? { kind: 'entered', with: first, ready: ready.czxid } : { kind: 'full' };
   }
-  if (wasReady && isAmongFirst) return { kind: 'entered', with: first };
+  if (wasReady && isAmongFirst) return { kind: 'entered', with: first, ready: undefined };
   if (members.length < limit) return { kind: 'wait' };
   return isAmongFirst ? { kind: 'open', for: first } : { kind: 'full' };
 }

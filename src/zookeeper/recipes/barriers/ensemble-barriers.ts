@@ -16,6 +16,7 @@ import { BadBarrierError, BarrierTimeoutError } from './errors.js';
 import { Leaving } from './leaving.js';
 import { atMost, CLEANUP_WAIT_MS, Patience, type BarrierParts } from './patience.js';
 import { SingleBarrier } from './single-barrier.js';
+import { withdraw } from './withdrawal.js';
 
 export interface EnsembleBarriersOptions extends BarrierParts {
   readonly rootPath: string;
@@ -103,7 +104,7 @@ async function enter({ place, members, doMembersStay }: Wanted, parts: BarrierPa
   const entering = new Entering(place, members, doMembersStay, parts, patience.signal);
   return patience.run(
     (session: Session) => entering.over(session),
-    ({ node }) => node?.remove(),
+    ({ node }) => node && withdraw(node, place),
   );
 }
 
@@ -114,7 +115,7 @@ async function leave(entered: Entered, place: BarrierPlace, parts: BarrierParts,
     const leaving = new Leaving(entered, place, parts, patience.signal);
     await patience.run((session: Session) => leaving.over(session));
   } catch (thrown) {
-    if (entered.node !== undefined) await atMost(parts.clock, CLEANUP_WAIT_MS, entered.node.remove());
+    if (entered.node !== undefined) await atMost(parts.clock, CLEANUP_WAIT_MS, withdraw(entered.node, place));
     throw thrown;
   }
 }

@@ -8,6 +8,7 @@ import type { BarrierPlace } from './barrier.js';
 import { BarrierFullError } from './errors.js';
 import { MemberNode } from './member-node.js';
 import { lookUntil, type BarrierParts, type Looking } from './patience.js';
+import { withdraw } from './withdrawal.js';
 
 /** One member who has entered. */
 export interface Entered {
@@ -15,6 +16,8 @@ export interface Entered {
   readonly node: MemberNode | undefined;
   /** The names of the nodes of those who have entered with it, its own among them. */
   readonly round: readonly string[];
+  /** The czxid of the `ready` of its round, where it is known. */
+  readonly ready: bigint | undefined;
 }
 
 /** One member's way in, over as many sessions as it takes. */
@@ -45,10 +48,10 @@ export class Entering {
       let arrived: Arrival | undefined;
       try {
         arrived = await this.untilDecided(node);
-        if (arrived.kind === 'entered') return { node, round: arrived.with };
+        if (arrived.kind === 'entered') return { node, round: arrived.with, ready: arrived.ready };
         if (arrived.kind === 'full') throw new BarrierFullError(this.place.name, this.limit);
       } finally {
-        if (arrived?.kind !== 'entered') await node.remove();
+        if (arrived?.kind !== 'entered') await withdraw(node, this.place);
       }
     }
   }
@@ -69,7 +72,7 @@ export class Entering {
       ]);
       if (folder === undefined || ready === undefined) return free;
       const entered = ready.admitted?.some((name) => this.names.has(name)) === true;
-      if (entered) return { node: undefined, round: ready.admitted ?? [] };
+      if (entered) return { node: undefined, round: ready.admitted ?? [], ready: ready.czxid };
       const members = names.filter((name) => name !== READY);
       if (this.doMembersStay && members.length >= this.limit) throw new BarrierFullError(this.place.name, this.limit);
       if (members.length > 0) return undefined;

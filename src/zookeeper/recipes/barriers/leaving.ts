@@ -1,11 +1,12 @@
-import { childrenOf, getOrUndefined } from '../../session/nodes.js';
+import { childrenOf } from '../../session/nodes.js';
 import type { Session } from '../../session/session.js';
 import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
-import { decodeReady, READY } from './arrival.js';
+import { READY } from './arrival.js';
 import type { BarrierPlace } from './barrier.js';
 import type { Entered } from './entering.js';
 import { lookUntil, type BarrierParts } from './patience.js';
+import { sweep } from './withdrawal.js';
 
 /**
  * One member's way out. The one whose name comes first stays to the last and waits for the highest of the others; they
@@ -22,13 +23,16 @@ export class Leaving {
 
   /** Resolves when all of the round have left. */
   async over(session: Session): Promise<void> {
-    const { node, round } = this.entered;
+    const { node, round, ready } = this.entered;
     const own = node?.session === session ? node.name : undefined;
     await lookUntil(session, this.parts.clock, this.signal, async ({ watch, watches }) => {
       const names = await childrenOf(session, this.place.path);
       const inside = names.filter((name) => round.includes(name)).toSorted();
       const [lowest] = inside;
-      if (lowest === undefined) return this.swept(session);
+      if (lowest === undefined) {
+        await sweep(session, this.place, { names: round, ready });
+        return true;
+      }
       if (own !== undefined && inside.length === 1 && lowest === own) {
         await this.close(session, own);
         return true;
@@ -41,24 +45,6 @@ export class Leaving {
       if (found === undefined) watch({ type: 'deleted', path });
       return undefined;
     });
-  }
-
-  /**
-   * One of them has died inside, and has left the `ready` of this round. Whoever opens a barrier changes the folder.
-   */
-  private async swept(session: Session): Promise<true> {
-    const { path } = this.place;
-    const [folder, ready] = await Promise.all([getOrUndefined(session, path), getOrUndefined(session, `${path}/${READY}`)]);
-    const admitted = ready && decodeReady(ready.data);
-    if (folder === undefined || admitted?.some((name) => this.entered.round.includes(name)) !== true) return true;
-    const operations: readonly Op[] = [
-      { kind: 'check', path, version: folder.stat.version },
-      { kind: 'delete', path: `${path}/${READY}`, version: ANY_VERSION },
-    ];
-    await session.multi(operations).catch((thrown: unknown) => {
-      if (!isZooKeeperError(thrown, 'no-node', 'bad-version')) throw thrown;
-    });
-    return true;
   }
 
   /** The last one. As long as its node is there, `ready` is that of its own round. */

@@ -16,7 +16,7 @@ import { nodeNameOf } from './key-name.js';
 import { LeaderClock } from './leader-clock.js';
 import { Pruning } from './pruning.js';
 
-/** For how long a call waits for ZooKeeper's answers. */
+/** For how long a call waits for ZooKeeper's answers, unless told otherwise. */
 const ANSWER_WAIT_MS = 10_000;
 
 /** So many keys there are at most. */
@@ -32,6 +32,8 @@ export interface EnsembleKeyLocksOptions {
   readonly sessions: Sessions;
   readonly rootPath: string;
   readonly clock: Clock;
+  /** For how long a call waits for ZooKeeper's answers. Default 10 000; a seam for tests on slow machines. */
+  readonly answerWaitMs?: number;
 }
 
 /** What was read for a call, all of it no older than the call. */
@@ -136,12 +138,12 @@ export class EnsembleKeyLocks implements KeyLocks {
 
   /** Reads, decides, writes, until it is done. A write that was refused has changed nothing: it begins anew. */
   private async settle<T>(key: string, decide: (view: View) => Promise<Step<T>>, signal: AbortSignal): Promise<T> {
-    const { sessions, clock } = this.options;
+    const { sessions, clock, answerWaitMs: timeoutMs = ANSWER_WAIT_MS } = this.options;
     sessions.start();
     let wasReplyLost = false;
     let before: { readonly mzxid: bigint | undefined; readonly atMs: number } | undefined;
     for (;;) {
-      const session = await connectedWithin(sessions, clock, { timeoutMs: ANSWER_WAIT_MS, signal, consequence: CONSEQUENCE });
+      const session = await connectedWithin(sessions, clock, { timeoutMs, signal, consequence: CONSEQUENCE });
       try {
         const atMs = clock.monotonicMs();
         const view = await this.read(session, key, wasReplyLost);
@@ -189,14 +191,14 @@ export class EnsembleKeyLocks implements KeyLocks {
 
   /** `abandoned`: called with an answer that nobody waits for any more. */
   private async within<T>(work: (signal: AbortSignal) => Promise<T>, abandoned: (answer: T) => unknown = () => undefined): Promise<T> {
-    const { clock, sessions } = this.options;
+    const { clock, sessions, answerWaitMs = ANSWER_WAIT_MS } = this.options;
     const startedMs = clock.monotonicMs();
     const ending = new AbortController();
     const giveUp = (): void => {
       const ms = Math.round(clock.monotonicMs() - startedMs);
       ending.abort(new NotConnectedError({ ms, state: sessions.state() }, CONSEQUENCE));
     };
-    const timer = clock.after(ANSWER_WAIT_MS, giveUp);
+    const timer = clock.after(answerWaitMs, giveUp);
     const working = work(ending.signal);
     try {
       return await unlessAborted(working, ending.signal);

@@ -5,7 +5,7 @@ import { startAdmin, type Admin } from '../../../support/admin.js';
 import { eventually, failureOf, within } from '../../../support/eventually.js';
 import { startServer, type ZooKeeperServer } from '../../../support/zookeeper.js';
 import { Holder, LinkedHolder } from '../locks/holders.js';
-import { barriersOf } from './guests.js';
+import { barriersOf, TIME_IS_OVER } from './guests.js';
 
 let server: ZooKeeperServer;
 let admin: Admin;
@@ -34,6 +34,7 @@ it.concurrent('c#1290 (2026): a connection that is lost and comes back is no arr
   let isIn = false;
   const entering = one.enter().then(() => (isIn = true));
   await count('event', 1);
+  const names = await below('event');
   for (let times = 0; times < 3; times += 1) {
     const before = a.link.connections.accepted;
     const looks = a.link.requestCount('getChildren2');
@@ -42,6 +43,8 @@ it.concurrent('c#1290 (2026): a connection that is lost and comes back is no arr
     await eventually(() => expect(a.link.requestCount('getChildren2')).toBeGreaterThan(looks), { what: 'another look' });
   }
   expect(isIn).toBe(false);
+  // It has kept its place: the same node.
+  expect(await below('event')).toEqual(names);
   await within(Promise.all([entering, two.enter()]), 'both to enter');
   await within(Promise.all([one.leave(), two.leave()]), 'both to leave');
 });
@@ -52,7 +55,7 @@ it.concurrent('c#1055 (536), c#753 (233): leaving ends at its deadline, and the 
   const all = [double(a, 'deadline', 3), double(b, 'deadline', 3), double(a, 'deadline', 3)];
   await within(Promise.all(all.map((one) => one.enter())), 'all to enter');
   for (const [index, one] of all.slice(0, 2).entries()) {
-    expect(await failureOf(one.leave({ waitMs: 30 }))).toMatchObject({ code: 'ZK_BARRIER_TIMEOUT', barrier: 'deadline' });
+    expect(await failureOf(one.leave({ waitMs: 30 }))).toMatchObject(TIME_IS_OVER);
     await count('deadline', 3 - index);
   }
   await within(all[2]?.leave() ?? Promise.reject(new Error('there are three')), 'the last to leave');
@@ -80,7 +83,7 @@ it.concurrent(
     await using a = await linked('a:1');
     await using b = await start('b:1');
     const [one, two] = [double(a, 'again'), double(b, 'again')];
-    expect(await failureOf(one.enter({ waitMs: 30 }))).toMatchObject({ code: 'ZK_BARRIER_TIMEOUT' });
+    expect(await failureOf(one.enter({ waitMs: 30 }))).toMatchObject(TIME_IS_OVER);
     const entering = one.enter();
     await count('again', 1);
     await admin.endSession(a.credentials.sessionId, a.credentials.password);
@@ -102,7 +105,7 @@ it.concurrent('N#99: one too many does not break the barrier for the others', as
 });
 
 it.concurrent('c PR#416: what wakes one who enters wakes nobody who leaves, and the other way round', async () => {
-  await using a = await start('a:1');
+  await using a = await linked('a:1');
   await using b = await start('b:1');
   const [one, two] = [double(a, 'watch'), double(b, 'watch')];
   await within(Promise.all([one.enter(), two.enter()]), 'both to enter');
@@ -116,7 +119,10 @@ it.concurrent('c PR#416: what wakes one who enters wakes nobody who leaves, and 
   let hasEntered = false;
   const entering = one.enter().then(() => (hasEntered = true));
   await count('watch', 1);
-  await admin.set('/soa/barriers/double/watch', 'changed');
+  const [own] = await below('watch');
+  const looks = a.link.requestCount('getChildren2');
+  await admin.set(`/soa/barriers/double/watch/${own}`, 'changed');
+  await eventually(() => expect(a.link.requestCount('getChildren2')).toBeGreaterThan(looks), { what: 'another look' });
   expect(hasEntered).toBe(false);
   await within(Promise.all([entering, two.enter()]), 'both to enter');
   await within(Promise.all([one.leave(), two.leave()]), 'both to leave');

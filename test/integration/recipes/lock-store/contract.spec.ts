@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { EnsembleKeyLocks } from '../../../../src/zookeeper/recipes/lock-store/ensemble-key-locks.js';
 import type { KeyLocks } from '../../../../src/zookeeper/recipes/lock-store/key-locks.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
+import { WITHIN_MS } from '../../../support/eventually.js';
 import { itKeepsTheContractOfALockStore } from '../../../support/lock-store-contract.js';
 import { startEnsemble, startServer, type Ensemble, type ZooKeeperServer } from '../../../support/zookeeper.js';
 import { Holder } from '../locks/holders.js';
@@ -21,7 +22,9 @@ describe.each<{ where: string; start: () => Promise<ZooKeeperServer | Ensemble> 
     const started = await start();
     servers = started;
     holders.push(...Array.from({ length: SESSIONS }, (_, index) => new Holder(started.connectString, `store:${index}`)));
-    stores.push(...holders.map(({ sessions }) => new EnsembleKeyLocks({ sessions, rootPath: '/soa', clock: systemClock })));
+    stores.push(
+      ...holders.map(({ sessions }) => new EnsembleKeyLocks({ sessions, rootPath: '/soa', clock: systemClock, answerWaitMs: WITHIN_MS })),
+    );
   });
 
   afterAll(async () => {

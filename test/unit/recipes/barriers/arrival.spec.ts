@@ -23,19 +23,23 @@ it('who is not among the first is one too many', () => {
 });
 
 it('who is named in it has entered, by whatever node it had, and also when the others have left', () => {
-  expect(arrival(view({ ready: { czxid: 30n, admitted: ['a', 'b'] }, members: ['b'] }))).toEqual({ kind: 'entered', with: ['a', 'b'] });
+  expect(arrival(view({ ready: { czxid: 30n, admitted: ['a', 'b'] }, members: ['b'] }))).toEqual({
+    kind: 'entered',
+    with: ['a', 'b'],
+    ready: 30n,
+  });
   const earlier = view({ names: new Set(['x', 'b']), own: undefined, ready: { czxid: 15n, admitted: ['a', 'x'] } });
-  expect(arrival(earlier)).toEqual({ kind: 'entered', with: ['a', 'x'] });
+  expect(arrival(earlier)).toEqual({ kind: 'entered', with: ['a', 'x'], ready: 15n });
 });
 
 it("of a neighbour's `ready` the time counts: it must have been made since", () => {
-  expect(arrival(view({ ready: { czxid: 30n, admitted: undefined } }))).toEqual({ kind: 'entered', with: ['a', 'b'] });
+  expect(arrival(view({ ready: { czxid: 30n, admitted: undefined } }))).toEqual({ kind: 'entered', with: ['a', 'b'], ready: 30n });
   expect(arrival(view({ ready: { czxid: 10n, admitted: undefined } }))).toEqual({ kind: 'too late' });
   expect(arrival(view({ ready: { czxid: 10n, admitted: ['x', 'y'] } }))).toEqual({ kind: 'too late' });
 });
 
 it('a `ready` that was there for a moment counts', () => {
-  expect(arrival(view({ members: ['b'], wasReady: true }))).toEqual({ kind: 'entered', with: ['b'] });
+  expect(arrival(view({ members: ['b'], wasReady: true }))).toEqual({ kind: 'entered', with: ['b'], ready: undefined });
 });
 
 it('without its node it is not there', () => {
