@@ -88,9 +88,11 @@ export type {
   NodeContent,
   NodeData,
   NodeOptions,
+  NodeRights,
+  RightsOptions,
   VersionOptions,
 } from './zookeeper/recipes/client/node-client.js';
-export type { CreateMode, OpResult, Right, Stat } from './zookeeper/wire/operations.js';
+export type { CreateMode, NodeMode, OpResult, Right, Stat } from './zookeeper/wire/operations.js';
 export { NoEnsembleError, OwnNodeError } from './zookeeper/recipes/client/errors.js';
 export type {
   Lock,

@@ -88,7 +88,9 @@ import {
   type NodeChildren,
   type NodeContent,
   type NodeData,
+  type NodeMode,
   type NodeOptions,
+  type NodeRights,
   NoEnsembleError,
   NoJobStoreError,
   NoSlotsError,
@@ -108,6 +110,7 @@ import {
   type ReadWriteLock,
   type RetryOptions,
   type Right,
+  type RightsOptions,
   RunAbortedError,
   type RunCause,
   RunIgnoresAbortError,
@@ -675,8 +678,16 @@ export class Inventory {
     const seen = await this.client.exists(path);
     same<typeof seen, Stat | undefined>(true);
     await this.client.delete(path, version);
+    const container: NodeMode = 'container';
+    await this.client.create('/x', '', { mode: container });
+    const read: NodeRights = await this.client.rights(path);
+    const ofRights: RightsOptions = { version: read.stat.aversion };
+    same<typeof stat, Stat>(true);
+    await this.client.setRights(path, [...read.rights, ...rights], ofRights);
     // @ts-expect-error there is no such mode
-    await this.client.create('/x', '', { mode: 'container' });
+    await this.client.create('/x', '', { mode: 'ttl' });
+    // @ts-expect-error containers are made one by one
+    await this.client.multi([{ kind: 'create', path: '/x', mode: 'container' }]);
     return this.client.multi(changes, all);
   }
 

@@ -10,13 +10,15 @@ import type {
   NodeContent,
   NodeData,
   NodeOptions,
+  NodeRights,
+  RightsOptions,
   VersionOptions,
 } from '../recipes/client/node-client.js';
-import type { OpResult, Stat } from '../wire/operations.js';
+import type { OpResult, Right, Stat } from '../wire/operations.js';
 
 /**
- * The basic operations of ZooKeeper, on the session that the module has anyway. Paths are absolute, below the chroot of
- * `connectString`.
+ * The basic operations of ZooKeeper, on the session that the module has anyway. Paths are absolute, below the chroot
+ * of `connectString`.
  *
  * Every operation waits for a session for up to `waitMs`. A read is repeated when the connection is lost; a change is
  * not, once it was sent: it then rejects with `ZK_CONNECTION_LOSS`, and may have happened. Make changes whose
@@ -67,6 +69,21 @@ export class ZookeeperClient {
   /** The names of the nodes right below it, sorted. @throws {ZooKeeperError} `ZK_NO_NODE`. */
   async children(path: string, options: NodeOptions = {}): Promise<NodeChildren> {
     return this.nodes().children(path, options);
+  }
+
+  /** Who may do what with a node. @throws {ZooKeeperError} `ZK_NO_NODE`, `ZK_NO_AUTH`. */
+  async rights(path: string, options: NodeOptions = {}): Promise<NodeRights> {
+    return this.nodes().rights(path, options);
+  }
+
+  /**
+   * Sets who may do what with a node that is there, whole. Whoever is not named may do nothing any more, and that may
+   * be this application itself.
+   * @throws {ZooKeeperError} `ZK_NO_NODE`, `ZK_BAD_VERSION`, `ZK_NO_AUTH`, `ZK_INVALID_ACL` for an empty list, and for
+   * ids that ZooKeeper does not know. {@link OwnNodeError} as `create`.
+   */
+  async setRights(path: string, rights: readonly Right[], options: RightsOptions = {}): Promise<Stat> {
+    return this.nodes().setRights(path, rights, options);
   }
 
   /**

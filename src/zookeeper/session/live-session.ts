@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '../support/clock.js';
 import { Listeners } from '../support/listeners.js';
 import type { WireClient } from '../wire/client.js';
-import type { Access, CreateMode, Op, OperationOptions, OpResult, ReadOptions, Stat, Watcher } from '../wire/operations.js';
+import type { Access, NodeMode, Op, OperationOptions, OpResult, ReadOptions, Right, Stat, Watcher } from '../wire/operations.js';
 import { hexId, SessionEndedError } from './errors.js';
 import type { Session, SessionEnd } from './session.js';
 
@@ -67,7 +67,7 @@ export class LiveSession implements Session {
     if (!this.ending.signal.aborted) this.ending.abort(new SessionEndedError(end, this.id));
   }
 
-  create(path: string, data: Buffer, mode: CreateMode, options?: OperationOptions & { readonly access?: Access }): Promise<string> {
+  create(path: string, data: Buffer, mode: NodeMode, options?: OperationOptions & { readonly access?: Access }): Promise<string> {
     return this.wire.create(path, data, mode, options);
   }
 
@@ -89,6 +89,14 @@ export class LiveSession implements Session {
     // Beside the promise, not in front of it: promises resolve in the order of the calls.
     answered.then(({ mtimeMs }) => this.sample(mtimeMs, sentAtMs), ignore);
     return answered;
+  }
+
+  rights(path: string, options?: OperationOptions): Promise<{ readonly rights: readonly Right[]; readonly stat: Stat }> {
+    return this.wire.rights(path, options);
+  }
+
+  setRights(path: string, rights: readonly Right[], version: number, options?: OperationOptions): Promise<Stat> {
+    return this.wire.setRights(path, rights, version, options);
   }
 
   delete(path: string, version: number, options?: OperationOptions): Promise<void> {

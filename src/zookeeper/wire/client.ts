@@ -6,10 +6,10 @@ import { Connection } from './connection.js';
 import { MAX_REQUEST_BYTES, tooLarge } from './exchange.js';
 import { reasonOf, ZooKeeperError } from './errors.js';
 import { refused, WireFailure } from './failure.js';
-import type { Access, CreateMode, Op, OperationOptions, Operations, OpResult, ReadOptions, Stat, Watcher } from './operations.js';
-import { zookeeper, type CodedError, type PackageClient } from './package.js';
+import type { Access, NodeMode, Op, OperationOptions, Operations, OpResult, ReadOptions, Right, Stat, Watcher } from './operations.js';
+import { zookeeper, type CodedError, type PackageClient, type WireRequest } from './package.js';
 import type { MultiResult } from './replies.js';
-import { syncRequest } from './requests.js';
+import { createContainerRequest, getAclRequest, setAclRequest, syncRequest } from './requests.js';
 import { MODES, multiRequest, readResults } from './transactions.js';
 import type { ServerKind } from './watches.js';
 
@@ -37,11 +37,26 @@ export class WireClient implements Operations {
     this.client.connectionManager = this.connection;
   }
 
-  create(path: string, data: Buffer, mode: CreateMode, options?: OperationOptions & { readonly access?: Access }): Promise<string> {
+  create(path: string, data: Buffer, mode: NodeMode, options?: OperationOptions & { readonly access?: Access }): Promise<string> {
     return this.call<string>('create', path, options, (done) => {
       if (data.length > MAX_REQUEST_BYTES) return done(tooLarge(data.length));
-      this.client.create(path, data, aclFor(this.acls, options?.access), MODES[mode], done);
+      const acls = aclFor(this.acls, options?.access);
+      if (mode === 'container')
+        this.ask(createContainerRequest(path, data, acls), done, ({ path: made }: { readonly path: string }) => made);
+      else this.client.create(path, data, acls, MODES[mode], done);
     });
+  }
+
+  rights(path: string, options?: OperationOptions): Promise<{ readonly rights: readonly Right[]; readonly stat: Stat }> {
+    return this.call('rights', path, options, (done: Done<{ readonly rights: readonly Right[]; readonly stat: Stat }>) =>
+      this.ask(getAclRequest(path), done, (read: { readonly rights: readonly Right[]; readonly stat: Stat }) => read),
+    );
+  }
+
+  setRights(path: string, rights: readonly Right[], version: number, options?: OperationOptions): Promise<Stat> {
+    return this.call<Stat>('setRights', path, options, (done) =>
+      this.ask(setAclRequest(path, aclFor(this.acls, rights), version), done, ({ stat }: { readonly stat: Stat }) => stat),
+    );
   }
 
   get(path: string, options?: ReadOptions): Promise<{ readonly data: Buffer; readonly stat: Stat }> {
@@ -101,6 +116,14 @@ export class WireClient implements Operations {
 
   unwatch(path: string, watcher: Watcher): void {
     this.connection.watches.remove(path, watcher);
+  }
+
+  /** A request that the package's client has no method for. */
+  private ask<T>(request: WireRequest, done: Done<T>, valueOf: (body: never) => T): void {
+    this.connection.queue(request, (error, reply) => {
+      if (error !== null || reply === undefined) return done(error);
+      return done(null, valueOf(reply.payload as never));
+    });
   }
 
   /** Runs `start` now. Everything that one call needs hangs on this one promise; there is no timer per call. */

@@ -36,6 +36,12 @@ export const ANY_VERSION = -1;
  */
 export type CreateMode = 'persistent' | 'persistent-sequential' | 'ephemeral' | 'ephemeral-sequential';
 
+/**
+ * As `CreateMode`, or `container`: a node that ZooKeeper itself deletes, some time after its last child has gone
+ * (ZooKeeper 3.5 and later).
+ */
+export type NodeMode = CreateMode | 'container';
+
 /** What somebody may do with a node. */
 export interface Right {
   /** How ZooKeeper knows who somebody is. */
@@ -97,23 +103,27 @@ export interface ReadOptions extends OperationOptions {
 }
 
 /**
- * The ZooKeeper operations, as promises, within one session. The reference is ZooKeeper's own client API; what differs:
- *
+ * The ZooKeeper operations, as promises, within one session. The reference is ZooKeeper's own client API; what
+ * differs:
  * - nothing is queued while there is no connection: operations then reject at once with `reason: 'connection-loss'`,
- *   `sent: false`;
+ * `sent: false`;
  * - nothing is retried: a write that lost its reply rejects with `reason: 'connection-loss'`, `sent: true`, and may
- *   have happened;
+ * have happened;
  * - requests are sent in the order of the calls, synchronously in the call, and replies arrive in that order;
  * - every rejection is a `ZooKeeperError` (or the signal's reason).
  */
 export interface Operations {
   /** Creates a node and answers its path (with the sequence number, in the sequential modes). */
-  create(path: string, data: Buffer, mode: CreateMode, options?: OperationOptions & { readonly access?: Access }): Promise<string>;
+  create(path: string, data: Buffer, mode: NodeMode, options?: OperationOptions & { readonly access?: Access }): Promise<string>;
   get(path: string, options?: ReadOptions): Promise<{ readonly data: Buffer; readonly stat: Stat }>;
   /** The node's stat, or undefined when there is none; the watch is set in both cases. */
   exists(path: string, options?: ReadOptions): Promise<Stat | undefined>;
   children(path: string, options?: ReadOptions): Promise<{ readonly names: readonly string[]; readonly stat: Stat }>;
   set(path: string, data: Buffer, version: number, options?: OperationOptions): Promise<Stat>;
+  /** Who may do what with a node. Without the right `admin`, hashes of passwords are hidden. */
+  rights(path: string, options?: OperationOptions): Promise<{ readonly rights: readonly Right[]; readonly stat: Stat }>;
+  /** `version`: of the rights (`Stat.aversion`). */
+  setRights(path: string, rights: readonly Right[], version: number, options?: OperationOptions): Promise<Stat>;
   delete(path: string, version: number, options?: OperationOptions): Promise<void>;
   /** All operations or none. Rejects with the first failed operation's error, whose `opIndex` says which. */
   multi(ops: readonly Op[], options?: OperationOptions): Promise<readonly OpResult[]>;

@@ -34,7 +34,8 @@ export interface ConnectionManager {
 type Done<A extends readonly unknown[]> = (error: CodedError | null | undefined, ...values: A) => void;
 
 /**
- * The package's public client, as far as this library uses it; stats are passed through as the connection decoded them.
+ * The package's public client, as far as this library uses it; stats are passed through as the connection decoded
+ * them.
  */
 export interface PackageClient {
   connectionManager: ConnectionManager;
@@ -76,7 +77,16 @@ interface JuteModule {
   readonly protocol: Readonly<Record<(typeof RECORDS)[number], RecordClass>>;
 }
 
-const RECORDS = ['RequestHeader', 'ConnectRequest', 'AuthPacket', 'SetWatches', 'GetACLRequest', 'DeleteRequest'] as const;
+const RECORDS = [
+  'RequestHeader',
+  'ConnectRequest',
+  'AuthPacket',
+  'SetWatches',
+  'GetACLRequest',
+  'DeleteRequest',
+  'CreateRequest',
+  'SetACLRequest',
+] as const;
 const CLIENT_METHODS = ['create', 'remove', 'setData', 'getData', 'exists', 'getChildren'] as const;
 
 export const zookeeper = zookeeperModule as ZookeeperModule;

@@ -1,4 +1,7 @@
-import type { Stat } from './operations.js';
+import type { Right, Stat } from './operations.js';
+
+/** In the order of their bits (ZooDefs.Perms). */
+const RIGHTS = ['read', 'write', 'create', 'delete', 'admin'] as const satisfies Right['may'];
 
 /** What the server sent is not the ZooKeeper protocol. The connection that read it is dropped. */
 export class ProtocolError extends Error {
@@ -62,6 +65,17 @@ export class Reader {
     const numChildren = this.int();
     const pzxid = this.long();
     return { czxid, mzxid, pzxid, ctimeMs, mtimeMs, version, cversion, aversion, ephemeralOwner, dataLength, numChildren };
+  }
+
+  /** An access control list; the bits of a right that this library has no word for are left out. */
+  rights(): Right[] {
+    const count = this.length();
+    if (count * 12 > this.left) throw new ProtocolError(`a list of ${count} rights does not fit into ${this.left} bytes`);
+    return Array.from({ length: count }, () => {
+      const bits = this.int();
+      const may = RIGHTS.filter((_, index) => (bits & (1 << index)) !== 0);
+      return { scheme: this.string() as Right['scheme'], id: this.string(), may };
+    });
   }
 
   get left(): number {

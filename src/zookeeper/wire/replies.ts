@@ -13,8 +13,12 @@ export type MultiResult =
 export function readReplyBody(type: number, reader: Reader, chroot: string): unknown {
   switch (type) {
     case OP.create:
+    case OP.createContainer:
       return { path: withoutChroot(reader.string(), chroot) };
+    case OP.getAcl:
+      return { rights: reader.rights(), stat: reader.stat() };
     case OP.exists:
+    case OP.setAcl:
     case OP.setData:
       return { stat: reader.stat() };
     case OP.getData:

@@ -1,4 +1,4 @@
-import { jute, type WireRequest } from './package.js';
+import { jute, type PackageAcl, type WireRequest } from './package.js';
 
 /** ZooKeeper's operation codes (ZooDefs.OpCode). */
 export const OP = {
@@ -7,12 +7,15 @@ export const OP = {
   exists: 3,
   getData: 4,
   setData: 5,
+  getAcl: 6,
+  setAcl: 7,
   sync: 9,
   ping: 11,
   getChildren2: 12,
   check: 13,
   multi: 14,
   removeWatches: 18,
+  createContainer: 19,
   auth: 100,
   setWatches: 101,
   closeSession: -11,
@@ -32,7 +35,8 @@ export const MAX_XID = 2 ** 31 - 1;
 export function connectFrame(session: { id: bigint; password: Buffer; lastZxid: bigint; timeoutMs: number }): Buffer {
   const payload = new jute.protocol.ConnectRequest(0, long(session.lastZxid), session.timeoutMs, long(session.id), session.password);
   const frame = new jute.Request(null, payload).toBuffer();
-  // The package leaves out the last field, "read-only servers will do" (false); servers since 3.4 log a warning without
+  // The package leaves out the last field, "read-only servers will do" (false); servers since 3.4 log a warning
+  // without
   // it.
   const whole = Buffer.concat([frame, Buffer.of(0)]);
   whole.writeInt32BE(whole.length - 4, 0);
@@ -46,7 +50,8 @@ export function authFrame(scheme: string, auth: Buffer): Buffer {
 export const PING_FRAME = Buffer.from([0, 0, 0, 8, 0xff, 0xff, 0xff, 0xfe, 0, 0, 0, OP.ping]);
 
 /**
- * Asks the server to watch these paths (chroot included) again, and to tell at once what has changed since `sinceZxid`.
+ * Asks the server to watch these paths (chroot included) again, and to tell at once what has changed since
+ * `sinceZxid`.
  */
 export function setWatchesFrame(
   sinceZxid: bigint,
@@ -68,6 +73,28 @@ export function syncRequest(path: string): WireRequest {
 
 export function removeWatchesRequest(path: string, type: number): WireRequest {
   return request(OP.removeWatches, new jute.protocol.DeleteRequest(path, type));
+}
+
+/** `CreateMode.CONTAINER`, which has an operation of its own. */
+const CONTAINER_FLAG = 4;
+
+export function createContainerRequest(path: string, data: Buffer, acls: readonly PackageAcl[]): WireRequest {
+  checkPath(path);
+  return request(OP.createContainer, new jute.protocol.CreateRequest(path, data, records(acls), CONTAINER_FLAG));
+}
+
+export function getAclRequest(path: string): WireRequest {
+  checkPath(path);
+  return request(OP.getAcl, new jute.protocol.GetACLRequest(path));
+}
+
+export function setAclRequest(path: string, acls: readonly PackageAcl[], version: number): WireRequest {
+  checkPath(path);
+  return request(OP.setAcl, new jute.protocol.SetACLRequest(path, records(acls), version));
+}
+
+function records(acls: readonly PackageAcl[]): readonly unknown[] {
+  return acls.map((acl) => acl.toRecord());
 }
 
 /**

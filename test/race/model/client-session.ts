@@ -3,7 +3,7 @@ import { statOf, type Outcome, type WriteResult, type Znode } from '../../../src
 import type { Session, SessionEnd } from '../../../src/zookeeper/session/session.js';
 import { ZOOKEEPER_CODES, ZooKeeperError, type ZooKeeperReason } from '../../../src/zookeeper/wire/errors.js';
 import type {
-  CreateMode,
+  NodeMode,
   Op,
   OperationOptions,
   OpResult,
@@ -78,8 +78,17 @@ export class SimSession implements Session {
     return () => void this.detachListeners.delete(listener);
   }
 
-  create(path: string, data: Buffer, mode: CreateMode, options?: OperationOptions): Promise<string> {
+  create(path: string, data: Buffer, mode: NodeMode, options?: OperationOptions): Promise<string> {
+    if (mode === 'container') throw new Error('The model has no containers.');
     return this.write('create', { kind: 'create', path, data, mode }, options, (result) => (result.kind === 'create' ? result.path : path));
+  }
+
+  rights(): never {
+    throw new Error('The model has no rights.');
+  }
+
+  setRights(): never {
+    return this.rights();
   }
 
   set(path: string, data: Buffer, version: number, options?: OperationOptions): Promise<Stat> {

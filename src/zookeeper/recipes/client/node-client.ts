@@ -3,7 +3,16 @@ import { makeParents, withParents } from '../../session/parents.js';
 import type { Session } from '../../session/session.js';
 import { unlessAborted } from '../../support/abort.js';
 import { isConnectionLost, isSessionLost } from '../../wire/errors.js';
-import { ANY_VERSION, type CreateMode, type Op, type OpResult, type Right, type Stat, type Watcher } from '../../wire/operations.js';
+import {
+  ANY_VERSION,
+  type CreateMode,
+  type NodeMode,
+  type Op,
+  type OpResult,
+  type Right,
+  type Stat,
+  type Watcher,
+} from '../../wire/operations.js';
 import { isOwnNode } from '../../support/own-nodes.js';
 import { OwnNodeError } from './errors.js';
 import { lookAtChildren, lookAtNode, watched, type WatchParts } from './watches.js';
@@ -34,10 +43,10 @@ export interface VersionOptions extends ChangeOptions {
 /** Options of a new node. */
 export interface CreateOptions extends ChangeOptions {
   /**
-   * An `ephemeral` node goes with the session; a `sequential` one gets a growing number of ten digits behind its name.
-   * Default `'persistent'`.
+   * An `ephemeral` node goes with the session; a `sequential` one gets a growing number of ten digits behind its name;
+   * a `container` is deleted by ZooKeeper some time after its last child has gone. Default `'persistent'`.
    */
-  readonly mode?: CreateMode | undefined;
+  readonly mode?: NodeMode | undefined;
   /** True: parents that are missing are made, too, as persistent nodes that keep what they are. Default false. */
   readonly parents?: boolean | undefined;
   /** Who may do what. Default: as the module's option `auth` says; without it, everybody everything. */
@@ -46,9 +55,29 @@ export interface CreateOptions extends ChangeOptions {
 
 /** One operation of a transaction. `version` as for the single ones. */
 export type NodeChange =
-  | ({ readonly kind: 'create'; readonly path: string; readonly data?: NodeData } & Pick<CreateOptions, 'mode' | 'rights'>)
+  | ({
+      readonly kind: 'create';
+      readonly path: string;
+      readonly data?: NodeData;
+      /** As for a single one, but no container. */
+      readonly mode?: CreateMode | undefined;
+    } & Pick<CreateOptions, 'rights'>)
   | { readonly kind: 'set'; readonly path: string; readonly data: NodeData; readonly version?: number | undefined }
   | { readonly kind: 'delete' | 'check'; readonly path: string; readonly version?: number | undefined };
+
+/** Options of what changes the rights of a node. */
+export interface RightsOptions extends ChangeOptions {
+  /** Only if the node still has this version of its rights (`stat.aversion`; 0 is one). Default: any. */
+  readonly version?: number | undefined;
+}
+
+/** Who may do what with a node. */
+export interface NodeRights {
+  /** What is allowed to whom. Hashes of passwords are hidden from who may not change them. */
+  readonly rights: readonly Right[];
+  /** As it was when they were read. */
+  readonly stat: Stat;
+}
 
 /** Text is written as UTF-8. At most 1 MiB with everything else in the request. */
 export type NodeData = string | Uint8Array;
@@ -115,6 +144,15 @@ export class NodeClient {
   async delete(path: string, options: VersionOptions): Promise<void> {
     this.refuse(path, options);
     return this.change(options, (session) => session.delete(path, options.version ?? ANY_VERSION));
+  }
+
+  rights(path: string, options: NodeOptions): Promise<NodeRights> {
+    return this.read(options, (session) => session.rights(path));
+  }
+
+  async setRights(path: string, rights: readonly Right[], options: RightsOptions): Promise<Stat> {
+    this.refuse(path, options);
+    return this.change(options, (session) => session.setRights(path, rights, options.version ?? ANY_VERSION));
   }
 
   async multi(changes: readonly NodeChange[], options: ChangeOptions): Promise<readonly OpResult[]> {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { NodeClient, type NodeContent } from '../../../../src/zookeeper/recipes/client/node-client.js';
 import { createSessions, type SessionsOptions } from '../../../../src/zookeeper/session/sessions.js';
 import { systemClock } from '../../../../src/zookeeper/support/clock.js';
+import { startTestZookeeper } from '../../../../src/testing.js';
 import { startAdmin, type Admin } from '../../../support/admin.js';
 import { eventually, failureOf, within } from '../../../support/eventually.js';
 import { startProxy, type FaultProxy } from '../../../support/proxy.js';
@@ -259,4 +260,51 @@ it.concurrent('gives up after waitMs, and with the signal', async () => {
   for (const waitMs of [0, 50]) expect(await failureOf(linked.client.get('/', { waitMs }))).toMatchObject({ code: 'ZK_NOT_CONNECTED' });
   const signal = AbortSignal.abort(new Error('enough'));
   expect(await failureOf(linked.client.get('/', { signal }))).toMatchObject({ message: 'enough' });
+});
+
+it.concurrent('makes a container, which ZooKeeper takes away when its last child has gone', async () => {
+  await using linked = await Linked.start();
+  const { client } = linked;
+  expect(await client.create('/containers/box', 'data', { mode: 'container', parents: true })).toBe('/containers/box');
+  expect((await client.get('/containers/box', {})).data.toString()).toBe('data');
+  // A server of ZooKeeper does not tell that a node is one.
+  expect(linked.link.requestCount('createContainer')).toBe(1);
+  const child = await client.create('/containers/box/n-', '', { mode: 'ephemeral-sequential' });
+  expect(child).toMatch(/^\/containers\/box\/n-\d{10}$/);
+  expect(await failureOf(client.create('/containers/box', '', { mode: 'container' }))).toMatchObject({ code: 'ZK_NODE_EXISTS' });
+  expect(await failureOf(client.create('/containers/none/box', '', { mode: 'container' }))).toMatchObject({ code: 'ZK_NO_NODE' });
+  await using quick = await startTestZookeeper({ containerCheckMs: 20 });
+  await using there = await Linked.start({ connectString: quick.connectString });
+  await there.client.create('/box', '', { mode: 'container' });
+  await there.client.create('/box/child', '', {});
+  await there.client.delete('/box/child', {});
+  await eventually(async () => expect(await there.client.exists('/box', {})).toBeUndefined(), { what: 'the container to go' });
+});
+
+it.concurrent('reads and sets the rights of a node, with the version of the rights', async () => {
+  await using owner = await Linked.start({ auth: { scheme: 'digest', credentials: ['user:secret'] } });
+  await using other = await Linked.start();
+  const path = '/access/node';
+  await owner.client.create(path, '', { parents: true });
+  const before = await owner.client.rights(path, {});
+  expect(before.stat.aversion).toBe(0);
+  expect(before.rights).toEqual([
+    { scheme: 'digest', id: expect.stringMatching(/^user:.{28}$/), may: ['read', 'write', 'create', 'delete', 'admin'] },
+    { scheme: 'world', id: 'anyone', may: ['read'] },
+  ]);
+  // Hashes of passwords are for those who may change them.
+  expect((await other.client.rights(path, {})).rights[0]?.id).toBe('user:x');
+  const closed = [{ scheme: 'auth', id: '', may: ['read', 'admin'] }] as const;
+  const open = [{ scheme: 'world', id: 'anyone', may: ['read', 'admin'] }] as const;
+  expect(await failureOf(other.client.setRights(path, open, {}))).toMatchObject({ code: 'ZK_NO_AUTH' });
+  // It has proved no identity that `auth` could stand for.
+  expect(await failureOf(other.client.setRights(path, closed, {}))).toMatchObject({ code: 'ZK_INVALID_ACL' });
+  expect(await failureOf(owner.client.setRights(path, closed, { version: 3 }))).toMatchObject({ code: 'ZK_BAD_VERSION' });
+  expect((await owner.client.setRights(path, closed, { version: 0 })).aversion).toBe(1);
+  expect(await failureOf(other.client.get(path, {}))).toMatchObject({ code: 'ZK_NO_AUTH' });
+  expect(await failureOf(owner.client.set(path, 'x', {}))).toMatchObject({ code: 'ZK_NO_AUTH' });
+  expect((await owner.client.rights(path, {})).rights).toEqual([{ ...before.rights[0], may: ['read', 'admin'] }]);
+  expect(await failureOf(owner.client.setRights(path, [], {}))).toMatchObject({ code: 'ZK_INVALID_ACL' });
+  expect(await failureOf(owner.client.setRights('/access/none', closed, {}))).toMatchObject({ code: 'ZK_NO_NODE' });
+  expect(await failureOf(owner.client.setRights('/soa/locks', closed, {}))).toMatchObject({ code: 'ZK_OWN_NODE' });
 });
