@@ -40,7 +40,7 @@ export {
 export type { JobProgress } from './zookeeper/jobs/run/progress.js';
 export type { JobChange } from './zookeeper/jobs/control/history.js';
 export type { JobStatus, RunningJob } from './zookeeper/jobs/control/list.js';
-export type { MonitorOptions, OrderOptions, VerdictsOptions, WaitOptions } from './zookeeper/jobs/control/order-options.js';
+export type { MonitorOptions, OrderOptions, VerdictsOptions, WaitOptions } from './zookeeper/jobs/control/command-options.js';
 export type { NewSchedule } from './zookeeper/jobs/control/reschedule.js';
 export type { Triggered, TriggerOptions } from './zookeeper/jobs/control/trigger.js';
 export type { JobVerdict } from './zookeeper/jobs/control/verdicts.js';

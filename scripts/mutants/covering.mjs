@@ -22,7 +22,7 @@ const COVERING = [
       [
         'test/unit/jobs/record/',
         'test/unit/dispatch/',
-        ...['trigger', 'orders', 'monitor', 'why'].map((name) => `test/unit/jobs/control/${name}.spec.ts`),
+        ...['trigger', 'commands', 'monitor', 'why'].map((name) => `test/unit/jobs/control/${name}.spec.ts`),
       ],
       ['test/unit/jobs/decide/simulation.spec.ts', 'test/race/application/'],
     ],

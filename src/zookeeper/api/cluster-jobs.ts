@@ -5,8 +5,8 @@ import { JobExistsError } from '../jobs/control/errors.js';
 import { history, type JobChange } from '../jobs/control/history.js';
 import { list, type JobStatus } from '../jobs/control/list.js';
 import { watchAlarms, watchJobs, type MonitorParts } from '../jobs/control/monitor.js';
-import { checkOrder } from '../jobs/control/order-check.js';
-import type { MonitorOptions, OrderOptions, VerdictsOptions, WaitOptions } from '../jobs/control/order-options.js';
+import { checkArguments } from '../jobs/control/command-check.js';
+import type { MonitorOptions, OrderOptions, VerdictsOptions, WaitOptions } from '../jobs/control/command-options.js';
 import { pause, resume } from '../jobs/control/pause.js';
 import { removeRecord } from '../jobs/control/remove.js';
 import { reschedule, type NewSchedule } from '../jobs/control/reschedule.js';
@@ -28,7 +28,7 @@ import { Announcer } from './announcer.js';
 import { Requests } from './requests.js';
 import { ELECTIONS, GATE, JOB_EVENTS, JOB_STORE, OBSERVER, SETTINGS } from '../decorators/inject.js';
 
-/** Of `ZookeeperSettings`, what orders need. */
+/** Of `ZookeeperSettings`, what commands need. */
 interface Settings {
   readonly address: string;
   readonly version: string;
@@ -38,10 +38,10 @@ interface Settings {
 const DEFAULT_EVERY_MS = 5_000;
 
 /**
- * The jobs of the service: what the cluster has decided about them, and orders to all of its replicas. Every method
- * works on every replica, also with `candidate: false`, and also when no master is there; orders are kept in ZooKeeper,
- * survive restarts and deploys, and are noted with who gave them and when (`history`). The replica that was asked logs
- * each order that has changed something (`job.ordered`).
+ * The jobs of the service: what the cluster has decided about them, and commands to all of its replicas. Every method
+ * works on every replica, also with `candidate: false`, and also when no master is there; commands are kept in
+ * ZooKeeper, survive restarts and deploys, and are noted with who gave them and when (`history`). The replica that was
+ * asked logs each command that has changed something (`job.ordered`).
  *
  * Arguments are looked at before anything is sent: what a method cannot take, also an option that it does not
  * know, is a `BadOrderError` that lists every problem. Methods that answer a promise reject with it;
@@ -83,13 +83,13 @@ export class ClusterJobs {
   }
 
   /**
-   * Resolves when this replica has a session with ZooKeeper and the cluster knows the jobs of its code, so that orders
-   * are carried out and questions answered without a wait. `timeoutMs` is 30 000 by default. Says nothing about who is
-   * master. With `standalone`, and under the testing kit: at once.
+   * Resolves when this replica has a session with ZooKeeper and the cluster knows the jobs of its code, so that
+   * commands are carried out and questions answered without a wait. `timeoutMs` is 30 000 by default. Says nothing
+   * about who is master. With `standalone`, and under the testing kit: at once.
    * @throws `ZK_NOT_CONNECTED` when there is no session in time. The reason of `signal`.
    */
   async ready(options?: WaitOptions): Promise<void> {
-    checkOrder('ready', { options });
+    checkArguments('ready', { options });
     return this.requests.ready(options);
   }
 
@@ -99,7 +99,7 @@ export class ClusterJobs {
    * meanwhile. The reason of `signal`.
    */
   async list(options?: WaitOptions): Promise<JobStatus[]> {
-    checkOrder('list', { options });
+    checkArguments('list', { options });
     return this.requests.ask('list', options, (store) => list(store, this.own(), (election) => this.masterOf(election)));
   }
 
@@ -117,7 +117,7 @@ export class ClusterJobs {
    * name the trigger any more.
    */
   async trigger(job: string, options?: TriggerOptions): Promise<Triggered> {
-    checkOrder('trigger', { job, options });
+    checkArguments('trigger', { job, options });
     return trigger(this.requests.partsFor('trigger'), job, options);
   }
 
@@ -129,8 +129,8 @@ export class ClusterJobs {
    * may have been carried out.
    */
   async pause(job: string, options?: OrderOptions): Promise<boolean> {
-    checkOrder('pause', { job, options });
-    return this.requests.order('pause', job, options, (parts) => pause(parts, job, options?.by));
+    checkArguments('pause', { job, options });
+    return this.requests.command('pause', job, options, (parts) => pause(parts, job, options?.by));
   }
 
   /**
@@ -138,12 +138,12 @@ export class ClusterJobs {
    * @throws as `pause`.
    */
   async resume(job: string, options?: OrderOptions): Promise<boolean> {
-    checkOrder('resume', { job, options });
-    return this.requests.order('resume', job, options, (parts) => resume(parts, job, options?.by));
+    checkArguments('resume', { job, options });
+    return this.requests.command('resume', job, options, (parts) => resume(parts, job, options?.by));
   }
 
   /**
-   * Puts another schedule in force on every replica, whatever the code of any version says, until the next order.
+   * Puts another schedule in force on every replica, whatever the code of any version says, until the next command.
    * `null`: that of the code again. Ticks count from now; what was due before and undecided is missed. False:
    * nothing had to be changed.
    * @throws {BadScheduleError} for an expression or a time zone that cannot be used, and for an instant in the
@@ -152,8 +152,8 @@ export class ClusterJobs {
    * @throws {NoCodeScheduleError} for `null`, when no known version has a schedule for the job.
    */
   async reschedule(job: string, schedule: NewSchedule | null, options?: OrderOptions): Promise<boolean> {
-    checkOrder('reschedule', { job, schedule, options });
-    return this.requests.order('reschedule', job, options, (parts) => reschedule(parts, job, schedule, options?.by));
+    checkArguments('reschedule', { job, schedule, options });
+    return this.requests.command('reschedule', job, options, (parts) => reschedule(parts, job, schedule, options?.by));
   }
 
   /**
@@ -162,7 +162,7 @@ export class ClusterJobs {
    * @throws {UnknownJobError} {UnreadableJobError}, and as `list`.
    */
   async verdicts(job: string, options?: VerdictsOptions): Promise<JobVerdict[]> {
-    checkOrder('verdicts', { job, options });
+    checkArguments('verdicts', { job, options });
     return this.requests.ask('verdicts', options, (store) => verdicts(store, job, options?.limit), job);
   }
 
@@ -177,7 +177,7 @@ export class ClusterJobs {
    * meanwhile. The reason of `signal`.
    */
   async why(job: string, tick: Date | string | number, options?: WaitOptions): Promise<string> {
-    checkOrder('why', { job, tick, options });
+    checkArguments('why', { job, tick, options });
     const { maxClockSkewMs } = this.settings;
     const masterOf = (election: string): Promise<string | undefined> => this.masterOf(election);
     const catchUp = (name: string): ReturnType<Dispatcher['catchUp']> => this.gate.catchUp(name);
@@ -196,7 +196,7 @@ export class ClusterJobs {
    * @throws {UnknownJobError} {UnreadableJobError}, and as `list`.
    */
   async history(job: string, options?: WaitOptions): Promise<JobChange[]> {
-    checkOrder('history', { job, options });
+    checkArguments('history', { job, options });
     return this.requests.ask('history', options, (store) => history(store, job), job);
   }
 
@@ -207,8 +207,8 @@ export class ClusterJobs {
    * @throws as `pause`, but never for a record that cannot be read.
    */
   async resetClaim(job: string, options?: OrderOptions): Promise<void> {
-    checkOrder('resetClaim', { job, options });
-    return this.requests.order('resetClaim', job, options, (parts) => resetClaim(parts, job, options?.by));
+    checkArguments('resetClaim', { job, options });
+    return this.requests.command('resetClaim', job, options, (parts) => resetClaim(parts, job, options?.by));
   }
 
   /**
@@ -260,7 +260,7 @@ export class ClusterJobs {
    * here: remove it there, too.
    */
   async remove(name: string, options?: WaitOptions): Promise<void> {
-    checkOrder('remove', { job: name, options });
+    checkArguments('remove', { job: name, options });
     this.requests.storeFor('remove');
     const { address, version } = this.settings;
     options?.signal?.throwIfAborted();
@@ -268,7 +268,7 @@ export class ClusterJobs {
     if (identity !== undefined) {
       this.added.delete(name);
       // What is under way must not bring the record back, and whoever removes it next must not find the job here.
-      await unlessAborted(Promise.all([this.gate.forget(identity), this.announcer.changed()]), options?.signal);
+      await unlessAborted(Promise.all([this.gate.remove(identity), this.announcer.changed()]), options?.signal);
     }
     const isAdded = identity !== undefined;
     const removed = await this.requests.ask('remove', options, (store) =>
@@ -278,7 +278,7 @@ export class ClusterJobs {
   }
 
   private monitorParts(method: 'alarms$' | 'jobs$', options?: MonitorOptions): MonitorParts {
-    checkOrder(method, { options });
+    checkArguments(method, { options });
     return { store: this.requests.storeFor(method), clock: systemClock, everyMs: options?.everyMs ?? DEFAULT_EVERY_MS };
   }
 

@@ -108,7 +108,7 @@ export class ClusterJobsAdmin implements OnModuleInit {
     const { cronTime, timeZone } = orderOf<RescheduleOrder>('reschedule', body, ['cronTime', 'timeZone']);
     if (cronTime === null && timeZone !== undefined)
       throw new BadOrderError('reschedule', ['a timeZone goes with a cronTime; that of the code (null) has its own']);
-    // Whether there is a cronTime, and of the right kind, is seen where every order is looked at.
+    // Whether there is a cronTime, and of the right kind, is seen where every command is looked at.
     const schedule = cronTime === null ? null : { cronTime: cronTime as string, ...(timeZone !== undefined && { timeZone }) };
     return { changed: await this.jobs.reschedule(job, schedule, { by: await this.by(request) }) };
   }
@@ -122,8 +122,8 @@ export class ClusterJobsAdmin implements OnModuleInit {
 }
 
 /**
- * The fields of a body that an order takes. Looked at here, and not by classes: pipes of the application, which may
- * strip from a class what they do not know, leave such a body alone. Who gives the order is not for the body to say.
+ * The fields of a body that a command takes. Looked at here, and not by classes: pipes of the application, which may
+ * strip from a class what they do not know, leave such a body alone. Who gives the command is not for the body to say.
  * @throws {BadOrderError}
  */
 function orderOf<T extends object>(method: string, body: unknown, known: readonly (keyof T & string)[]): Partial<T> {
@@ -136,7 +136,7 @@ function orderOf<T extends object>(method: string, body: unknown, known: readonl
       method,
       unknown.map((name) => `the body has ${received(name)}; it takes ${names}`),
     );
-  // Of which types they are is seen where every order is looked at.
+  // Of which types they are is seen where every command is looked at.
   return body as Partial<T>;
 }
 

@@ -44,7 +44,7 @@ export class RescheduleOrder {
   }
 }
 
-/** What became of an order. */
+/** What became of a command. */
 export class OrderAnswer {
   /** False: it was so already, and nothing was changed. */
   changed!: boolean;

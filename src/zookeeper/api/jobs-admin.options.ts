@@ -16,7 +16,7 @@ export interface ClusterJobsAdminOptions {
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly access?: ((request: any) => AdminAccess | Promise<AdminAccess>) | undefined;
   /**
-   * Who gives the order, for the history and the verdicts; cut to 100 characters. Default: only the address of
+   * Who gives the command, for the history and the verdicts; cut to 100 characters. Default: only the address of
    * the replica that was asked.
    */
   // The same request: its type is the platform's.

@@ -2,7 +2,7 @@ import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { ControlParts } from '../jobs/control/amend.js';
 import { NoJobStoreError } from '../jobs/control/errors.js';
 import { tellOrder } from '../jobs/control/history-words.js';
-import type { WaitOptions } from '../jobs/control/order-options.js';
+import type { WaitOptions } from '../jobs/control/command-options.js';
 import { reach } from '../jobs/control/reach.js';
 import type { JobStore } from '../jobs/persistence/job-store.js';
 import { unlessAborted } from '../support/abort.js';
@@ -12,7 +12,7 @@ import type { Observer } from '../support/observer.js';
 const DEFAULT_WAIT_MS = 10_000;
 const DEFAULT_READY_MS = 30_000;
 
-/** What `ClusterJobs` asks and orders: once ZooKeeper can be reached, and until the caller gives it up. */
+/** What `ClusterJobs` asks and commands: once ZooKeeper can be reached, and until the caller gives it up. */
 export class Requests {
   constructor(
     private readonly store: JobStore | undefined,
@@ -39,7 +39,7 @@ export class Requests {
   }
 
   /** Changes something. */
-  order<T>(method: string, job: string, options: WaitOptions | undefined, work: (parts: ControlParts) => Promise<T>): Promise<T> {
+  command<T>(method: string, job: string, options: WaitOptions | undefined, work: (parts: ControlParts) => Promise<T>): Promise<T> {
     const parts = this.partsFor(method, options?.signal);
     return reach(parts, job, waiting(options), () => unlessAborted(work(parts), options?.signal));
   }

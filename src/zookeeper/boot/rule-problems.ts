@@ -32,7 +32,7 @@ export function ruleProblems(found: readonly Ruled[], defaultZone: string | unde
 
 function problemsOf({ kind, rules }: JobIdentity, options: JobOptions): string[] {
   if (kind === undefined) return withoutSchedule(options);
-  if (kind !== 'cron' && kind !== 'added') return withoutSlots(options, kind);
+  if (kind !== 'cron' && kind !== 'added') return withoutTicks(options, kind);
   return rules.claim === 'none'
     ? withoutClaims(options, "its claim is 'none', so nobody keeps count of its ticks. Take the option, or claim: 'none', away")
     : [];
@@ -44,7 +44,7 @@ function withoutSchedule(options: JobOptions): string[] {
     .map((option) => `has ${shown(options, option)}, but no schedule that it could be about. Take the option away, or add @Cron.`);
 }
 
-function withoutSlots(options: JobOptions, kind: Exclude<ScheduleKind, 'cron'>): string[] {
+function withoutTicks(options: JobOptions, kind: Exclude<ScheduleKind, 'cron'>): string[] {
   const why = `${DECORATOR[kind]} has no slots: its times follow from when the process started, so no two replicas have them in common`;
   return [
     ...(options.claim === 'tick' ? [`has claim: 'tick', but ${why}. Take the option away, or use @Cron.`] : []),

@@ -34,7 +34,7 @@ export class Claims {
     if (isUnsure && start !== undefined) this.giveBack(start);
     else if (start !== undefined) this.runs.cancel(start.claim);
     // A note of a failed run has no name by which a second one could be told from the first.
-    if (isUnsure) this.runs.forget([], reports);
+    if (isUnsure) this.runs.written([], reports);
   }
 
   giveBack({ claim, attempted = 0 }: RunEntry, outcome: Partial<Finished> = {}): void {

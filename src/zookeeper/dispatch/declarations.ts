@@ -64,7 +64,7 @@ export class Declarations {
   }
 
   /** This job was taken out. What is under way for it: undefined when nothing is. */
-  forget(job: GatedJob): Promise<void> | undefined {
+  remove(job: GatedJob): Promise<void> | undefined {
     this.waiting.delete(job);
     this.made(job);
     return this.underWay.get(job);
@@ -118,7 +118,7 @@ export class Declarations {
   }
 
   private async declare(job: GatedJob): Promise<void> {
-    const signal = AbortSignal.any([this.closing.signal, job.forgotten.signal]);
+    const signal = AbortSignal.any([this.closing.signal, job.removed.signal]);
     for (let failures = 0; !signal.aborted; failures += 1) {
       try {
         await this.register(job);

@@ -148,7 +148,7 @@ export class Dispatcher {
    * Stops deciding about a job that was added at run time. What is in progress goes on, and gets its verdict. Resolves
    * when nothing else that was under way for it can write any more.
    */
-  async forget(identity: JobIdentity): Promise<void> {
+  async remove(identity: JobIdentity): Promise<void> {
     const key = keyOf(identity);
     const job = this.jobs.get(key);
     if (job === undefined) return;
@@ -156,9 +156,9 @@ export class Dispatcher {
     const namesakes = this.named.get(identity.name);
     namesakes?.delete(job);
     if (namesakes?.size === 0) this.named.delete(identity.name);
-    job.forgotten.abort();
-    const declared = this.declarations.forget(job);
-    this.uncovered?.forget(identity.name);
+    job.removed.abort();
+    const declared = this.declarations.remove(job);
+    this.uncovered?.remove(identity.name);
     const { loop } = job;
     if (loop === undefined) return;
     loop.onClosed = () => this.dismiss(loop);

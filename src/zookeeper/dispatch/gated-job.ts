@@ -40,7 +40,7 @@ export class GatedJob {
   /** Decides about its ticks; undefined for a plain method, and where nothing is claimed. */
   loop: JobLoop | undefined;
   /** Aborts when the job was taken out at run time. */
-  readonly forgotten = new AbortController();
+  readonly removed = new AbortController();
   private bound: Bound | undefined;
   /** Scheduled runs without a claim that go on. */
   private readonly running: LocalRuns;
@@ -57,7 +57,7 @@ export class GatedJob {
   ) {
     this.runLog = new RunLog(parts, gate.election.key);
     // A job that was removed is not brought back by what its last run keeps.
-    this.setup = new RunSetup(identity, gate, parts, () => !this.forgotten.signal.aborted);
+    this.setup = new RunSetup(identity, gate, parts, () => !this.removed.signal.aborted);
     this.running = new LocalRuns(parts, identity);
   }
 

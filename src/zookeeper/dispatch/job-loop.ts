@@ -163,7 +163,7 @@ export class JobLoop {
     if (view !== undefined) return this.carryOut(this.situation(view, undefined, NONE_GONE), generation, undefined, NONE_GONE);
     const { finished, reports } = this.runs;
     reportLost(this.parts.observer, this.job.identity.name, finished.length + reports.length);
-    this.runs.forget(finished, reports);
+    this.runs.written(finished, reports);
   }
 
   private enter(tenure: HeldTenure): void {
@@ -175,11 +175,11 @@ export class JobLoop {
 
   private leave(): void {
     this.held = undefined;
-    this.registrar.forget();
+    this.registrar.invalidate();
     this.saidClock = false;
     this.obstacles.leave();
     this.behindSinceMs = undefined;
-    this.cache.forget();
+    this.cache.invalidate();
     this.wakeUps.clear();
     for (const release of this.unwatch.splice(0)) release();
   }
@@ -199,11 +199,11 @@ export class JobLoop {
     }
     if (loaded.kind === 'unreadable') {
       reportUnreadable(this.parts.observer, this.job.identity.name, loaded.problem);
-      this.registrar.forget();
+      this.registrar.invalidate();
       this.wakeUps.pause(MAX_SLEEP_MS);
     } else if (view === undefined) {
       // Deleted: it is made anew, and its ticks count from the ensemble's present time.
-      this.registrar.forget();
+      this.registrar.invalidate();
       this.decideAgain = true;
       return undefined;
     }
@@ -246,7 +246,7 @@ export class JobLoop {
       this.failures = 0;
       this.obstacles.answered(plan.wakeAtMs);
       this.behindSinceMs = plan.isBehind ? (this.behindSinceMs ?? situation.wallMs) : undefined;
-      this.runs.forget(situation.finished, situation.reports);
+      this.runs.written(situation.finished, situation.reports);
       reportPlan(this.parts, this.job.identity.name, plan, situation);
       if (plan.start !== undefined && tenure !== undefined) {
         const { trigger } = plan.start;

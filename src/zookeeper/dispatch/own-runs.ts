@@ -90,7 +90,7 @@ export class OwnRuns {
   }
 
   /** These are written down, or were decided about by somebody else. */
-  forget(finished: readonly Finished[], reports: readonly StoredVerdict[]): void {
+  written(finished: readonly Finished[], reports: readonly StoredVerdict[]): void {
     this.ended = this.ended.filter((each) => !finished.includes(each));
     this.noted = this.noted.filter((each) => !reports.includes(each));
   }

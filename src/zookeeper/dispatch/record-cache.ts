@@ -85,7 +85,7 @@ export class RecordCache {
   }
 
   /** The mastership is over: nothing is known any more, but which ticks were decided. */
-  forget(): void {
+  invalidate(): void {
     this.outdate();
     this.lastRead = undefined;
     this.hasRead = false;

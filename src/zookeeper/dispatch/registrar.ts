@@ -46,7 +46,7 @@ export class Registrar {
   }
 
   /** It is due again. */
-  forget(): void {
+  invalidate(): void {
     this.doneAtMs = undefined;
   }
 }

@@ -34,7 +34,7 @@ export class UncoveredJobs {
   };
 
   /** This job was taken out. */
-  forget(job: string): void {
+  remove(job: string): void {
     this.told.delete(job);
   }
 

@@ -17,8 +17,8 @@ export class ClusterCronError extends Error {
   }
 
   /**
-   * The HTTP status that fits it, for a controller that hands orders on: 400 to 421 for what the caller has to correct,
-   * 429, 503 or 504 to try again, else 500.
+   * The HTTP status that fits it, for a controller that hands commands on: 400 to 421 for what the caller has to
+   * correct, 429, 503 or 504 to try again, else 500.
    */
   get httpStatus(): number {
     return httpStatusOf(this.code);

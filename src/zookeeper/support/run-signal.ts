@@ -28,8 +28,8 @@ export class RunSignal {
   ) {
     const { signal } = this.controller;
     this.signal = Object.defineProperties(signal, {
-      aborted: { get: () => this.judge(), configurable: true },
-      reason: { get: () => (this.judge() ? nativeReason.call(signal) : undefined), configurable: true },
+      aborted: { get: () => this.check(), configurable: true },
+      reason: { get: () => (this.check() ? nativeReason.call(signal) : undefined), configurable: true },
       throwIfAborted: { value: () => this.throwIfAborted(), configurable: true },
     });
     this.unsubscribe = tenure.onInvalid((why) => this.abort(this.lost(why)));
@@ -47,12 +47,12 @@ export class RunSignal {
     this.unsubscribe();
   }
 
-  private judge(): boolean {
+  private check(): boolean {
     if (!this.aborted && !this.tenure.isValid()) this.abort(this.lost('its lease is over'));
     return this.aborted;
   }
 
   private throwIfAborted(): void {
-    if (this.judge()) throw nativeReason.call(this.controller.signal);
+    if (this.check()) throw nativeReason.call(this.controller.signal);
   }
 }

@@ -58,7 +58,7 @@ export class Watches {
     const others = this.pending.get(pending.path);
     others?.delete(pending);
     if (others?.size === 0) this.pending.delete(pending.path);
-    if (pending.removeAfter) this.forgetIfUnused(pending.path, pending.kind);
+    if (pending.removeAfter) this.removeIfUnused(pending.path, pending.kind);
   }
 
   /** The caller of the read has given it up: it shall leave no watch. */
@@ -84,9 +84,9 @@ export class Watches {
   remove(path: string, watcher: Watcher): void {
     const data = this.removeFrom('data', path, watcher);
     const exists = this.removeFrom('exists', path, watcher);
-    if (this.cancelPending(path, 'data', watcher) || data || exists) this.forgetIfUnused(path, 'data');
+    if (this.cancelPending(path, 'data', watcher) || data || exists) this.removeIfUnused(path, 'data');
     const children = this.removeFrom('children', path, watcher);
-    if (this.cancelPending(path, 'children', watcher) || children) this.forgetIfUnused(path, 'children');
+    if (this.cancelPending(path, 'children', watcher) || children) this.removeIfUnused(path, 'children');
   }
 
   /** Calls, once each, the watchers that an event of the server concerns; false when the type is unknown. */
@@ -144,7 +144,7 @@ export class Watches {
    * Requests are carried out in order: a read under way sets the watch before a removal sent now takes it away. While
    * one is under way, the removal therefore waits for its reply.
    */
-  private forgetIfUnused(path: string, kind: ServerKind): void {
+  private removeIfUnused(path: string, kind: ServerKind): void {
     if (this.registered(path, kind)) return;
     let underWay = false;
     for (const pending of this.pending.get(path) ?? []) {

@@ -139,7 +139,7 @@ describe('a job that was taken out during a run', () => {
     let end: () => void = () => undefined;
     const replica = new LoneReplica({ work: () => new Promise<void>((resolve) => (end = resolve)) });
     await replica.pass(1);
-    await replica.gate.forget(replica.identity);
+    await replica.gate.remove(replica.identity);
     await replica.pass(5);
     expect((await replica.store.record()).running).toHaveLength(1);
     end();
@@ -158,7 +158,7 @@ describe('a job that was taken out during a run', () => {
       work: () => new Promise<void>((resolve) => void ends.push(resolve)),
     });
     await replica.pass(1);
-    void replica.gate.forget(replica.identity);
+    void replica.gate.remove(replica.identity);
     replica.add();
     await replica.pass(5);
     expect(replica.runs).toHaveLength(1);
@@ -292,7 +292,7 @@ describe('a claim whose answer is awaited while its job is taken out and added a
     const held = replica.store.holdNextWrite();
     replica.clock.pass(1_000);
     await held.reached;
-    void replica.gate.forget(replica.identity);
+    void replica.gate.remove(replica.identity);
     replica.add();
     await settle();
     held.release();
@@ -316,7 +316,7 @@ describe('a job that was removed', () => {
       },
     });
     await replica.pass(1);
-    await replica.gate.forget(replica.identity);
+    await replica.gate.remove(replica.identity);
     await replica.store.remove(JOB);
     end();
     await replica.pass(3);
@@ -328,7 +328,7 @@ describe('a job that was removed', () => {
     const ends: (() => void)[] = [];
     const replica = new LoneReplica({ work: () => new Promise<void>((resolve) => void ends.push(resolve)) });
     await replica.pass(1);
-    await replica.gate.forget(replica.identity);
+    await replica.gate.remove(replica.identity);
     await replica.store.remove(JOB);
     replica.add();
     await replica.pass(5);
@@ -401,7 +401,7 @@ describe('jobs that come and go', () => {
     const replica = new LoneReplica({ work: () => (blocked ? new Promise<void>((resolve) => (end = resolve)) : undefined) });
     await replica.pass(2);
     for (let round = 0; round < 20; round += 1) {
-      await replica.gate.forget(replica.identity);
+      await replica.gate.remove(replica.identity);
       replica.add();
       await replica.pass(1);
       // Somebody else has changed the record: the next claim is refused at first.
@@ -410,12 +410,12 @@ describe('jobs that come and go', () => {
     // One is added again while its run goes on.
     blocked = true;
     await replica.pass(2);
-    void replica.gate.forget(replica.identity);
+    void replica.gate.remove(replica.identity);
     replica.add();
     blocked = false;
     end();
     await replica.pass(2);
-    await replica.gate.forget(replica.identity);
+    await replica.gate.remove(replica.identity);
     await settle();
     expect(replica.gate.election(undefined).loops.size).toBe(0);
     expect(replica.clock.waiting).toBe(0);

@@ -35,7 +35,7 @@ it('keeps what the last attempt has returned, and nothing of a run that failed',
   expect(await keptOf((run) => second(run))).toBeUndefined();
 });
 
-it('leaves out what is no JSON, and the run has run', async () => {
+it('leaves out what is not JSON, and the run has run', async () => {
   expect(await keptOf(() => ({ amount: 7n }))).toMatchObject({ value: undefined, leftOut: expect.stringMatching(/BigInt/) });
 });
 

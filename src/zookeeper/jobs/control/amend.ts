@@ -9,7 +9,7 @@ import { livingFor } from './in-force.js';
 import type { ReachParts } from './reach.js';
 import { similarTo } from './similar.js';
 
-/** What every order needs. */
+/** What every command needs. */
 export interface ControlParts extends ReachParts {
   /** `host:port` of this replica. */
   readonly address: string;
@@ -19,7 +19,7 @@ export interface ControlParts extends ReachParts {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A job as an order finds it. */
+/** A job as a command finds it. */
 export interface Subject {
   readonly view: JobView;
   readonly control: JobControl;
@@ -29,14 +29,14 @@ export interface Subject {
   readonly living: ReadonlySet<string> | undefined;
 }
 
-/** What an order changes. */
+/** What a command changes. */
 export interface Amendment extends Partial<Pick<Change, 'record' | 'verdicts' | 'triggers'>> {
   readonly control?: JobControl;
   /** For the audit. */
   readonly done: Pick<AuditEntry, 'kind' | 'change'>;
 }
 
-/** How often an order is written anew when the record has moved; a busy per-second job moves a few times a second. */
+/** How often a command is written anew when the record has moved; a busy per-second job moves a few times a second. */
 export const MAX_TRIES = 50;
 const FIRST_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 200;
@@ -50,8 +50,8 @@ export function pauseAfterConflict(clock: Clock, tries: number, signal?: AbortSi
 }
 
 /**
- * Carries an order out: record, control node and audit change in one transaction, which ZooKeeper refuses if either has
- * moved; then it is decided anew. Answers whether there was something to change.
+ * Carries a command out: record, control node and audit change in one transaction, which ZooKeeper refuses if either
+ * has moved; then it is decided anew. Answers whether there was something to change.
  * @throws {UnknownJobError} {UnreadableJobError} {JobContendedError} {OrderNotSentError}, the reason of `signal`, and
  * what reading rejects with.
  */
@@ -121,7 +121,7 @@ export async function unknownJob(store: RecordStore, job: string): Promise<Unkno
   return new UnknownJobError(job, similarTo(job, await store.jobs()));
 }
 
-/** Who gave an order: what the caller says of himself, and the replica that was asked. */
+/** Who gave a command: what the caller says of himself, and the replica that was asked. */
 export function signature(address: string, by: string | undefined): string {
   return by === undefined || by === '' ? address : `${by.slice(0, 100)} at ${address}`;
 }

@@ -62,7 +62,7 @@ export class NoCodeScheduleError extends ClusterCronError {
 }
 
 /**
- * An order was not carried out because the job's record changed each time between the look at it and the
+ * A command was not carried out because the job's record changed each time between the look at it and the
  * write. Nothing was changed.
  */
 export class JobContendedError extends ClusterCronError {
@@ -77,7 +77,7 @@ export class JobContendedError extends ClusterCronError {
   }
 }
 
-/** An order was not carried out because there is no connection to ZooKeeper. Nothing was changed. */
+/** A command was not carried out because there is no connection to ZooKeeper. Nothing was changed. */
 export class OrderNotSentError extends ClusterCronError {
   constructor(readonly job: string) {
     super(

@@ -4,7 +4,7 @@ import type { Observer } from '../../support/observer.js';
 export const askedFor = (id: string): string => `trigger ${id} asked for`;
 
 /**
- * Tells of an order that has changed something, on the replica that was asked. `change`: a participle,
+ * Tells of a command that has changed something, on the replica that was asked. `change`: a participle,
  * as in the job's history.
  */
 export function tellOrder(observer: Observer, job: string, change: string, by: string): void {

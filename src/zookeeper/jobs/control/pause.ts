@@ -33,7 +33,7 @@ export function resume(parts: ControlParts, job: string, by?: string): Promise<b
 }
 
 /**
- * The order by which the job is paused, going by the history alone; undefined where that tells of none, or
+ * The command by which the job is paused, going by the history alone; undefined where that tells of none, or
  * that it was resumed since.
  */
 export function pauseInForce(control: JobControl): AuditEntry | undefined {

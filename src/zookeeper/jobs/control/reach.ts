@@ -11,7 +11,7 @@ export interface ReachParts {
   readonly clock: Clock;
   /**
    * Resolves when the cluster knows the job, where it is in the code of this replica and about to be declared, or when
-   * the wait is over: then the order itself tells what is missing. Without a name: all jobs of this replica.
+   * the wait is over: then the command itself tells what is missing. Without a name: all jobs of this replica.
    */
   readonly declared?: ((job: string | undefined, waiting: Waiting) => Promise<void>) | undefined;
 }

@@ -18,8 +18,8 @@ export interface NewSchedule {
 }
 
 /**
- * Puts another schedule in force, from now on and until the next order, whatever the code says; `null`: that of the
- * code again, of the newest living version. False: it was in force already, by an order or not as asked.
+ * Puts another schedule in force, from now on and until the next command, whatever the code says; `null`: that of the
+ * code again, of the newest living version. False: it was in force already, by a command or not as asked.
  * @throws {BadScheduleError} for an expression or a zone that cannot be used, and for a schedule without a tick to
  * come, by the ensemble's clock; with the reason. Nothing was changed.
  * @throws {NoSlotsError} {NoCodeScheduleError}
@@ -39,7 +39,7 @@ function putByCommand(parts: ControlParts, subject: Subject, schedule: Schedule)
   const { control, view, ensembleMs } = subject;
   const { spec } = schedule;
   const isSame = isSameSchedule(view.record.schedule, spec);
-  // Repeated when its instant has passed, an order is still the one in force.
+  // Repeated when its instant has passed, a command is still the one in force.
   if (isSame && control.inForce.from === 'control') return undefined;
   mustTickAfter(schedule, Math.max(ensembleMs, view.record.cursor?.dueMs ?? ensembleMs));
   const done = changeInWords('rescheduled', `${scheduleInWords(spec)}, before ${scheduleInWords(view.record.schedule)}`);

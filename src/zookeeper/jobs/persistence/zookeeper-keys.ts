@@ -101,7 +101,7 @@ export async function archive(
  * Forgets an id that may be asked for anew, because it has not run, and the trigger's own nodes (`removals`) with it:
  * all or nothing. It may have been asked for again since it was looked at, and have run; then it is remembered.
  */
-export async function forgetKey(session: Session, znodes: JobZnodes, job: string, id: string, removals: readonly Op[]): Promise<void> {
+export async function removeKey(session: Session, znodes: JobZnodes, job: string, id: string, removals: readonly Op[]): Promise<void> {
   const known = await findKey(session, znodes, job, id);
   await session.multi([...removals, ...(known === undefined ? [] : [{ kind: 'delete', path: known.path, version: ANY_VERSION } as const])]);
 }

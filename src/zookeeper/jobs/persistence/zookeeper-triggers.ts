@@ -13,7 +13,7 @@ import { decodeRecord, encodeRecord } from './codec/record-codec.js';
 import { decodeTrigger, encodeTrigger } from './codec/trigger-codec.js';
 import { toKeepOf, type TriggerAndRecord, type TriggerNode } from '../record/trigger.state.js';
 import { place } from './verdict-log.js';
-import { archive, findKey, forgetKey, remembering, removeOldKeys } from './zookeeper-keys.js';
+import { archive, findKey, removeKey, remembering, removeOldKeys } from './zookeeper-keys.js';
 import { logOperations } from './zookeeper-log.js';
 import { removeOrphanedResults, resultRemoval } from './zookeeper-results.js';
 import { childrenOf, createIfMissing, getOrUndefined } from '../../session/nodes.js';
@@ -205,7 +205,7 @@ async function removeOne(session: Session, znodes: JobZnodes, job: string, name:
       await archive(session, znodes, job, trigger, removals);
       return true;
     }
-    await forgetKey(session, znodes, job, name, [{ kind: 'delete', path, version }]);
+    await removeKey(session, znodes, job, name, [{ kind: 'delete', path, version }]);
     return true;
   } catch (thrown) {
     if (!isZooKeeperError(thrown, 'no-node', 'bad-version', 'node-exists')) throw thrown;

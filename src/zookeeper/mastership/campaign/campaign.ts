@@ -87,7 +87,7 @@ export class Campaign {
       this.sameAddress.close();
       this.context.watch.close();
       if (!this.context.session.ended.aborted) await this.line.leave();
-      else this.line.forget();
+      else this.line.placeLost();
     }
   }
 
@@ -235,7 +235,7 @@ export class Campaign {
     const { context } = this;
     const won = await tryToWin(context.session, context.znodes, context.keeper, context.watch, attempt, this.stopping.signal);
     if (typeof won === 'string') return this.afterRefusal(won);
-    this.line.forget();
+    this.line.placeLost();
     // Withdrawn meanwhile: nobody is master by it, and the node goes with the session, which is being closed.
     if (this.stopping.signal.aborted) return;
     const read = await reading;
@@ -254,7 +254,7 @@ export class Campaign {
   private async afterRefusal(refused: NotWon): Promise<void> {
     this.found(refused === 'taken');
     if (refused === 'parents missing') await makeParents(this.context.session, this.context.znodes.parents);
-    if (refused === 'place missing') this.line.forget();
+    if (refused === 'place missing') this.line.placeLost();
   }
 
   private go(known: KnownRecord | undefined): void {

@@ -19,7 +19,7 @@ export async function addressesIn(session: Session, line: string, options?: Oper
 /**
  * Nobody becomes master because of data: an edit only makes the present master hand over, and only to a living standby.
  */
-export async function judgeEdit(context: ElectionContext, node: NodeView): Promise<Edit> {
+export async function meaningOfEdit(context: ElectionContext, node: NodeView): Promise<Edit> {
   const named = node.text.trim();
   if (named === context.address) return { kind: 'restore', why: 'the edit names this replica, which is master already' };
   const known = await addressesIn(context.session, context.znodes.line);

@@ -6,7 +6,7 @@ import type { ElectionContext } from '../election/election-context.js';
 import type { Proof } from '../election/memory.js';
 import { Departure } from './departure.js';
 import { TenureFence } from './fence.js';
-import { judgeEdit, restoreNode, type Edit } from './hand-over.js';
+import { meaningOfEdit, restoreNode, type Edit } from './hand-over.js';
 import { Lateness } from './lateness.js';
 import { Rechecks, repair } from './repair.js';
 import { resign } from './resign.js';
@@ -14,7 +14,7 @@ import { endTakeOverWait } from './take-over.js';
 import type { TenureSurroundings } from './surroundings.js';
 import { TenureLog } from './tenure-log.js';
 import { departureOf, next, type LeavingKind, type TenureEnd, type TenureEvent, type TenureState } from './tenure.state.js';
-import { forgetSuccessor, tenureOf, wonElection, type Win, type WonElection } from './won-election.js';
+import { clearSuccessor, tenureOf, wonElection, type Win, type WonElection } from './won-election.js';
 
 const HAND_OVER_FAILED: Edit = { kind: 'restore', why: 'the hand-over failed' };
 
@@ -206,7 +206,7 @@ export class TenureKeeper implements LeaseHolder {
     if (!this.isOwn(node)) return this.lost('the election node now belongs to somebody else');
     const isUnfollowed = node.stat.version === won.unfollowedVersion;
     if (node.stat.version === won.nodeVersion && !isUnfollowed) return;
-    const edit = isUnfollowed ? HAND_OVER_FAILED : await judgeEdit(context, node);
+    const edit = isUnfollowed ? HAND_OVER_FAILED : await meaningOfEdit(context, node);
     if (edit.kind === 'hand over') {
       won.nodeVersion = node.stat.version;
       won.record = { ...won.record, successor: { address: edit.to, after: won.tenureId } };
@@ -224,7 +224,7 @@ export class TenureKeeper implements LeaseHolder {
    * are other reasons to leave.
    */
   private callOffTransfer(): void {
-    forgetSuccessor(this.won);
+    clearSuccessor(this.won);
     const { state } = this;
     if (state.kind !== 'draining' || state.reason.kind !== 'transfer') return;
     this.apply({ kind: 'stays' });
@@ -241,7 +241,7 @@ export class TenureKeeper implements LeaseHolder {
     departure.settle('stuck');
     if (reason.kind === 'close') return this.apply({ kind: 'left to the process' });
     this.apply({ kind: 'stays' });
-    forgetSuccessor(this.won);
+    clearSuccessor(this.won);
     // The next look restores the address, should an edit have asked for this.
     won.unfollowedVersion = won.nodeVersion;
     context.watch.disarm();

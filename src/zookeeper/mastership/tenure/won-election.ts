@@ -52,7 +52,7 @@ export function tenureOf({ tenureId, czxid, record }: WonElection): Tenure {
 }
 
 /** Nobody is to go first after this tenure. */
-export function forgetSuccessor(won: WonElection): void {
+export function clearSuccessor(won: WonElection): void {
   const { successor: _dropped, ...record } = won.record;
   won.record = record;
 }

@@ -89,7 +89,7 @@ export class Line {
   }
 
   /** The place went with a transaction (the win), or is known to be gone. */
-  forget(): void {
+  placeLost(): void {
     this.place = undefined;
     this.current = undefined;
     this.stale = true;
@@ -99,7 +99,7 @@ export class Line {
   /** Gives the place up; best effort, since it ends with the session anyway. */
   async leave(): Promise<void> {
     const path = this.path;
-    this.forget();
+    this.placeLost();
     if (path !== undefined) await this.session.delete(path, ANY_VERSION).catch(() => undefined);
   }
 
@@ -110,7 +110,7 @@ export class Line {
     const rank = places.findIndex((place) => place.id === this.id);
     const own = places[rank];
     if (own === undefined) {
-      this.forget();
+      this.placeLost();
       return;
     }
     this.place = own;

@@ -38,7 +38,7 @@ describe('what a run has returned', () => {
     expect(seen).toBeLessThan(100);
   });
 
-  it('is left out, with the reason, when it is no JSON', () => {
+  it('is left out, with the reason, when it is not JSON', () => {
     const circle: Record<string, unknown> = {};
     circle['self'] = circle;
     expect(kept(circle)).toEqual({ value: undefined, leftOut: expect.stringMatching(/^it cannot be written as JSON \(.*circular/i) });

@@ -50,7 +50,7 @@ describe('the node of a trigger', () => {
     );
   });
 
-  it('refuses what is no JSON, and says so', () => {
+  it('refuses what is not JSON, and says so', () => {
     const loop: unknown[] = [];
     loop.push(loop);
     for (const input of [5n, loop, () => 5, Symbol('x')]) expect(() => encodeTrigger({ ...trigger, input })).toThrow(TriggerInputError);

@@ -7,13 +7,13 @@ export interface WaitOptions {
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * Ends the whole wait, for a session and for the answer: its reason is thrown. Nothing is sent after it; an order
+   * Ends the whole wait, for a session and for the answer: its reason is thrown. Nothing is sent after it; a command
    * that had been sent may be carried out all the same, so ask for it again, or look.
    */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Who gives an order, kept with it, and how long it may wait. */
+/** Who gives a command, kept with it, and how long it may wait. */
 export interface OrderOptions extends WaitOptions {
   /** A person or a program, 1 to 100 characters; the address of this replica is added. Default: that alone. */
   readonly by?: string | undefined;

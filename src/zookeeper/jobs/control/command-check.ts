@@ -63,7 +63,7 @@ interface Given {
  * types nobody has checked.
  * @throws {BadOrderError} that lists every problem.
  */
-export function checkOrder(method: keyof typeof OPTIONS, given: Given): void {
+export function checkArguments(method: keyof typeof OPTIONS, given: Given): void {
   const problems = [
     ...('job' in given ? jobProblems(given.job) : []),
     ...('schedule' in given ? scheduleProblems(given.schedule) : []),
