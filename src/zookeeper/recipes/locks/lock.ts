@@ -50,9 +50,9 @@ export interface Lock extends AsyncDisposable {
 /** A lock that is held for writing, which excludes everybody. */
 export interface WriteLock extends Lock {
   /**
-   * Goes on as a reader: nobody else writes in between, and readers may join. This lock, with all of its handles, is not
-   * held any more from the call on, whatever comes; what is answered is, and is to be released by itself. There is no way back: release, then
-   * acquire for writing.
+   * Goes on as a reader: nobody else writes in between, and readers may join. This lock, with all of its handles, is
+   * not held any more from the call on, whatever comes; what is answered is, and is to be released by itself. There is
+   * no way back: release, then acquire for writing.
    * @throws {LockLostError} `ZK_LOCK_LOST` unless it is held, and when it is lost on the way.
    * @throws {ZooKeeperError} what ZooKeeper refuses; the lock is then given up.
    */
