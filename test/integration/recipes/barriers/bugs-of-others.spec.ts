@@ -52,14 +52,29 @@ it.concurrent('c#1290 (2026): a connection that is lost and comes back is no arr
 it.concurrent('c#1055 (536), c#753 (233): leaving ends at its deadline, and the own node is gone then, whoever came first', async () => {
   await using a = await start('a:1');
   await using b = await start('b:1');
-  const all = [double(a, 'deadline', 3), double(b, 'deadline', 3), double(a, 'deadline', 3)];
-  await within(Promise.all(all.map((one) => one.enter())), 'all to enter');
-  for (const [index, one] of all.slice(0, 2).entries()) {
-    expect(await failureOf(one.leave({ waitMs: 30 }))).toMatchObject(TIME_IS_OVER);
+  await using c = await start('c:1');
+  const byAddress = new Map([a, b, c].map((holder) => [holder.address, double(holder, 'deadline', 3)]));
+  await within(Promise.all([...byAddress.values()].map((one) => one.enter())), 'all to enter');
+  // The one whose name comes first would stay to the last.
+  const names = (await below('deadline')).filter((name) => name !== 'ready').toSorted();
+  const addresses = await Promise.all(names.map(async (name) => (await admin.read(`/soa/barriers/double/deadline/${name}`)) ?? ''));
+  const [lowest, second, last] = addresses.map((address) => byAddress.get(address) ?? expect.fail('nobody'));
+  for (const [index, one] of [lowest, second].entries()) {
+    expect(await failureOf(one?.leave({ waitMs: 30 }) ?? Promise.resolve())).toMatchObject(TIME_IS_OVER);
     await count('deadline', 3 - index);
   }
-  await within(all[2]?.leave() ?? Promise.reject(new Error('there are three')), 'the last to leave');
+  await within(last?.leave() ?? Promise.reject(new Error('there are three')), 'the last to leave');
   await count('deadline', 0);
+});
+
+it.concurrent('who leaves waits for those who have entered with it, and for nobody who comes for the next round', async () => {
+  await using a = await start('a:1');
+  await using b = await start('b:1');
+  const [one, two] = [double(a, 'next'), double(b, 'next')];
+  await within(Promise.all([one.enter(), two.enter()]), 'both to enter');
+  await admin.create('/soa/barriers/double/next/another');
+  await within(Promise.all([one.leave(), two.leave()]), 'both to leave');
+  expect(await below('next')).toEqual(['another']);
 });
 
 it.concurrent('c#601 (80): whoever cannot enter takes its node with it', async () => {
