@@ -19,6 +19,8 @@ import {
   MasterOnly,
   ZookeeperModule,
 } from '../../../src/index.js';
+import { ClusterJobsAdmin } from '../../../src/zookeeper/api/jobs-admin.controller.js';
+import { RescheduleOrder, TriggerOrder } from '../../../src/zookeeper/api/jobs-admin.dto.js';
 import { deferred, eventually } from '../../support/eventually.js';
 import { startServer } from '../../support/zookeeper.js';
 import { boot, closeAll, type Running } from './app.js';
@@ -202,6 +204,20 @@ describe('the routes', () => {
     });
     expect(inputs).toEqual([]);
     expect(await app.get(ClusterJobs).history('payouts')).toEqual([]);
+  });
+
+  it.each([
+    ['trigger', TriggerOrder, false],
+    ['reschedule', RescheduleOrder, true],
+  ] as const)('tell tools for OpenAPI which fields a body of %s has: those that it takes', async (order, type, required) => {
+    // As @nestjs/swagger reads it, where an application has that.
+    const method: unknown = Reflect.get(ClusterJobsAdmin.prototype, order);
+    expect(Reflect.getMetadata('swagger/apiParameters', method as object)).toEqual([{ in: 'body', type, required }]);
+    const { ask } = await serve(OPEN);
+    const { body } = await ask('anna', 'POST', `jobs/payouts/${order}`, { nobody: 1 });
+    const { _OPENAPI_METADATA_FACTORY: describedBy } = type;
+    const fields = Object.keys(describedBy()).join(', ');
+    expect(body).toMatchObject({ message: expect.stringContaining(`it takes the fields ${fields}. `) });
   });
 
   it('answer with the status of an error', async () => {
