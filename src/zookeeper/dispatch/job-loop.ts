@@ -36,9 +36,9 @@ export class JobLoop {
   private held: HeldTenure | undefined;
   private saidClock = false;
   private behindSinceMs: number | undefined;
-  private isDeciding = false;
+  /** Whether it decides, and whether anything has happened since the present look began, so that it looks again. */
+  private round: 'none' | 'looks' | 'looks again' = 'none';
   private deciding = Promise.resolve();
-  private decideAgain = false;
   private phase: 'open' | 'retired' | 'closed' = 'open';
   private failures = 0;
   private readonly unwatch: (() => void)[] = [];
@@ -80,8 +80,8 @@ export class JobLoop {
 
   /** Something has happened: decides anew. Cheap, and safe to call at any time. */
   readonly wakeUp = (): void => {
-    this.decideAgain = true;
-    if (!this.isDeciding && this.phase !== 'closed') this.deciding = this.run();
+    if (this.round !== 'none') this.round = 'looks again';
+    else if (this.phase !== 'closed') this.deciding = this.run();
   };
 
   /** A run without a claim has ended: notes its failure, or its success where `maxSilenceMs` wants to know. */
@@ -93,7 +93,7 @@ export class JobLoop {
 
   /** Resolves when each run that is over has its verdict and no claim on its way may come back; or after `limitMs`. */
   async flushed(limitMs: number): Promise<void> {
-    if (this.runs.isWritten && !this.isDeciding) return;
+    if (this.runs.isWritten && this.round === 'none') return;
     this.wakeUp();
     await this.runs.told(this.parts.clock, limitMs);
   }
@@ -116,16 +116,16 @@ export class JobLoop {
   }
 
   private async run(): Promise<void> {
-    this.isDeciding = true;
+    this.round = 'looks again';
     try {
-      while (this.decideAgain && this.phase !== 'closed') {
-        this.decideAgain = false;
+      while (this.round === 'looks again' && this.phase !== 'closed') {
+        this.round = 'looks';
         await this.step();
       }
     } catch (thrown) {
       this.retryAfter(thrown);
     } finally {
-      this.isDeciding = false;
+      this.round = 'none';
       if (this.runs.isWritten) this.runs.tell();
       if (this.phase === 'retired' && this.runs.isIdle) this.close();
     }
@@ -194,7 +194,7 @@ export class JobLoop {
     const view = viewIn(loaded);
     if (view !== undefined) this.cache.saw(view, generation, this.parts.goneReplicas.moment);
     if (view !== undefined && this.registrar.isDue(view, this.cache.cursorSeen)) {
-      this.decideAgain = true;
+      this.round = 'looks again';
       return undefined;
     }
     if (loaded.kind === 'unreadable') {
@@ -204,7 +204,7 @@ export class JobLoop {
     } else if (view === undefined) {
       // Deleted: it is made anew, and its ticks count from the ensemble's present time.
       this.registrar.invalidate();
-      this.decideAgain = true;
+      this.round = 'looks again';
       return undefined;
     }
     this.cache.read();
@@ -256,7 +256,7 @@ export class JobLoop {
     } finally {
       place?.release();
     }
-    if (plan.again) this.decideAgain = true;
+    if (plan.again) this.round = 'looks again';
     if (tenure === undefined || this.held !== tenure) return;
     this.longRuns.look(plan, situation);
     this.wakeUps.await(plan, absence);
@@ -272,7 +272,7 @@ export class JobLoop {
     if (result.kind === 'refused') await tenure?.fence?.refused();
     this.failures += result.kind === 'refused' ? 1 : 0;
     const pauseMs = pauseAfter(result, this.failures);
-    if (pauseMs === undefined) this.decideAgain = true;
+    if (pauseMs === undefined) this.round = 'looks again';
     else this.wakeUps.pause(pauseMs);
     return false;
   }
