@@ -1,5 +1,6 @@
-// Unique numbers per second: ids one after the other, by 100 callers of a process at once, and in blocks, beside kazoo's
-// Counter (python3-kazoo) and Curator's DistributedAtomicLong (libcurator-recipes-java) on the same server, in turn.
+// Unique numbers per second: ids one after the other, by 100 callers of a process at once, and in blocks, beside
+// kazoo's Counter (python3-kazoo) and Curator's DistributedAtomicLong (libcurator-recipes-java) on the same server, in
+// turn.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { CURATOR_JARS, provisionZooKeeper } from '../scripts/zookeeper/install.mjs';
