@@ -14,6 +14,9 @@ const TWO_MASTERS = /was seen [\d.]+ ms after/;
  * Slowness makes nothing up.
  */
 const TRIES = 8;
+/** For so long a run goes on beside a successor, or is watched for one, which takes its time on a slow machine. */
+const RUN_MS = 10_000;
+const WATCH_MS = 60_000;
 
 async function expectToSee(violation: RegExp, play: () => Promise<readonly string[]>): Promise<void> {
   let seen: readonly string[] = [];
@@ -66,7 +69,7 @@ describe.concurrent('without one of its guards', () => {
     });
     await using server = await startServer();
     const place = { connectString: server.connectString, dist: mutant.dist };
-    await expectToSee(/"run" .* was seen [\d.]+ ms after/, async () => (await gracefulStop(place)).violations);
+    await expectToSee(/"run" .* was seen [\d.]+ ms after/, async () => (await gracefulStop(place, RUN_MS)).violations);
   });
 
   it('a run is seen beside the successor when the node is given up although a run goes on after its abort', async () => {
@@ -77,7 +80,7 @@ describe.concurrent('without one of its guards', () => {
     });
     await using server = await startServer();
     const place = { connectString: server.connectString, dist: mutant.dist };
-    await expectToSee(/"run" .* was seen [\d.]+ ms after/, async () => (await stuckStop(place)).violations);
+    await expectToSee(/"run" .* was seen [\d.]+ ms after/, async () => (await stuckStop(place, WATCH_MS)).violations);
   });
 
   it('late news is seen behind a half-open link when no timer waits for the deadline', async () => {
