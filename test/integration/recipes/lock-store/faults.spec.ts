@@ -132,8 +132,8 @@ it.concurrent('who asks for a key that is held writes nothing while it knows wha
   a.link.resetCounts();
   const startedMs = systemClock.monotonicMs();
   for (let times = 0; times < 20; times += 1) expect(await store.acquire('quiet', 'b', LONG_MS)).toEqual({ acquired: false });
-  // What it knows of the clock of the leader is good for 10 s.
-  expect(a.link.writeCount).toBeLessThanOrEqual(Math.floor((systemClock.monotonicMs() - startedMs) / 5_000));
+  // What it knows of the clock of the leader is good for 10 s, and may be nearly that old when this begins.
+  expect(a.link.writeCount).toBeLessThanOrEqual(1 + Math.floor((systemClock.monotonicMs() - startedMs) / 5_000));
 });
 
 it.concurrent('each call reads behind a sync, so that a server that lags does not speak of a lock that was given back', async () => {
