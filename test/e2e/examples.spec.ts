@@ -51,6 +51,24 @@ describe('first-job', () => {
   });
 });
 
+describe('order-numbers', () => {
+  it('gives no number twice, although one of the replicas is killed', async () => {
+    const env = { ZOOKEEPER_CONNECT: server.connectString };
+    await using one = start('order-numbers', { ...env, SERVICE_ADDRESS: '127.0.0.1:9001' });
+    await using other = start('order-numbers', { ...env, SERVICE_ADDRESS: '127.0.0.1:9002' });
+    for (const replica of [one, other]) await says(replica, /order-\d{10} goes with parcel-\d{10}; \d+ so far/);
+    await one.kill('SIGKILL');
+    const before = namesIn(other).length;
+    await eventually(() => expect(namesIn(other).length).toBeGreaterThan(before + 2), { what: 'the other one to go on' });
+    const names = [...namesIn(one), ...namesIn(other)];
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  function namesIn({ output }: TestProcess): readonly string[] {
+    return output.match(/(?:order|parcel)-\d{10}/g) ?? [];
+  }
+});
+
 describe('listener-on-master', () => {
   it('receives on one replica, and on the other one when that has been stopped', async () => {
     using reserved = await reserve(1);
