@@ -120,9 +120,11 @@ function mayRunAgain({ situation }: Draft, { starts, tick }: RunEntry): boolean 
   return tick === undefined || tick.dueMs >= wallMs - rules.misfireWindowMs;
 }
 
-/** Whether an entry that nobody carries on may be started now. It has its place in the record already. */
+/**
+ * Whether an entry that nobody carries on, and that is not on hold, may be started now. It has its place in the record
+ * already.
+ */
 function mayGoOn(draft: Draft, entry: RunEntry): boolean {
-  if (isOnHold(draft, entry)) return false;
   const others = draft.active.filter((each) => each !== entry && !draft.isAbandoned(each));
   const { isCalled, rules } = draft.situation;
   return (others.length === 0 && !isCalled) || rules.overlap === 'allow';
