@@ -5,7 +5,7 @@ const NEAR = {
     (name) => `unit/mastership/${name}`,
   ),
   tenure: ['race/lost-reply', 'unit/mastership/tenure.state', 'unit/mastership/departure'],
-  '': ['unit/mastership/standalone'],
+  '': ['unit/mastership/standalone', 'unit/mastership/prune'],
 };
 
 /**
