@@ -34,7 +34,7 @@ export class Application {
       has: (name: string) => this.names.includes(name),
       declared: () => Promise.resolve(),
       catchUp: () => undefined,
-      forget: ({ name }: JobIdentity) => void this.names.splice(this.names.indexOf(name), 1),
+      remove: ({ name }: JobIdentity) => void this.names.splice(this.names.indexOf(name), 1),
     } as unknown as GateOfJobs;
     const setJobs = async (names: readonly string[]): Promise<void> => {
       this.told = names;
