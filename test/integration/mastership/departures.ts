@@ -24,7 +24,9 @@ export async function gracefulStop(place: Place, runMs = 1_500): Promise<Outcome
   return { ...outcomeOf(fleet), waitMs: (won?.['fields'] as { waitMs: unknown } | undefined)?.waitMs, exit };
 }
 
-/** The master stops while a run is in progress that ignores its abort. Watches for `watchMs`, or until damage is seen. */
+/**
+ * The master stops while a run is in progress that ignores its abort. Watches for `watchMs`, or until damage is seen.
+ */
 export async function stuckStop(
   place: Place,
   watchMs = 2 * T_MS,
