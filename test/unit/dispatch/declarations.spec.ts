@@ -30,7 +30,7 @@ class Scene {
   }
 
   add(...names: string[]): GatedJob[] {
-    const jobs = names.map((name) => ({ identity: { name }, forgotten: new AbortController() }) as unknown as GatedJob);
+    const jobs = names.map((name) => ({ identity: { name }, removed: new AbortController() }) as unknown as GatedJob);
     this.declarations.expect(jobs);
     this.declarations.begin(jobs);
     return jobs;
