@@ -58,6 +58,8 @@ it('makes no session before its first call', async () => {
   expect(link.connections.accepted).toBe(1);
   await app.get(ZookeeperLockStore).renew('key', 'me', 1);
   expect(link.connections.accepted).toBe(2);
+  // Before the link goes.
+  await closeAll();
 });
 
 it.each([
