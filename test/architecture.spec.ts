@@ -109,6 +109,13 @@ const PLANTED: Record<keyof typeof RULES, { readonly refused: Sample[]; readonly
     refused: [['src/zookeeper/dispatch/dispatcher.ts', "import { Injectable } from '@nestjs/common';"]],
     allowed: [['src/zookeeper/decorators/guard.ts', "import { Injectable } from '@nestjs/common';"]],
   },
+  'other processes only in the crash guard, the command line and the testing kit': {
+    refused: [
+      ['src/zookeeper/session/sessions.ts', "import { spawn } from 'node:child_process';"],
+      ['src/zookeeper/dispatch/a.ts', "const { fork } = require('child_process');"],
+    ],
+    allowed: [['src/zookeeper/session/crash-guard/guard-process.ts', "import { spawn } from 'node:child_process';"]],
+  },
   'rxjs only where an Observable is handed out': {
     refused: [
       ['src/zookeeper/dispatch/dispatcher.ts', "import { Subject } from 'rxjs'; export const s = new Subject();"],

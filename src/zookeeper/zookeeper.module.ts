@@ -21,6 +21,7 @@ import type { Election, Elections } from './mastership/election/election.js';
 import { createElections } from './mastership/elections.js';
 import type { ClusterMember } from './mastership/election/members.js';
 import { StandaloneElections } from './mastership/standalone.js';
+import { CrashGuard } from './session/crash-guard/crash-guard.js';
 import type { Sessions } from './session/session.js';
 import { systemClock } from './support/clock.js';
 import { messageOf } from './support/errors.js';
@@ -179,6 +180,12 @@ function jobStore(
   }
 }
 
+/** Undefined unless it is asked for. */
+function crashGuardOf({ crashGuard, connectString = '', auth, tls }: ZookeeperSettings, observer: Observer): CrashGuard | undefined {
+  if (!crashGuard) return undefined;
+  return new CrashGuard({ ensemble: { connectString, auth, tls }, clock: systemClock, observer });
+}
+
 function standalone(settings: ZookeeperSettings, observer: Observer): Elections {
   const { service, version, electionScope, address, candidate } = settings;
   const key = electionScope === 'service' ? service : `${service}:${version}`;
@@ -193,7 +200,8 @@ class EnsembleElections implements Elections {
   constructor(settings: ZookeeperSettings, observer: Observer) {
     const { rootPath, service, version, electionScope, address, candidate } = settings;
     const clock = systemClock;
-    this.sessions = sessionsOf(settings, observer);
+    const crashGuard = crashGuardOf(settings, observer);
+    this.sessions = sessionsOf(settings, observer, crashGuard);
     this.elections = createElections({
       sessions: this.sessions,
       rootPath,
@@ -204,6 +212,7 @@ class EnsembleElections implements Elections {
       candidate,
       observer,
       clock,
+      ...(crashGuard !== undefined && { lastWills: crashGuard }),
     });
   }
 

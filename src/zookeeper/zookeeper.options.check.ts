@@ -6,6 +6,7 @@ import { electionNameProblem, nameProblem } from './support/names.js';
 import { isUsableZone } from './jobs/schedule/parse.js';
 import { adviceOnText, isObject } from './support/checks.js';
 import { ClusterCronError, messageOf } from './support/errors.js';
+import { unfitForGuard } from './session/crash-guard/charge.js';
 import { parseConnectString } from './wire/connect-string.js';
 
 const NAME = 'a name without ":" and "/"';
@@ -66,6 +67,7 @@ const RULES: Rules = {
   maxClockSkewMs: (validator) => [validator.IsOptional(), ...whole(validator, SKEW, MIN_SKEW_MS)],
   logRuns: ({ IsOptional, IsIn }) => [IsOptional(), IsIn(['all', 'seldom', 'none'], { message: "'all', 'seldom' or 'none'" })],
   timeZone: (validator) => [validator.IsOptional(), passes(validator, ZONE, timeZoneProblem)],
+  crashGuard: trueOrFalse,
   standalone: trueOrFalse,
   allowStandaloneInProduction: trueOrFalse,
 };
@@ -151,6 +153,12 @@ export function problemsOf(options: unknown, production: boolean): readonly stri
   if (shape['standalone'] === true && production && shape['allowStandaloneInProduction'] !== true) {
     problems.push(
       'standalone: expected false with NODE_ENV=production, received true. Every replica would be master at once; if there is only ever one, set allowStandaloneInProduction: true too.',
+    );
+  }
+  const unfit = shape['crashGuard'] === true ? unfitForGuard(shape['tls']) : undefined;
+  if (unfit !== undefined) {
+    problems.push(
+      `crashGuard: expected false with what cannot be handed to another process, received true and ${unfit}. Give keys and certificates as text or bytes, or leave crashGuard out.`,
     );
   }
   return problems;

@@ -74,6 +74,12 @@ export interface ZookeeperModuleOptions {
    * the process, which should then be the same on all replicas: they have one schedule in common.
    */
   readonly timeZone?: string | undefined;
+  /**
+   * A small child process that ends this one's session as soon as it has died, and proves its end, so that the next
+   * master need not wait for the session timeout. Where the system has no process that inherits children (Windows) it
+   * never acts. Default false.
+   */
+  readonly crashGuard?: boolean | undefined;
   /** No ZooKeeper: this process is master of everything. For development. Default false. */
   readonly standalone?: boolean | undefined;
   /** With NODE_ENV=production, `standalone` is refused without this. Default false. */
@@ -114,6 +120,7 @@ export class ZookeeperSettings {
   readonly maxClockSkewMs: number;
   readonly logRuns: RunLogging;
   readonly timeZone: string | undefined;
+  readonly crashGuard: boolean;
   readonly standalone: boolean;
   readonly #auth: ZookeeperAuth | undefined;
   readonly #tls: ConnectionOptions | undefined;
@@ -132,6 +139,7 @@ export class ZookeeperSettings {
     this.maxClockSkewMs = options.maxClockSkewMs ?? 30_000;
     this.logRuns = options.logRuns ?? 'seldom';
     this.timeZone = options.timeZone;
+    this.crashGuard = options.crashGuard ?? false;
     this.standalone = options.standalone ?? false;
     const { auth } = options;
     this.#auth = auth && { ...auth, readableBy: auth.readableBy ?? 'everyone', parents: auth.parents ?? 'shared' };

@@ -20,6 +20,7 @@ import type { LockSource } from './recipes/locks/lock-source.js';
 import type { SemaphoreSource } from './recipes/locks/semaphore.js';
 import { ProcessLocks } from './recipes/locks/process-locks.js';
 import { Sightings } from './recipes/locks/sightings.js';
+import type { SessionGuard } from './session/crash-guard/charge.js';
 import { createSessions } from './session/sessions.js';
 import type { Sessions } from './session/session.js';
 import { systemClock } from './support/clock.js';
@@ -76,6 +77,7 @@ function keyLocks({ claims }: Elections, settings: ZookeeperSettings, observer: 
 }
 
 /** Sessions as the options say; the elections' own, and what needs one for itself. */
-export function sessionsOf({ connectString = '', sessionTimeoutMs, auth, tls }: ZookeeperSettings, observer: Observer): Sessions {
-  return createSessions({ connectString, sessionTimeoutMs, auth, tls, clock: systemClock, observer });
+export function sessionsOf(settings: ZookeeperSettings, observer: Observer, crashGuard?: SessionGuard): Sessions {
+  const { connectString = '', sessionTimeoutMs, auth, tls } = settings;
+  return createSessions({ connectString, sessionTimeoutMs, auth, tls, clock: systemClock, observer, crashGuard });
 }

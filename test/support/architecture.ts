@@ -206,8 +206,9 @@ function isNameOfOwnMember(node: ts.Identifier): boolean {
 const environmentIsReadOnce: Rule = (file) => {
   // TZ is no setting of this library: where Intl has no name for the zone of the process, nothing
   // else tells what was meant.
-  if (file.is('src/app/app.config.ts', 'src/cli.ts', 'src/zookeeper/zookeeper.options.ts', 'src/zookeeper/jobs/schedule/process-zone.ts'))
-    return [];
+  // What a child is given of it is no setting either.
+  const places = ['src/app/app.config.ts', 'src/cli.ts', 'src/zookeeper/zookeeper.options.ts'];
+  if (file.is(...places, 'src/zookeeper/jobs/schedule/process-zone.ts', 'src/zookeeper/session/crash-guard/guard-process.ts')) return [];
   const reads = file.nodes.filter((node) => {
     if (ts.isPropertyAccessExpression(node)) return node.getText(file.root) === 'process.env';
     return ts.isBindingElement(node) && (node.propertyName ?? node.name).getText(file.root) === 'env' && isOfProcess(node);
@@ -283,6 +284,12 @@ export const RULES = {
   'the app stays outside': appStaysOutside,
   'the test ZooKeeper stands alone': testZookeeperStandsAlone,
   'Nest only in app, adapters, decorators, the module and the testing kit': packageOnlyIn(/^@nestjs\//, ...NEST_PLACES),
+  'other processes only in the crash guard, the command line and the testing kit': packageOnlyIn(
+    /^(node:)?(child_process|cluster)$/,
+    'src/zookeeper/session/crash-guard/',
+    'src/testing/',
+    'src/cli.ts',
+  ),
   'rxjs only where an Observable is handed out': rxjsHandsOut,
   'node-zookeeper-client only in wire': packageOnlyIn(/^node-zookeeper-client(\/|$)/, 'src/zookeeper/wire/'),
   'timers and clocks only in support/clock.ts': timeIsPassedIn,

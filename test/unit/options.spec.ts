@@ -28,6 +28,7 @@ describe('the options of ZookeeperModule', () => {
       logRuns: 'seldom',
       isAddressReachable: true,
       timeZone: undefined,
+      crashGuard: false,
       standalone: false,
     });
     const { auth } = resolveOptions({ ...good, auth: { scheme: 'digest', credentials: ['me:secret'] } }, {});
@@ -127,6 +128,14 @@ describe('the options of ZookeeperModule', () => {
     ).toEqual(expect.arrayContaining(['connectString', 'service', 'version', 'sessionTimeoutMs', 'drainTimeoutMs', 'claim']));
     expect(problems('text')).toEqual(['expected an object with connectString, service and version, received "text".']);
     expect(problems(undefined)).toHaveLength(1);
+  });
+
+  it('takes a crash guard only with what can be handed to another process', () => {
+    expect(problems({ ...good, crashGuard: true, tls: { ca: 'text', key: Buffer.from('bytes') } })).toEqual([]);
+    expect(problems({ ...good, tls: { checkServerIdentity: () => undefined } })).toEqual([]);
+    expect(problems({ ...good, crashGuard: true, tls: { checkServerIdentity: () => undefined } })).toEqual([
+      'crashGuard: expected false with what cannot be handed to another process, received true and tls.checkServerIdentity, which is a function. Give keys and certificates as text or bytes, or leave crashGuard out.',
+    ]);
   });
 
   it('that do not exist are problems, with a list of those that do', () => {

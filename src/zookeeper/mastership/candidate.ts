@@ -1,5 +1,6 @@
 import { NotConnectedError } from '../session/connected.js';
 import { getOrUndefined, ownerOf } from '../session/nodes.js';
+import type { LastWills } from '../session/crash-guard/charge.js';
 import type { Session } from '../session/session.js';
 import { LocalMastership } from './election/local-mastership.js';
 import { Campaign } from './campaign/campaign.js';
@@ -28,6 +29,7 @@ export interface CandidateOptions {
   readonly clock: Clock;
   readonly observer: Observer;
   readonly newId: () => string;
+  readonly lastWills: LastWills;
   /** How many other elections of the service this replica holds, or is about to win. */
   readonly heldElsewhere: () => number;
 }

@@ -3,6 +3,7 @@ import { systemClock, type Clock } from '../support/clock.js';
 import { ClusterCronError, messageOf } from '../support/errors.js';
 import { harmless, type Observer } from '../support/observer.js';
 import type { Member } from '../recipes/membership/member-codec.js';
+import { NO_LAST_WILLS, type LastWills } from '../session/crash-guard/charge.js';
 import { NotConnectedError } from '../session/connected.js';
 import type { Session, Sessions } from '../session/session.js';
 import { Candidate } from './candidate.js';
@@ -27,6 +28,8 @@ export interface ElectionsOptions {
   readonly candidate: boolean;
   readonly observer: Observer;
   readonly clock?: Clock;
+  /** Where tenures leave the proof of their end, should this process die. Default: nowhere. */
+  readonly lastWills?: LastWills;
   /** Random ids; a seam for reproducible searches. */
   readonly newId?: () => string;
   /**
@@ -82,7 +85,8 @@ class ElectionSet implements Elections {
     const { options, clock, observer, newId } = this;
     const why = options.candidate ? 'the application has not started yet' : 'this replica is no candidate';
     const heldElsewhere = (): number => [...this.candidates.values()].filter((one) => one !== candidate && one.isHolding).length;
-    const given = { address: options.address, clock, observer, newId, heldElsewhere };
+    const { address, lastWills = NO_LAST_WILLS } = options;
+    const given = { address, clock, observer, newId, heldElsewhere, lastWills };
     const candidate: Candidate = new Candidate(electionZnodes({ ...options, name }), given, () => this.options.sessions.current(), why);
     this.candidates.set(key, candidate);
     if (this.phase === 'campaigning') this.begin(candidate);

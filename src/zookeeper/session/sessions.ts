@@ -9,6 +9,7 @@ import { parseConnectString, type ConnectString } from '../wire/connect-string.j
 import type { AttemptFailure, ConnectionEnd } from '../wire/connection-options.js';
 import { checkPackage } from '../wire/package.js';
 import { ServerList, type Lookup } from '../wire/servers.js';
+import type { SessionGuard } from './crash-guard/charge.js';
 import { LiveSession } from './live-session.js';
 import { SessionLog } from './session-log.js';
 import type { Session, Sessions, SessionState } from './session.js';
@@ -25,6 +26,8 @@ export interface SessionsOptions {
   readonly observer: Observer;
   /** How names become addresses; default: the system's resolver, asked anew at each attempt. */
   readonly lookup?: Lookup | undefined;
+  /** Ends the session when this process dies. */
+  readonly crashGuard?: SessionGuard | undefined;
 }
 
 /**
@@ -117,6 +120,8 @@ class Supervisor implements Sessions {
     this.wire = undefined;
     session?.end('closed');
     if (wire !== undefined) this.log.closed(session?.id, how, clock.monotonicMs() - fromMs);
+    // What could not be closed is left to the guard, which does it when this process has ended.
+    if (how === 'closed') this.options.crashGuard?.stop();
     this.become({ kind: 'stopped' });
     return how;
   }
@@ -157,6 +162,7 @@ class Supervisor implements Sessions {
     const session = known ?? new LiveSession(wire, clock, (what, thrown) => this.log.callbackFailed(what, thrown));
     this.session = session;
     this.become({ kind: 'attached', sessionId: id, timeoutMs, server, sinceMs: monotonicMs });
+    this.options.crashGuard?.guard({ ...wire.connection.session, timeoutMs });
     if (known !== undefined) return session.tellAttached();
     this.bornAtMs = monotonicMs;
     this.sessionListeners.tell(session);
@@ -197,6 +203,7 @@ class Supervisor implements Sessions {
     if (session !== undefined && end === 'expired') this.log.expired(session.id, detachedForMs);
     if (session !== undefined && end === 'abandoned')
       this.log.givenUp(session.id, detachedForMs ?? 0, now.kind === 'detached' ? now.lastError : undefined);
+    this.options.crashGuard?.guard(undefined);
     session?.end(end === 'expired' ? 'expired' : 'given up');
     this.next(session === undefined ? 0 : clock.monotonicMs() - this.bornAtMs);
   }

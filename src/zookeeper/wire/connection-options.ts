@@ -25,12 +25,23 @@ export interface ConnectionEvents {
   callbackFailed(what: string, thrown: unknown): void;
 }
 
+/** What a server asks for before it lets a client go on with a session. Whoever has these can end it. */
+export interface SessionCredentials {
+  readonly id: bigint;
+  readonly password: Buffer;
+}
+
 export interface ConnectionOptions {
   readonly servers: ServerList;
   readonly chroot: string;
   readonly sessionTimeoutMs: number;
   readonly credentials: readonly Credential[];
   readonly tls: TlsOptions | undefined;
+  /**
+   * A session to go on with, in place of a new one. Its former client must be over: two clients of one session take it
+   * from each other without end.
+   */
+  readonly resume?: SessionCredentials | undefined;
   readonly clock: Clock;
   readonly events: ConnectionEvents;
 }

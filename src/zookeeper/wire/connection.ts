@@ -1,5 +1,5 @@
 import type { Timer } from '../support/clock.js';
-import type { AttemptFailure, ConnectionEnd, ConnectionOptions } from './connection-options.js';
+import type { AttemptFailure, ConnectionEnd, ConnectionOptions, SessionCredentials } from './connection-options.js';
 import { Exchange } from './exchange.js';
 import { refused, type WireFailure } from './failure.js';
 import { attempt, type Welcome } from './handshake.js';
@@ -17,6 +17,9 @@ import { Watches } from './watches.js';
 
 /** A connection that lasted less counts as failed, so that a server that drops each one is not called in a storm. */
 const STEADY_MS = 1000;
+
+/** Asks for a new session. */
+const NO_SESSION: SessionCredentials = { id: 0n, password: Buffer.alloc(16) };
 
 interface Open {
   readonly link: Link;
@@ -44,16 +47,17 @@ export class Connection implements ConnectionManager {
   readonly watches: Watches;
   private state: State = { kind: 'idle' };
   private readonly exchange: Exchange;
-  private sessionId = 0n;
-  private password: Buffer = Buffer.alloc(16);
+  private credentials: SessionCredentials;
   private negotiatedMs: number;
   private unsteady = 0;
-  private everAttached = false;
+  private everAttached: boolean;
   private closing: { readonly limit: Timer; readonly resolve: (how: 'closed' | 'abandoned') => void } | undefined;
   private closed: Promise<'closed' | 'abandoned'> | undefined;
 
   constructor(private readonly options: ConnectionOptions) {
     this.negotiatedMs = options.sessionTimeoutMs;
+    this.credentials = options.resume ?? NO_SESSION;
+    this.everAttached = options.resume !== undefined;
     this.exchange = new Exchange(options.chroot);
     this.watches = new Watches(
       (path, type) => this.queue(removeWatchesRequest(path, type)),
@@ -62,7 +66,12 @@ export class Connection implements ConnectionManager {
   }
 
   get id(): bigint {
-    return this.sessionId;
+    return this.credentials.id;
+  }
+
+  /** Of the session in force; meaningless before the first attachment. */
+  get session(): SessionCredentials {
+    return this.credentials;
   }
 
   get timeoutMs(): number {
@@ -112,7 +121,7 @@ export class Connection implements ConnectionManager {
     const { state } = this;
     if (this.closed !== undefined) return this.closed;
     if (state.kind === 'over') return Promise.resolve(howClosed(state.end));
-    if (this.sessionId === 0n) {
+    if (this.id === 0n) {
       this.end('closed');
       return Promise.resolve('closed');
     }
@@ -152,12 +161,7 @@ export class Connection implements ConnectionManager {
 
   private attempt(state: Extract<State, { kind: 'seeking' }>, endpoint: Endpoint, limitMs: number): Promise<boolean> {
     const { clock, tls, events, sessionTimeoutMs } = this.options;
-    const hello = connectFrame({
-      id: this.sessionId,
-      password: this.password,
-      lastZxid: this.exchange.lastZxid,
-      timeoutMs: sessionTimeoutMs,
-    });
+    const hello = connectFrame({ ...this.credentials, lastZxid: this.exchange.lastZxid, timeoutMs: sessionTimeoutMs });
     return attempt(
       { endpoint, limitMs, clock, tls, hello },
       {
@@ -179,11 +183,10 @@ export class Connection implements ConnectionManager {
   }
 
   private welcome(link: Link, welcome: Welcome): void {
-    const isNew = this.sessionId === 0n;
+    const isNew = this.id === 0n;
     if (isNew && (welcome.timeoutMs <= 0 || welcome.sessionId === 0n)) throw new ProtocolError('no session was given');
-    if (welcome.timeoutMs <= 0 || (!isNew && welcome.sessionId !== this.sessionId)) return this.end('expired');
-    this.sessionId = welcome.sessionId;
-    this.password = welcome.password;
+    if (welcome.timeoutMs <= 0 || (!isNew && welcome.sessionId !== this.id)) return this.end('expired');
+    this.credentials = { id: welcome.sessionId, password: welcome.password };
     this.negotiatedMs = welcome.timeoutMs;
     const { clock } = this.options;
     const liveness = new Liveness(
@@ -215,11 +218,8 @@ export class Connection implements ConnectionManager {
     if ((state.kind !== 'preparing' && state.kind !== 'attached') || state.link !== link) return;
     state.liveness.stop();
     this.unsteady = this.options.clock.monotonicMs() - state.sinceMs >= STEADY_MS ? 0 : this.unsteady + 1;
-    if (!this.everAttached) {
-      // Nothing hangs on it yet. A fresh one is simpler than finding out whether it lives.
-      this.sessionId = 0n;
-      this.password = Buffer.alloc(16);
-    }
+    // When nothing hangs on it yet, a fresh one is simpler than finding out whether it lives.
+    if (!this.everAttached) this.credentials = NO_SESSION;
     this.seek();
     this.exchange.lost(why);
     const server = formatEndpoint(link.endpoint);

@@ -1,6 +1,8 @@
 // One replica as a process of its own: the built library, no Nest. Options: one JSON argument (`ReplicaOptions` in
 // replica.ts). Commands: JSON lines on stdin. What it sees goes to stdout as JSON lines; times are microseconds of
 // CLOCK_MONOTONIC, which all processes share.
+import assert from 'node:assert';
+import { spawn } from 'node:child_process';
 import { stat } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -11,6 +13,7 @@ const options = JSON.parse(process.argv[2] ?? '{}');
 const dist = process.env.REPLICA_DIST ?? fileURLToPath(new URL('../../../dist', import.meta.url));
 const require = createRequire(import.meta.url);
 const { createElections } = require(join(dist, 'zookeeper/mastership/elections.js'));
+const { CrashGuard } = require(join(dist, 'zookeeper/session/crash-guard/crash-guard.js'));
 const { createSessions } = require(join(dist, 'zookeeper/session/sessions.js'));
 const { systemClock } = require(join(dist, 'zookeeper/support/clock.js'));
 
@@ -125,11 +128,16 @@ class Witness {
 }
 
 const observer = { observe: ({ level, event, message, fields }) => say({ k: 'observed', level, event, message, fields, t: nowUs() }) };
+const crashGuard = options.crashGuard
+  ? new CrashGuard({ ensemble: { connectString: options.connectString, auth: options.auth }, clock: systemClock, observer })
+  : undefined;
 const sessions = createSessions({
   connectString: options.connectString,
   sessionTimeoutMs: options.sessionTimeoutMs,
+  auth: options.auth,
   clock: systemClock,
   observer,
+  crashGuard,
 });
 const elections = createElections({
   sessions,
@@ -140,6 +148,7 @@ const elections = createElections({
   address: options.address,
   candidate: options.candidate,
   observer,
+  lastWills: crashGuard,
 });
 const witnesses = (options.elections ?? [null]).map((name, index) => new Witness(index, name));
 
@@ -152,6 +161,12 @@ function stall(ms) {
   // Sleeps rather than spins: the loop stands still either way, and others have the processor.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
   sampleAll();
+}
+
+/** Until V8 gives up. */
+function exhaustMemory() {
+  const kept = [];
+  for (;;) kept.push(Array.from({ length: 100_000 }, () => kept.length));
 }
 
 /** Begins the stall in the phase of the event loop that is asked for. */
@@ -183,6 +198,12 @@ const COMMANDS = {
     return outcome;
   },
   exit: () => process.exit(0),
+  /** Nobody catches it. */
+  throw: () => void setImmediate(() => assert.fail('as a fault of the application')),
+  abort: () => process.abort(),
+  exhaust: () => void setImmediate(exhaustMemory),
+  /** A process that outlives this one. */
+  leaveChild: ({ command, args }) => spawn(command, args, { stdio: 'ignore', detached: true }).unref(),
 };
 
 createInterface({ input: process.stdin }).on('line', async (line) => {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { eventually, WITHIN_MS } from '../eventually.js';
+import { endGuards } from './guards.js';
 import { startNode, startProgram, type Message, type TestProcess } from '../process.js';
 
 /** What one replica process is started with. */
@@ -14,6 +15,9 @@ export interface ReplicaOptions {
   readonly version?: string;
   readonly scope?: 'version' | 'service';
   readonly candidate?: boolean;
+  readonly auth?: { readonly scheme: 'digest'; readonly credentials: readonly string[] };
+  /** Default false. */
+  readonly crashGuard?: boolean;
   /** Names of the elections it takes part in; null is the service's own. Default: that one alone. */
   readonly elections?: readonly (string | null)[];
   /**
@@ -26,6 +30,8 @@ export interface ReplicaOptions {
    */
   readonly dist?: string | undefined;
   readonly name?: string;
+  /** Flags of Node. */
+  readonly nodeArgs?: readonly string[];
 }
 
 /** Phases of the event loop in which a stall can begin. */
@@ -127,7 +133,8 @@ export class Replica {
 /** Starts one replica. */
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   counted += 1;
-  const { dist = process.env['REPLICA_DIST'], name = `replica-${counted}`, address = `127.0.0.1:${20_000 + counted}`, ...rest } = options;
+  const { dist = process.env['REPLICA_DIST'], name = `replica-${counted}`, address = `127.0.0.1:${20_000 + counted}`, ...others } = options;
+  const { nodeArgs = [], ...rest } = others;
   const given = {
     sessionTimeoutMs: 2_000,
     rootPath: '/soa',
@@ -142,8 +149,8 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const args = [JSON.stringify(given)];
   const started =
     dist === undefined
-      ? await startNode(script, { args, name })
-      : startProgram(process.execPath, { args: [script, ...args], name, env: { NODE_OPTIONS: '', REPLICA_DIST: dist } });
+      ? await startNode(script, { args, name, nodeArgs })
+      : startProgram(process.execPath, { args: [...nodeArgs, script, ...args], name, env: { NODE_OPTIONS: '', REPLICA_DIST: dist } });
   await started.message((one) => one['k'] === 'up', 'its first line');
   return new Replica(started, address);
 }
@@ -200,6 +207,7 @@ export class Fleet implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.replicas.map((replica) => replica.process.kill()));
+    for (const replica of this.replicas) endGuards(replica);
   }
 }
 

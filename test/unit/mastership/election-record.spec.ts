@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   encodeRecord,
   isAsWritten,
-  provesResignation,
+  provesEnd,
   readRecordFrom,
   type ElectionRecord,
 } from '../../../src/zookeeper/mastership/election/election-record.js';
@@ -76,6 +76,13 @@ describe('the record', () => {
     expect(read).toMatchObject({ leaseMs: LONGEST_OLD_LEASE_MS, unprovenMs: waitMsFor(LONGEST_OLD_LEASE_MS) });
   });
 
+  it('of a master that has died is one of a resignation to a version of this library that knows of no crash guard', () => {
+    const data = encodeRecord({ ...record, state: 'died' }, 1);
+    expect(decodeRecord(data)).toEqual({ ...record, state: 'died' });
+    expect(JSON.parse(data.toString())).toMatchObject({ state: 'resigned' });
+    expect(decodeRecord(encodeRecord({ ...record, state: 'resigned' }, 1))?.state).toBe('resigned');
+  });
+
   it('leaves a successor out that is malformed', () => {
     for (const successor of [5, null, 'x:1', {}, { address: 'x:1' }, { address: 5, after: 't' }]) {
       const data = Buffer.from(JSON.stringify({ ...record, floor: '0', successor }));
@@ -105,26 +112,26 @@ describe('a resignation', () => {
   const resigned: ElectionRecord = { ...record, state: 'resigned' };
 
   it('is proven by the transaction that wrote it and took the tenure node away', () => {
-    expect(provesResignation({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(true);
+    expect(provesEnd({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(true);
   });
 
   it('is not proven by an edit of the record by hand, before or after the tenure node went', () => {
-    expect(provesResignation({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 5n }) }, 20n)).toBe(false);
-    expect(provesResignation({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 12n }) }, 20n)).toBe(false);
+    expect(provesEnd({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 5n }) }, 20n)).toBe(false);
+    expect(provesEnd({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 1n, mzxid: 9n, pzxid: 12n }) }, 20n)).toBe(false);
   });
 
   it('is not proven by a record that was created with the word in it', () => {
-    expect(provesResignation({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 9n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(false);
+    expect(provesEnd({ writtenAs: 3, record: resigned, stat: statOf({ czxid: 9n, mzxid: 9n, pzxid: 9n }) }, 20n)).toBe(false);
   });
 
   it('is not proven by a record of a tenure in force, nor by garbage', () => {
     const stat = statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n });
-    expect(provesResignation({ writtenAs: 3, record, stat }, 20n)).toBe(false);
-    expect(provesResignation({ writtenAs: 3, record: undefined, stat }, 20n)).toBe(false);
+    expect(provesEnd({ writtenAs: 3, record, stat }, 20n)).toBe(false);
+    expect(provesEnd({ writtenAs: 3, record: undefined, stat }, 20n)).toBe(false);
   });
 
   it('is not proven when it comes from an earlier epoch of the ensemble: it may be a snapshot put back', () => {
     const stat = statOf({ czxid: 1n, mzxid: 9n, pzxid: 9n });
-    expect(provesResignation({ writtenAs: 3, record: resigned, stat }, (1n << 32n) + 20n)).toBe(false);
+    expect(provesEnd({ writtenAs: 3, record: resigned, stat }, (1n << 32n) + 20n)).toBe(false);
   });
 });

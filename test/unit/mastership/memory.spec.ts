@@ -49,6 +49,14 @@ describe('what a winner waits', () => {
     expect(new Memory(new HandClock()).proofOf(read({ ...held, state: 'resigned' }), WON).waitMs).toBe(0);
   });
 
+  it('is nothing after a death that a crash guard has seen, and the longest lease when somebody has written so by hand', () => {
+    const died: ElectionRecord = { ...held, state: 'died' };
+    const proof = new Memory(new HandClock()).proofOf(read(died), WON);
+    expect(proof).toEqual({ waitMs: 0, why: 'the process of a:1 has died, which its crash guard has seen' });
+    const byHand = statOf({ czxid: 1n, mzxid: 11n, pzxid: 10n, version: 4 });
+    expect(new Memory(new HandClock()).proofOf(read(died, byHand), WON).waitMs).toBe(UNKNOWN);
+  });
+
   it('is the longest lease when the word "resigned" was written by hand', () => {
     const byHand = statOf({ czxid: 1n, mzxid: 11n, pzxid: 10n, version: 4 });
     expect(new Memory(new HandClock()).proofOf(read({ ...held, state: 'resigned' }, byHand), WON).waitMs).toBe(UNKNOWN);

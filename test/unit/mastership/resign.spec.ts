@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ElectionContext } from '../../../src/zookeeper/mastership/election/election-context.js';
-import { isAsWritten, provesResignation, readRecord } from '../../../src/zookeeper/mastership/election/election-record.js';
+import { isAsWritten, provesEnd, readRecord } from '../../../src/zookeeper/mastership/election/election-record.js';
 import { electionZnodes } from '../../../src/zookeeper/mastership/election/election.znodes.js';
 import { resign } from '../../../src/zookeeper/mastership/tenure/resign.js';
 import { TenureLog } from '../../../src/zookeeper/mastership/tenure/tenure-log.js';
@@ -42,7 +42,7 @@ describe('a resignation', () => {
       if (read === undefined) throw new Error('The record is gone.');
       expect(read.record).toMatchObject({ tenure: 't', state: 'resigned', unprovenMs: 700 });
       expect(isAsWritten(read)).toBe(true);
-      expect(provesResignation(read, read.stat.mzxid + 1n)).toBe(true);
+      expect(provesEnd(read, read.stat.mzxid + 1n)).toBe(true);
       expect(await session.exists(ZNODES.node)).toBeUndefined();
       expect(await session.exists(ZNODES.tenure('t'))).toBeUndefined();
     }));

@@ -114,8 +114,8 @@ export class Campaign {
     }
     const read = await readRecord(context.session, context.znodes);
     if (read === undefined) return makeParents(context.session, context.znodes.parents);
-    // After a resignation the node is most likely gone; unless the last attempt has shown that somebody has it.
-    const isLikelyVacant = read.record?.state === 'resigned' && !(phase.kind !== 'won' && phase.isTaken);
+    // After a proven end the node is most likely gone; unless the last attempt has shown that somebody has it.
+    const isLikelyVacant = read.record !== undefined && read.record.state !== 'held' && !(phase.kind !== 'won' && phase.isTaken);
     this.found(false);
     const node = isLikelyVacant ? undefined : await context.watch.read();
     if (node === undefined) return this.attempt(read);

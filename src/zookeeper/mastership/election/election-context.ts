@@ -1,3 +1,4 @@
+import type { LastWills } from '../../session/crash-guard/charge.js';
 import { hexId } from '../../session/errors.js';
 import type { LeaseKeeper } from '../../session/lease.js';
 import { NodeWatch } from '../../session/node-watch.js';
@@ -18,6 +19,8 @@ export interface OwnPart {
   readonly observer: Observer;
   readonly mastership: LocalMastership;
   readonly memory: Memory;
+  /** Where a tenure leaves the proof of its end, should this process die. */
+  readonly lastWills: LastWills;
 }
 
 /** One election over one session: what the campaign and the tenure that comes of it have in common. */
@@ -27,6 +30,7 @@ export class ElectionContext {
   readonly clock: Clock;
   readonly mastership: LocalMastership;
   readonly memory: Memory;
+  readonly lastWills: LastWills;
   /** Rung by whatever happens to the election node, the line and the record; the one who waits looks again. */
   readonly latch: Latch;
   /** The watch on the election node. */
@@ -43,6 +47,7 @@ export class ElectionContext {
     this.clock = own.clock;
     this.mastership = own.mastership;
     this.memory = own.memory;
+    this.lastWills = own.lastWills;
     this.observer = own.observer;
     this.latch = new Latch(own.clock);
     this.watch = new NodeWatch(session, own.znodes.node, keeper, this.latch);

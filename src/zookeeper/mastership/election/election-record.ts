@@ -15,7 +15,11 @@ export interface ElectionRecord {
   readonly tenure: string;
   /** Its `host:port`, for people. */
   readonly address: string;
-  readonly state: 'held' | 'resigned';
+  /**
+   * `resigned`, and `died`: its process has died, which its crash guard has seen, and written as its last will. Both
+   * are over.
+   */
+  readonly state: 'held' | 'resigned' | 'died';
   /** How long that tenure's renewals let it believe. */
   readonly leaseMs: number;
   /**
@@ -41,14 +45,17 @@ export interface RecordRead {
 }
 
 const MAX_FLOOR_DIGITS = 40;
+const CRASH_GUARD = 'crash guard';
 
 /**
  * `writtenAs` is the version that the node has after this write, one more than the version that the write is
  * conditional on. Undefined when the record is passed on by somebody who does not know it to be as its master wrote it.
  */
 export function encodeRecord(record: ElectionRecord, writtenAs: number | undefined): Buffer {
-  const { floor, ...rest } = record;
-  return Buffer.from(JSON.stringify({ ...rest, floor: floor.toString(), writtenAs }));
+  const { floor, state, ...rest } = record;
+  // To a version of this library that knows of no crash guard it is a resignation, whose proof is the same.
+  const kind = state === 'died' ? { state: 'resigned', by: CRASH_GUARD } : { state };
+  return Buffer.from(JSON.stringify({ ...rest, ...kind, floor: floor.toString(), writtenAs }));
 }
 
 export function readRecordFrom(data: Buffer, stat: Stat): RecordRead {
@@ -81,7 +88,7 @@ function parsedObject(data: Buffer): Record<string, unknown> | undefined {
  * Durations are clamped, so that an edit by hand can make nobody wait for ever.
  */
 function recordOf(parsed: Record<string, unknown>): ElectionRecord | undefined {
-  const { tenure, address, state, leaseMs, unprovenMs, floor, successor } = parsed;
+  const { tenure, address, state, by, leaseMs, unprovenMs, floor, successor } = parsed;
   if (typeof tenure !== 'string' || typeof address !== 'string') return undefined;
   if (state !== 'held' && state !== 'resigned') return undefined;
   if (!isDuration(leaseMs) || !isDuration(unprovenMs)) return undefined;
@@ -89,7 +96,7 @@ function recordOf(parsed: Record<string, unknown>): ElectionRecord | undefined {
   return {
     tenure,
     address,
-    state,
+    state: state === 'resigned' && by === CRASH_GUARD ? 'died' : state,
     leaseMs: Math.min(leaseMs, LONGEST_OLD_LEASE_MS),
     unprovenMs: Math.min(unprovenMs, waitMsFor(LONGEST_OLD_LEASE_MS)),
     floor: BigInt(floor),
@@ -108,15 +115,15 @@ function isSuccessor(value: unknown): value is { address: string; after: string 
 }
 
 /**
- * Whether the record proves, to the winner of the node created at `wonCzxid`, that its tenure has resigned.
- * `mzxid === pzxid` holds after the transaction that resigns (it writes the record and deletes its child, the tenure
- * node) and is broken by any edit by hand. A record *created* as resigned (`czxid === mzxid`) could have been made by
- * hand. And a resignation from an earlier epoch of the ensemble may come out of an older snapshot: a restart of the
- * quorum opens a new epoch, the upper half of each zxid. (A standalone server has no epochs, so a snapshot restored
- * there proves what it proved when it was taken.)
+ * Whether the record proves, to the winner of the node created at `wonCzxid`, that its tenure has resigned, or died.
+ * `mzxid === pzxid` holds after the transaction that resigns, and after the last will, which is the same (it writes the
+ * record and deletes its child, the tenure node), and is broken by any edit by hand. A record *created* as resigned
+ * (`czxid === mzxid`) could have been made by hand. And a resignation from an earlier epoch of the ensemble may come
+ * out of an older snapshot: a restart of the quorum opens a new epoch, the upper half of each zxid. (A standalone
+ * server has no epochs, so a snapshot restored there proves what it proved when it was taken.)
  */
-export function provesResignation({ record, stat }: RecordRead, wonCzxid: bigint): boolean {
-  if (record?.state !== 'resigned') return false;
+export function provesEnd({ record, stat }: RecordRead, wonCzxid: bigint): boolean {
+  if (record === undefined || record.state === 'held') return false;
   return stat.mzxid === stat.pzxid && stat.mzxid !== stat.czxid && leaderEpochOf(stat.mzxid) === leaderEpochOf(wonCzxid);
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../support/clock.js';
 import type { Stat } from '../../wire/operations.js';
-import { isAsWritten, provesResignation, type ElectionRecord, type RecordRead } from './election-record.js';
+import { isAsWritten, provesEnd, type ElectionRecord, type RecordRead } from './election-record.js';
 import { MAX_LEASE_MS, waitMsFor } from '../../session/lease-length.js';
 import { maxOf } from '../../support/token.js';
 
@@ -124,8 +124,9 @@ export class Memory {
   /**
    * The proof-or-wait rule, for the winner of the node created at `wonCzxid` who replaced the record as read. A renewal
    * of the predecessor that was ever acknowledged was sent before its node vanished, hence before the win; so its
-   * belief ends within its lease of the win, whatever session timeouts, ticks and pings did. Only three things need no
-   * wait: a resignation, an end within this very process, and what is left of an inherited wait.
+   * belief ends within its lease of the win, whatever session timeouts, ticks and pings did. Only four things need no
+   * wait: a resignation, a death that a crash guard has seen, an end within this very process, and what is left of an
+   * inherited wait.
    *
    * Whose lease? The replicas' leases differ with their session timeouts. A record that is as written names
    * the last tenure there was, since every win replaces it, and that tenure's own lease. Anything else leaves
@@ -137,7 +138,13 @@ export class Memory {
     // A win writes the record in the node's own transaction, so a node younger than the record's last
     // write was not won by us.
     if (this.lastNodeCzxid > stat.mzxid) return this.unknown(record, 'the last holder was a participant that keeps no record');
-    if (provesResignation(read, wonCzxid)) return { waitMs: record.unprovenMs, why: `${record.address} has resigned` };
+    if (provesEnd(read, wonCzxid)) {
+      const why =
+        record.state === 'died'
+          ? `the process of ${record.address} has died, which its crash guard has seen`
+          : `${record.address} has resigned`;
+      return { waitMs: record.unprovenMs, why };
+    }
     const { ended } = this;
     if (ended?.tenureId === record.tenure && ended.recordVersion === stat.version) {
       return { waitMs: Math.max(0, ended.untilMs - this.clock.monotonicMs()), why: 'the predecessor was this process, and has ended' };
@@ -156,7 +163,7 @@ export class Memory {
   preferred(read: RecordRead): { readonly address: string; readonly after: string } | undefined {
     const { record } = read;
     if (record === undefined) return undefined;
-    if (record.state === 'resigned') return record.successor?.after === record.tenure ? record.successor : undefined;
+    if (record.state !== 'held') return record.successor?.after === record.tenure ? record.successor : undefined;
     return this.edit?.after === record.tenure ? this.edit : undefined;
   }
 

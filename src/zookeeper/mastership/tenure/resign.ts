@@ -2,9 +2,28 @@ import { isZooKeeperError } from '../../wire/errors.js';
 import { ANY_VERSION, type Op } from '../../wire/operations.js';
 import { encodeRecord } from '../election/election-record.js';
 import type { WonElection } from './won-election.js';
+import type { ElectionZnodes } from '../election/election.znodes.js';
 import type { ElectionContext } from '../election/election-context.js';
 import { adoptRecord } from './take-over.js';
 import { readRecord } from '../election/election-record.js';
+
+/**
+ * The transaction that ends a tenure and proves it: deletes the node in the version that the tenure has accepted,
+ * writes the end into the record, deletes the tenure node. ZooKeeper refuses it once any of them is not this tenure's
+ * any more: the record moves with every win.
+ */
+export function endOf(
+  znodes: ElectionZnodes,
+  won: Readonly<WonElection>,
+  end: { readonly state: 'resigned' | 'died'; readonly unprovenMs: number },
+): Op[] {
+  const record = encodeRecord({ ...won.record, ...end }, won.recordVersion + 1);
+  return [
+    { kind: 'delete', path: znodes.node, version: won.nodeVersion },
+    { kind: 'set', path: znodes.record, data: record, version: won.recordVersion },
+    { kind: 'delete', path: znodes.tenure(won.tenureId), version: ANY_VERSION },
+  ];
+}
 
 /**
  * Gives the node up in one transaction: deletes it with the version last read, writes the end into the record, deletes
@@ -13,19 +32,8 @@ import { readRecord } from '../election/election-record.js';
  */
 export async function resign(context: ElectionContext, won: WonElection, unprovenMs: number): Promise<'resigned' | 'ended' | 'again'> {
   const { session, znodes } = context;
-  const tenure = znodes.tenure(won.tenureId);
-  const operations: Op[] = [
-    { kind: 'delete', path: znodes.node, version: won.nodeVersion },
-    {
-      kind: 'set',
-      path: znodes.record,
-      data: encodeRecord({ ...won.record, state: 'resigned', unprovenMs }, won.recordVersion + 1),
-      version: won.recordVersion,
-    },
-    { kind: 'delete', path: tenure, version: ANY_VERSION },
-  ];
   try {
-    await session.multi(operations);
+    await session.multi(endOf(znodes, won, { state: 'resigned', unprovenMs }));
     return 'resigned';
   } catch (thrown) {
     if (!isZooKeeperError(thrown, 'no-node', 'bad-version')) throw thrown;

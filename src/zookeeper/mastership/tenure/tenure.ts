@@ -1,12 +1,11 @@
 import type { LeaseHolder, Lease } from '../../session/lease.js';
-import type { NodeView } from '../../session/node-watch.js';
-import { ownerOf } from '../../session/nodes.js';
 import type { WatchEvent } from '../../wire/operations.js';
 import type { ElectionContext } from '../election/election-context.js';
 import type { Proof } from '../election/memory.js';
 import { Departure } from './departure.js';
 import { TenureFence } from './fence.js';
 import { meaningOfEdit, restoreNode, type Edit } from './hand-over.js';
+import { LastWill } from './last-will.js';
 import { Lateness } from './lateness.js';
 import { Rechecks, repair } from './repair.js';
 import { resign } from './resign.js';
@@ -14,7 +13,7 @@ import { endTakeOverWait } from './take-over.js';
 import type { TenureSurroundings } from './surroundings.js';
 import { TenureLog } from './tenure-log.js';
 import { departureOf, next, type LeavingKind, type TenureEnd, type TenureEvent, type TenureState } from './tenure.state.js';
-import { clearSuccessor, tenureOf, wonElection, type Win, type WonElection } from './won-election.js';
+import { clearSuccessor, isOwn, tenureOf, wonElection, type Win, type WonElection } from './won-election.js';
 
 const HAND_OVER_FAILED: Edit = { kind: 'restore', why: 'the hand-over failed' };
 
@@ -35,6 +34,7 @@ export class TenureKeeper implements LeaseHolder {
   private state: State = { kind: 'waiting' };
   private readonly won: WonElection;
   private readonly log: TenureLog;
+  private readonly lastWill: LastWill;
   /** Monotonic: from then on no predecessor can believe. */
   private readonly provenAtMs: number;
   private releaseLease: (() => void) | undefined;
@@ -52,6 +52,7 @@ export class TenureKeeper implements LeaseHolder {
   ) {
     this.won = wonElection(win);
     this.log = new TenureLog(context, this.won);
+    this.lastWill = new LastWill(context, this.won);
     this.provenAtMs = context.clock.monotonicMs() + this.proof.waitMs;
     this.lateness = new Lateness(context, surroundings.lineId, (why) => {
       if (departureOf(this.state) === undefined) void this.leave('resign', why);
@@ -68,6 +69,7 @@ export class TenureKeeper implements LeaseHolder {
         if (this.state.kind === 'over') return this.state.how;
         if (signal.aborted) this.lost((signal.reason as Error).message);
         else await this.step(signal).catch(pause);
+        this.lastWill.renew();
       }
     } finally {
       this.context.watch.onEvent = undefined;
@@ -138,7 +140,8 @@ export class TenureKeeper implements LeaseHolder {
   private async readFirstView(): Promise<void> {
     const view = await this.win.view?.catch(() => 'unread' as const);
     if (view === 'unread' || this.win.view === undefined || this.isOver) return;
-    if (view === undefined || !this.isOwn(view)) this.lost('the election node was replaced right after the win');
+    if (view === undefined || !isOwn(this.won, view, this.context.session.id))
+      this.lost('the election node was replaced right after the win');
     else if (view.stat.version !== this.won.nodeVersion) this.context.watch.disarm();
   }
 
@@ -177,11 +180,8 @@ export class TenureKeeper implements LeaseHolder {
     context.mastership.useFence(new TenureFence(context, won, this.surroundings.member, () => this.rechecks.ask()));
     context.mastership.apply({ kind: 'believed', tenure, lease });
     this.releaseLease ??= context.keeper.hold(this, lease);
+    this.lastWill.leave();
     this.log.master();
-  }
-
-  private isOwn({ stat }: NodeView): boolean {
-    return ownerOf(stat, this.context.session.id) === 'this session' && stat.czxid === this.won.czxid;
   }
 
   /**
@@ -203,7 +203,7 @@ export class TenureKeeper implements LeaseHolder {
     const node = await context.watch.read();
     if (this.isOver) return;
     if (node === undefined) return this.lost('the election node is gone');
-    if (!this.isOwn(node)) return this.lost('the election node now belongs to somebody else');
+    if (!isOwn(won, node, context.session.id)) return this.lost('the election node now belongs to somebody else');
     const isUnfollowed = node.stat.version === won.unfollowedVersion;
     if (node.stat.version === won.nodeVersion && !isUnfollowed) return;
     const edit = isUnfollowed ? HAND_OVER_FAILED : await meaningOfEdit(context, node);
@@ -292,6 +292,7 @@ export class TenureKeeper implements LeaseHolder {
   private finish(how: TenureEnd): void {
     this.apply({ kind: 'ended', how });
     this.releaseLease?.();
+    this.lastWill.takeBack();
     this.context.memory.endedHere(this.won.tenureId, this.won.recordVersion, this.provenAtMs);
   }
 }

@@ -1,5 +1,6 @@
 import type { Lease } from '../../session/lease.js';
 import type { NodeView } from '../../session/node-watch.js';
+import { ownerOf } from '../../session/nodes.js';
 import type { ElectionRecord } from '../election/election-record.js';
 import type { Tenure } from '../election/mastership.state.js';
 import { tokenOf } from '../../support/token.js';
@@ -49,6 +50,11 @@ export function wonElection({ tenureId, czxid, record, recordVersion }: Win): Wo
 /** The tenure, with the fencing token that the record as known now gives it. */
 export function tenureOf({ tenureId, czxid, record }: WonElection): Tenure {
   return { id: tenureId, czxid, token: tokenOf(record.floor, czxid) };
+}
+
+/** Whether this is the node that the tenure has won, over this session. */
+export function isOwn({ czxid }: WonElection, { stat }: NodeView, sessionId: bigint): boolean {
+  return ownerOf(stat, sessionId) === 'this session' && stat.czxid === czxid;
 }
 
 /** Nobody is to go first after this tenure. */
