@@ -1,5 +1,5 @@
 import { EnsembleLocks } from '../../../../src/zookeeper/recipes/locks/ensemble-locks.js';
-import type { LockName, ReadWriteLock, Semaphore } from '../../../../src/zookeeper/recipes/locks/lock.js';
+import type { Lock, LockName, ReadWriteLock, Semaphore } from '../../../../src/zookeeper/recipes/locks/lock.js';
 import { readWriteOf } from '../../../../src/zookeeper/recipes/locks/lock-source.js';
 import { semaphoreOf } from '../../../../src/zookeeper/recipes/locks/semaphore.js';
 import { Sightings } from '../../../../src/zookeeper/recipes/locks/sightings.js';
@@ -127,3 +127,29 @@ export const CLAIM = '"state":"held"';
 export const RELEASE = '"state":"released"';
 /** The same for whoever reads, as long as others do. */
 export const SHARED = '"state":"shared"';
+
+/**
+ * Whether it is held, or was lost by its lease alone, as happens to who does not run for longer than that on a machine
+ * with much else to do. Whatever else takes a lock from its holder is no such accident.
+ */
+export function isHeldOrLapsed({ held, signal }: Pick<Lock, 'held' | 'signal'>): boolean {
+  return held || (signal.aborted && /longer than the lease|further than its lease/u.test((signal.reason as Error).message));
+}
+
+/**
+ * Resolves when a renewal was acknowledged and nothing passes any more: a lease begins with it. Or when the lock is lost
+ * already, which nobody renews then.
+ */
+export async function renewed({ link }: LinkedHolder, { signal }: Pick<Lock, 'signal'>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = (): void => resolve(link.hole());
+    const remove = link.onFrame((frame) => {
+      if (frame.kind !== 'reply' || frame.op !== 'multi') return 'pass';
+      remove();
+      setImmediate(end);
+      return 'pass';
+    });
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
+  });
+}
