@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SessionEndedError } from '../../../src/zookeeper/session/errors.js';
 import type { Session } from '../../../src/zookeeper/session/session.js';
 import type { AuthOptions } from '../../../src/zookeeper/wire/acl.js';
+import type { WireClient } from '../../../src/zookeeper/wire/client.js';
 import { eventually, failureOf, within } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
 import { startEnsemble, startServer, type ZooKeeperServer } from '../../support/zookeeper.js';
@@ -291,13 +292,13 @@ interface BareClient {
 
 /** As an operator could who knows the session's password: attaches to it elsewhere, and closes it there. */
 async function closeByForce(connectString: string, session: Session): Promise<void> {
-  const connection = Reflect.get(Reflect.get(session, 'wire') as object, 'connection') as object;
+  const { connection } = Reflect.get(session, 'wire') as WireClient;
   const sessionId = Buffer.alloc(8);
   sessionId.writeBigInt64BE(session.id);
   const create = (zookeeper as { createClient(to: string, options: object): BareClient }).createClient;
   const thief = create(connectString, {
     sessionId,
-    sessionPassword: Reflect.get(connection, 'password') as Buffer,
+    sessionPassword: connection.session.password,
     sessionTimeout: 10_000,
   });
   await within(new Promise<void>((resolve) => (thief.once('connected', resolve), thief.connect())), 'the other client to attach');
