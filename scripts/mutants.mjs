@@ -20,8 +20,8 @@ import { temporaryDirectory } from './support/guard.mjs';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const GOAL = 0.95;
 /** What a lot of tests may use of a processor, in multiples of what it takes without a change, and at least. */
-const LIMIT_FACTOR = 5;
-const LIMIT_MS = 20_000;
+const LIMIT_FACTOR = 20;
+const LIMIT_MS = 60_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
