@@ -137,8 +137,8 @@ export function isHeldOrLapsed({ held, signal }: Pick<Lock, 'held' | 'signal'>):
 }
 
 /**
- * Resolves when a renewal was acknowledged and nothing passes any more: a lease begins with it. Or when the lock is lost
- * already, which nobody renews then.
+ * Resolves when a renewal was acknowledged and nothing passes any more: a lease begins with it. Or when the lock is
+ * lost already, which nobody renews then.
  */
 export async function renewed({ link }: LinkedHolder, { signal }: Pick<Lock, 'signal'>): Promise<void> {
   await new Promise<void>((resolve) => {
