@@ -1,7 +1,6 @@
-import { isAbsolute } from 'node:path/posix';
 import { isObject, received } from '../../support/checks.js';
 import { MAX_DELAY_MS } from '../../support/clock.js';
-import { nameProblem, znodeNameProblem } from '../../support/names.js';
+import { nameProblem, pathProblem } from '../../support/names.js';
 import { isOwnNode } from '../../support/own-nodes.js';
 import { BadBarrierError } from './errors.js';
 
@@ -71,8 +70,6 @@ export interface BarrierSource {
   gather(name: BarrierName, options: GatherOptions): Promise<void>;
 }
 
-/** The longest path of a barrier. */
-const MAX_PATH_LENGTH = 1_000;
 const MAX_MEMBERS = 1_000;
 
 /** Where a barrier lives. */
@@ -92,15 +89,10 @@ export function placeOf(name: BarrierName, kind: 'single' | 'gather' | 'double',
   return { name: given, path: `${rootPath === '/' ? '' : rootPath}/barriers/${kind}/${given}` };
 }
 
-function ownPath(path: unknown, rootPath: string): BarrierPlace {
-  if (typeof path !== 'string' || !isAbsolute(path))
-    throw new BadBarrierError(`"path" must be an absolute path, received ${received(path)}`);
-  if (path.length > MAX_PATH_LENGTH)
-    throw new BadBarrierError(`its path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed`);
-  for (const part of path.split('/').slice(1)) {
-    const problem = znodeNameProblem(part);
-    if (problem !== undefined) throw new BadBarrierError(`${received(part)} in the path ${received(path)} cannot be used: ${problem}`);
-  }
+function ownPath(given: unknown, rootPath: string): BarrierPlace {
+  const problem = pathProblem(given);
+  if (problem !== undefined) throw new BadBarrierError(problem);
+  const path = given as string;
   if (isOwnNode(path, rootPath)) throw new BadBarrierError(`the node ${path} is kept by this library. Choose another path`);
   return { name: path, path };
 }

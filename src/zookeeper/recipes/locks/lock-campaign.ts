@@ -2,14 +2,14 @@ import { childrenOf, getOrUndefined } from '../../session/nodes.js';
 import type { Session } from '../../session/session.js';
 import { Latch } from '../../support/latch.js';
 import { claim, type Claimed } from './claim.js';
-import { ContenderNode, SessionOver, type LockParts } from './contender-node.js';
+import { ContenderNode, type LockParts } from './contender-node.js';
 import { lineOf, type Contender, type LockMode } from './contenders.js';
 import { decide, unprovenIn, type Step } from './decide.js';
 import { LockCrowdedError } from './errors.js';
 import { settle } from './folder.js';
 import { HeldLock } from './held-lock.js';
 import type { Holds } from './holds.js';
-import { lookUntilKnown, untilChanged } from './looks.js';
+import { standInLine, untilChanged } from './looks.js';
 import { oneAtATime } from './one-at-a-time.js';
 import { holdersIn, readRecord, type RecordRead } from './record.js';
 import type { Wait } from './waiting.js';
@@ -44,21 +44,14 @@ export class LockCampaign {
   ) {}
 
   /** Whatever happens: unless it has the lock at the end, there is no node of it left, or there will not be. */
-  async run(): Promise<HeldLock | 'busy' | 'session over'> {
-    for (;;) {
-      const node = new ContenderNode(this.session, this.wait.place, this.mode, this.parts);
-      let outcome: HeldLock | 'busy' | 'gone' | 'session over' | undefined;
-      try {
-        await node.make();
-        outcome = await lookUntilKnown(this.session, this.wait, () => this.look(node));
-        if (outcome !== 'gone') return outcome;
-      } catch (thrown) {
-        if (thrown instanceof SessionOver) return 'session over';
-        throw thrown;
-      } finally {
-        if (!(outcome instanceof HeldLock)) await node.remove();
-      }
-    }
+  run(): Promise<HeldLock | 'busy' | 'session over'> {
+    const { session, wait, mode, parts } = this;
+    return standInLine(
+      session,
+      wait,
+      () => new ContenderNode(session, wait.place, mode, parts),
+      (node) => this.look(node),
+    );
   }
 
   private async look(node: ContenderNode): Promise<HeldLock | 'busy' | 'gone' | 'again'> {

@@ -1,7 +1,6 @@
-import { isAbsolute } from 'node:path/posix';
 import { isObject, received } from '../../support/checks.js';
 import { MAX_DELAY_MS } from '../../support/clock.js';
-import { nameProblem, znodeNameProblem } from '../../support/names.js';
+import { nameProblem, pathProblem } from '../../support/names.js';
 import { isOwnNode } from '../../support/own-nodes.js';
 import { BadLockError } from './errors.js';
 
@@ -183,9 +182,6 @@ export interface LockView {
   readonly waitingCount: number;
 }
 
-/** The longest path of a lock; ZooKeeper has no limit of its own but that of a request. */
-const MAX_PATH_LENGTH = 1_000;
-
 /** Where a lock lives. */
 export interface LockPlace {
   /** For people. */
@@ -215,14 +211,10 @@ export function placeIn(name: LockName, rootPath: string, folder: string): LockP
   return { name: given, path, root, nodes: [path] };
 }
 
-function ownPath(path: unknown, rootPath: string): LockPlace {
-  if (typeof path !== 'string' || !isAbsolute(path)) throw new BadLockError(`"path" must be an absolute path, received ${received(path)}`);
-  if (path.length > MAX_PATH_LENGTH)
-    throw new BadLockError(`its path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed`);
-  for (const part of path.split('/').slice(1)) {
-    const problem = znodeNameProblem(part);
-    if (problem !== undefined) throw new BadLockError(`${received(part)} in the path ${received(path)} cannot be used: ${problem}`);
-  }
+function ownPath(given: unknown, rootPath: string): LockPlace {
+  const problem = pathProblem(given);
+  if (problem !== undefined) throw new BadLockError(problem);
+  const path = given as string;
   if (isOwnNode(path, rootPath))
     throw new BadLockError(`the node ${path} is kept by this library. Choose another path, or ask for a named lock by its name`);
   return { name: path, path, root: undefined, nodes: [path] };

@@ -2,10 +2,11 @@ import { reattached } from '../../session/connected.js';
 import type { Session } from '../../session/session.js';
 import { Latch } from '../../support/latch.js';
 import { isConnectionLost, isSessionLost } from '../../wire/errors.js';
+import { SessionOver, type ContenderNode } from './contender-node.js';
 import type { Wait } from './waiting.js';
 
 /** Looks again and again until the answer is known, also over lost connections of the same session. */
-export async function lookUntilKnown<T>(session: Session, wait: Wait, look: () => Promise<T | 'again'>): Promise<T | 'session over'> {
+async function lookUntilKnown<T>(session: Session, wait: Wait, look: () => Promise<T | 'again'>): Promise<T | 'session over'> {
   for (;;) {
     wait.signal.throwIfAborted();
     try {
@@ -19,6 +20,32 @@ export async function lookUntilKnown<T>(session: Session, wait: Wait, look: () =
       }
     }
     if (session.ended.aborted) return 'session over';
+  }
+}
+
+/**
+ * Stands in line with a node of `nodeOf` until `look` knows the answer, and anew when that node has gone. Whatever
+ * happens: unless the answer is what is held now, there is no node of it left, or there will not be.
+ */
+export async function standInLine<Held extends object>(
+  session: Session,
+  wait: Wait,
+  nodeOf: () => ContenderNode,
+  look: (node: ContenderNode) => Promise<Held | 'busy' | 'gone' | 'again'>,
+): Promise<Held | 'busy' | 'session over'> {
+  for (;;) {
+    const node = nodeOf();
+    let outcome: Held | 'busy' | 'gone' | 'session over' | undefined;
+    try {
+      await node.make();
+      outcome = await lookUntilKnown(session, wait, () => look(node));
+      if (outcome !== 'gone') return outcome;
+    } catch (thrown) {
+      if (thrown instanceof SessionOver) return 'session over';
+      throw thrown;
+    } finally {
+      if (typeof outcome !== 'object') await node.remove();
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import type { Session } from '../../session/session.js';
 import { Latch } from '../../support/latch.js';
 import { floorForWin, tokenOf } from '../../support/token.js';
 import { sharersWith, type Claimed } from './claim.js';
-import { ContenderNode, SessionOver, type LockParts } from './contender-node.js';
+import { ContenderNode, type LockParts } from './contender-node.js';
 import { permitsOf, lineOf } from './contenders.js';
 import { LockCrowdedError } from './errors.js';
 import { exchange, type Exchanged } from './exchange.js';
@@ -12,7 +12,7 @@ import { makeFolder, settle } from './folder.js';
 import type { HeldLock } from './held-lock.js';
 import type { Holds } from './holds.js';
 import { MAX_IN_LINE } from './lock-campaign.js';
-import { lookUntilKnown, untilChanged } from './looks.js';
+import { standInLine, untilChanged } from './looks.js';
 import { holdersIn, readRecord, type LockRecord, type RecordedHolder, type RecordRead } from './record.js';
 import type { Permits } from './permits.js';
 import type { SemaphorePlace } from './semaphore.js';
@@ -54,21 +54,14 @@ export class SemaphoreCampaign {
   ) {}
 
   /** Whatever happens: unless it has permits at the end, there is no node of it left, or there will not be. */
-  async run(): Promise<HeldPermits | 'busy' | 'session over'> {
-    for (;;) {
-      const node = new ContenderNode(this.session, this.place.line, 'mutex', this.parts);
-      let outcome: HeldPermits | 'busy' | 'gone' | 'session over' | undefined;
-      try {
-        await node.make();
-        outcome = await lookUntilKnown(this.session, this.wait, () => this.look(node));
-        if (outcome !== 'gone') return outcome;
-      } catch (thrown) {
-        if (thrown instanceof SessionOver) return 'session over';
-        throw thrown;
-      } finally {
-        if (!(outcome instanceof HeldPermits)) await node.remove();
-      }
-    }
+  run(): Promise<HeldPermits | 'busy' | 'session over'> {
+    const { session, wait, place, parts } = this;
+    return standInLine(
+      session,
+      wait,
+      () => new ContenderNode(session, place.line, 'mutex', parts),
+      (node) => this.look(node),
+    );
   }
 
   private async look(node: ContenderNode): Promise<HeldPermits | 'busy' | 'gone' | 'again'> {
