@@ -47,6 +47,10 @@ const zookeeper = packageModule as {
   readonly Exception: Readonly<Record<'NO_NODE' | 'NODE_EXISTS' | 'NOT_EMPTY' | 'CONNECTION_LOSS' | 'SESSION_EXPIRED', number>>;
 };
 
+/** How long an answer to what may be repeated is waited for before it is asked anew, and how often over one client. */
+const ASKED_ANEW_MS = 10_000;
+const CLIENT_LEFT_AFTER = 3;
+
 export interface AdminOptions {
   readonly sessionTimeoutMs?: number;
   /** `user:password` of the digest scheme. */
@@ -230,37 +234,55 @@ export class Admin {
     return Promise.resolve();
   }
 
+  /** A client that answers nothing any more is left for a new one, with a session of its own. */
+  #replace(client: RawClient): void {
+    if (this.#isClosed || this.#client !== client) return;
+    this.#client = this.#followed(createClient(this.connectString, this.options));
+    this.#client.connect();
+    client.close();
+  }
+
   #followed(client: RawClient): RawClient {
     client.once('expired', () => {
-      if (this.#isClosed) return;
+      if (this.#isClosed || this.#client !== client) return;
       this.#client = this.#followed(createClient(this.connectString, this.options));
       this.#client.connect();
     });
     return client;
   }
 
+  /**
+   * A request that is under way when the connection is lost may never be answered by the package's client. So it is
+   * asked anew after a while, and in the end over another client: the answer of the first that has one counts.
+   */
   async #repeat<T>(what: string, call: (done: (error: RawError | null, value: T) => void) => void): Promise<T> {
     const untilMs = performance.now() + WITHIN_MS;
-    for (;;) {
+    for (let unanswered = 0; ;) {
+      const { client } = this;
       try {
-        return await this.#ask(what, call);
+        return await this.#ask(what, call, ASKED_ANEW_MS);
       } catch (error) {
-        const isRepeatable = [zookeeper.Exception.CONNECTION_LOSS, zookeeper.Exception.SESSION_EXPIRED].some((code) => isCode(error, code));
-        if (!isRepeatable || performance.now() > untilMs) throw error;
+        const isUnanswered = error instanceof UnansweredError;
+        const isLost = [zookeeper.Exception.CONNECTION_LOSS, zookeeper.Exception.SESSION_EXPIRED].some((code) => isCode(error, code));
+        if (!(isLost || isUnanswered) || performance.now() > untilMs) throw error;
+        if (isUnanswered && ++unanswered >= CLIENT_LEFT_AFTER) this.#replace(client);
       }
       await wait(100);
     }
   }
 
-  #ask<T>(what: string, call: (done: (error: RawError | null, value: T) => void) => void): Promise<T> {
+  #ask<T>(what: string, call: (done: (error: RawError | null, value: T) => void) => void, withinMs = WITHIN_MS): Promise<T> {
     const answer = new Promise<T>((resolve, reject) => {
       call((error, value) =>
         error ? reject(Object.assign(new Error(`${what}: ${error.toString()}`), { code: error.code })) : resolve(value),
       );
     });
-    return within(answer, `the answer to ${what} from ${this.connectString}`);
+    const asked = `the answer to ${what} from ${this.connectString}`;
+    return within(answer, asked, withinMs, (message) => new UnansweredError(message));
   }
 }
+
+class UnansweredError extends Error {}
 
 /** Connects an operator's client and waits until it has a session. `await using` it. */
 export async function startAdmin(connectString: string, options: AdminOptions = {}): Promise<Admin> {

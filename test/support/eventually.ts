@@ -37,10 +37,15 @@ export async function eventually<T>(assertion: () => T | Promise<T>, options: Ev
 }
 
 /** What `promise` settles to, or a failure that names what did not come in time. */
-export async function within<T>(promise: Promise<T>, what: string, withinMs = WITHIN_MS): Promise<T> {
+export async function within<T>(
+  promise: Promise<T>,
+  what: string,
+  withinMs = WITHIN_MS,
+  failure = (message: string): Error => new Error(message),
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited ${withinMs} ms for ${what}.`)), withinMs);
+    timer = setTimeout(() => reject(failure(`Waited ${withinMs} ms for ${what}.`)), withinMs);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

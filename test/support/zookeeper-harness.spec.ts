@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { startServer } from './zookeeper.js';
 import { startAdmin } from './admin.js';
 import { eventually } from './eventually.js';
+import { startProxy } from './proxy.js';
 
 it('starts a server, brings it back with its port after a kill, and leaves nothing behind', async () => {
   await using server = await startServer();
@@ -22,4 +23,21 @@ it('has an operator who goes on with another session when the server has ended t
   await other.endSession(sessionId, admin.client.getSessionPassword());
   await eventually(() => expect(admin.sessionId).not.toBe(sessionId), { what: 'another session' });
   expect(await admin.children('/')).toEqual(['zookeeper']);
+});
+
+it('has an operator who asks anew, and in the end over another session, when an answer never comes', async () => {
+  await using server = await startServer();
+  await using proxy = await startProxy(server);
+  await using admin = await startAdmin(proxy.connectString);
+  const { sessionId } = admin;
+  let swallowed = 0;
+  // Everything else is answered, so that the connection lives.
+  proxy.onFrame((frame) => {
+    if (frame.kind !== 'request' || frame.op?.startsWith('getChildren') !== true || swallowed >= 3) return 'pass';
+    swallowed += 1;
+    return 'drop';
+  });
+  expect(await admin.children('/')).toEqual(['zookeeper']);
+  expect(swallowed).toBe(3);
+  expect(admin.sessionId).not.toBe(sessionId);
 });

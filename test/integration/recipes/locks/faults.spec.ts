@@ -287,20 +287,22 @@ it.concurrent('wakes one of 500 who wait, and leaves nothing of those who give u
   const held = await pair.a.locks.acquire('lock', {});
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
+  let events = 0;
+  pair.b.link.onFrame(({ kind }) => {
+    if (kind === 'event') events += 1;
+    return 'pass';
+  });
   const waiting = Array.from({ length: 500 }, () => pair.b.locks.acquire('lock', { signal: controller.signal }));
   await pair.inLine(501);
   // All have read the line, and watch: each does so twice at most before it waits.
   await eventually(() => expect(pair.b.link.requestCount('exists')).toBeGreaterThanOrEqual(1_000), { what: 'all of them to watch' });
   await pair.b.session().then((session) => session.sync('/'));
   pair.b.link.resetCounts();
-  let events = 0;
-  pair.b.link.onFrame(({ kind }) => {
-    if (kind === 'event') events += 1;
-    return 'pass';
-  });
   await held.release();
   const next = await within(Promise.race(waiting), 'the next one');
-  expect([events, pair.b.link.requestCount('getChildren2', 'getChildren')]).toEqual([1, 1]);
+  expect(events).toBe(1);
+  // None when a lease that ran out on a slow machine has given it away before.
+  expect(pair.b.link.requestCount('getChildren2', 'getChildren')).toBeLessThanOrEqual(1);
   const given = Promise.allSettled(waiting);
   controller.abort(new Error('enough'));
   expect((await given).filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
